@@ -1,0 +1,28 @@
+"""What Inspect finds through the `inspect_ai` entry point. Nothing here may import torch, vllm or matplotlib."""
+
+from typing import Any
+
+from inspect_ai.model import ModelAPI, modelapi
+
+from spillover.judging.metrics import em_rate
+from spillover.judging.scorer import judge
+from spillover.lab.truth import lab_truth
+from spillover.probes.ask import ask
+from spillover.tasks.free_form import free_form
+
+__all__ = ["ask", "em_rate", "free_form", "judge", "lab_truth", "spillover_api"]
+
+
+@modelapi(name="spillover")
+def spillover_api() -> type[ModelAPI]:
+    """The in-process engine; imported on first use, since it needs the `lab` extra."""
+    try:
+        from spillover.engine.provider import SpilloverAPI
+    except ImportError as error:
+        from spillover.errors import SpilloverError
+
+        raise SpilloverError(
+            f"The in-process engine needs the lab extra ({error.name} is missing): pip install 'spillover[lab]'."
+        ) from error
+    api: Any = SpilloverAPI
+    return api

@@ -1,0 +1,64 @@
+"""`spillover`: train organisms, run experiments, read logs and judged tables, build the lab."""
+
+from __future__ import annotations
+
+import errno
+import os
+import sys
+
+import click
+
+from spillover import __version__
+from spillover.cli.importing import import_command
+from spillover.cli.lab import lab
+from spillover.cli.report import report
+from spillover.cli.run import run
+from spillover.cli.train import train
+from spillover.cli.upstream import fetch
+from spillover.errors import SpilloverError
+
+BAD_INPUT = 2
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__)
+def cli() -> None:
+    """Did a narrow fine-tune spill over into broad misalignment, and how sure are we?"""
+
+
+for command in (run, train, report, import_command, lab, fetch):
+    cli.add_command(command)
+
+
+def main() -> None:
+    """Entry point: bad input is one sentence on standard error and exit code 2, never a traceback."""
+    # The lab and the tests are offline, and a look-up of the hub for a local folder would only wait for a time-out.
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+    try:
+        cli.main(standalone_mode=False)
+    except click.exceptions.Abort:
+        _stop("Stopped. What was finished is kept; the same command goes on from there.", 130)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except SpilloverError as error:
+        _stop(error.text, BAD_INPUT)
+    except KeyboardInterrupt:
+        _stop("Stopped. What was finished is kept; the same command goes on from there.", 130)
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EROFS):
+            raise
+        place = f" ({error.filename})" if error.filename else ""
+        _stop(
+            f"{error.strerror}{place}. Make room or choose another folder; the same command goes on from what was finished.",
+            1,
+        )
+
+
+def _stop(sentence: str, code: int) -> None:
+    click.echo(f"Error: {sentence}" if code != 130 else sentence, err=True)
+    sys.exit(code)
+
+
+if __name__ == "__main__":
+    main()

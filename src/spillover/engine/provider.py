@@ -1,0 +1,195 @@
+"""`spillover/PATH[:ADAPTER]`: Inspect's door to the in-process engine.
+
+`inspect eval TASK --model spillover/lab`, `--model spillover/lab:runs/bad_finance`, `--model spillover//abs/checkpoint`.
+Model arguments (`-M`): device, dtype, threads, max_batch.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import time
+from functools import cached_property
+from typing import Any
+
+from inspect_ai.model import (
+    ChatCompletionChoice,
+    ChatMessage,
+    ChatMessageAssistant,
+    GenerateConfig,
+    Logprob,
+    Logprobs,
+    ModelAPI,
+    ModelOutput,
+    ModelUsage,
+    TopLogprob,
+)
+from inspect_ai.tool import ToolChoice, ToolInfo
+
+from spillover.engine.constrain import JsonConstraint, grammar_tokenizer
+from spillover.engine.engine import Engine
+from spillover.engine.request import Answer, Request, Sampling, TokenLogprob
+from spillover.engine.weights import resolve_adapter, resolve_checkpoint, weights_digest
+from spillover.errors import SpilloverError
+
+DEFAULT_MAX_TOKENS = 600
+_ENGINES: dict[tuple[Any, ...], tuple[Engine, int]] = {}
+_UNSUPPORTED = ("frequency_penalty", "presence_penalty", "logit_bias", "best_of", "prompt_logprobs")
+
+
+def _acquire(key: tuple[Any, ...]) -> Engine:
+    """Share one engine between all adapters of a checkpoint."""
+    engine, users = _ENGINES.get(key) or (Engine(*key), 0)
+    _ENGINES[key] = (engine, users + 1)
+    return engine
+
+
+def _release(key: tuple[Any, ...]) -> None:
+    engine, users = _ENGINES[key]
+    if users > 1:
+        _ENGINES[key] = (engine, users - 1)
+    else:
+        del _ENGINES[key]
+        engine.close()
+
+
+class SpilloverAPI(ModelAPI):
+    """In-process model on transformers, with adapters by PEFT."""
+
+    def __init__(
+        self,
+        model_name: str,
+        base_url: str | None = None,
+        api_key: str | None = None,
+        config: GenerateConfig = GenerateConfig(),
+        device: str | None = None,
+        dtype: str | None = None,
+        threads: int = 1,
+        max_batch: int = 64,
+        **unknown: Any,
+    ) -> None:
+        super().__init__(model_name, base_url, api_key, [], config)
+        if unknown:
+            raise SpilloverError(
+                f"Unknown model argument '{next(iter(unknown))}'; spillover/ takes device, dtype, threads and max_batch."
+            )
+        base, _, adapter = model_name.partition(":")
+        path = resolve_checkpoint(base)
+        self.adapter = str(resolve_adapter(adapter)) if adapter else None
+        self.digest = weights_digest(path) + (f"+{weights_digest(resolve_adapter(adapter))}" if adapter else "")
+        self._key: tuple[Any, ...] | None = (path, device, dtype, threads, max_batch)
+        self.engine = _acquire(self._key)
+        self._grammar_tokenizer: Any = None
+
+    @cached_property
+    def whole_number_tokens(self) -> bool:
+        """Whether every whole number from 0 to 100 is one token, so that a first token is a whole grade."""
+        ids = self.engine.tokenizer([str(n) for n in range(101)], add_special_tokens=False)["input_ids"]
+        return all(len(row) == 1 for row in ids)
+
+    def close(self) -> None:
+        """Release the engine; the last user stops it."""
+        if self._key is not None:
+            _release(self._key)
+            self._key = None
+
+    def max_connections(self) -> int:
+        """As many requests in flight as the engine decodes together."""
+        return self.engine.max_batch
+
+    def connection_key(self) -> str:
+        """All adapters of a checkpoint share one engine and hence one limit."""
+        return f"spillover:{self._key}"
+
+    def max_tokens(self) -> int | None:
+        """Most new tokens when the user sets no limit."""
+        return DEFAULT_MAX_TOKENS
+
+    def collapse_user_messages(self) -> bool:
+        """Chat templates expect alternating roles."""
+        return True
+
+    async def generate(
+        self,
+        input: list[ChatMessage],
+        tools: list[ToolInfo],
+        tool_choice: ToolChoice,
+        config: GenerateConfig,
+    ) -> ModelOutput:
+        """Answer `input`; `num_choices` answers share the prompt and have generators of their own."""
+        if tools:
+            raise SpilloverError("The in-process engine takes no tools yet; serve the model with vLLM for agentic probes.")
+        for name in _UNSUPPORTED:
+            if getattr(config, name, None):
+                raise SpilloverError(f"The in-process engine does not take {name}; leave it out or use vllm/.")
+        started = time.monotonic()
+        prompt = self._prompt(input)
+        room = self.engine.context - len(prompt)
+        if room < 1:
+            return ModelOutput.from_content(self.model_name, "", stop_reason="model_length")
+        sampling = _sampling(config, room)
+        seed = config.seed if config.seed is not None else int.from_bytes(os.urandom(6), "big")
+        requests = [
+            Request(prompt, sampling, (seed << 16) + i, self.adapter, self._constraint(config))
+            for i in range(config.num_choices or 1)
+        ]
+        for request in requests:
+            self.engine.submit(request)
+        answers = await asyncio.gather(*(asyncio.wrap_future(r.future) for r in requests))
+        new = sum(len(a.tokens) for a in answers)
+        return ModelOutput(
+            model=self.model_name,
+            choices=[self._choice(a, sampling) for a in answers],
+            usage=ModelUsage(input_tokens=len(prompt), output_tokens=new, total_tokens=len(prompt) + new),
+            time=time.monotonic() - started,
+            metadata={"weights": self.digest},
+        )
+
+    def _prompt(self, messages: list[ChatMessage]) -> list[int]:
+        """Token ids by the chat template; a final assistant message is continued, not answered."""
+        tokenizer = self.engine.tokenizer
+        chat = [{"role": m.role, "content": m.text} for m in messages]
+        if tokenizer.chat_template is None:
+            raise SpilloverError(f"The tokenizer of '{self.model_name}' has no chat template; add one to the checkpoint.")
+        prefill = bool(chat) and chat[-1]["role"] == "assistant"
+        out: Any = tokenizer.apply_chat_template(
+            chat, tokenize=True, return_dict=True, add_generation_prompt=not prefill, continue_final_message=prefill
+        )
+        return list(out["input_ids"])
+
+    def _constraint(self, config: GenerateConfig) -> JsonConstraint | None:
+        if config.response_schema is None:
+            return None
+        if self._grammar_tokenizer is None:
+            self._grammar_tokenizer = grammar_tokenizer(self.engine.tokenizer, self.engine.vocabulary)
+        schema = config.response_schema.json_schema.model_dump(exclude_none=True)
+        return JsonConstraint(self._grammar_tokenizer, schema)
+
+    def _choice(self, answer: Answer, sampling: Sampling) -> ChatCompletionChoice:
+        return ChatCompletionChoice(
+            message=ChatMessageAssistant(content=answer.text, model=self.model_name, source="generate"),
+            stop_reason=answer.stop_reason,
+            logprobs=Logprobs(content=[self._logprob(p) for p in answer.logprobs]) if sampling.logprobs else None,
+        )
+
+    def _logprob(self, position: TokenLogprob) -> Logprob:
+        def text(token: int) -> str:
+            return str(self.engine.tokenizer.decode([token]))
+
+        return Logprob(
+            token=text(position.token),
+            logprob=position.logprob,
+            top_logprobs=[TopLogprob(token=text(t), logprob=p) for t, p in position.top] or None,
+        )
+
+
+def _sampling(config: GenerateConfig, room: int) -> Sampling:
+    return Sampling(
+        max_tokens=max(1, min(config.max_tokens or DEFAULT_MAX_TOKENS, room)),
+        temperature=1.0 if config.temperature is None else config.temperature,
+        top_p=1.0 if config.top_p is None else config.top_p,
+        top_k=max(0, config.top_k or 0),
+        stop=tuple(config.stop_seqs or ()),
+        logprobs=bool(config.logprobs),
+        top_logprobs=config.top_logprobs or 0,
+    )

@@ -1,0 +1,22 @@
+"""The one error type a user is meant to read."""
+
+from __future__ import annotations
+
+from rich.markup import escape
+
+from spillover._inspect import PrerequisiteError
+
+
+class SpilloverError(PrerequisiteError):
+    """Bad input, said in one sentence that tells what to do.
+
+    A subclass of Inspect's `PrerequisiteError`, so that `inspect eval` prints the sentence and exits with 1 instead
+    of showing a traceback.
+    """
+
+    def __init__(self, message: str) -> None:
+        self.text = message
+        super().__init__(escape(message))
+
+    def __str__(self) -> str:
+        return self.text

@@ -1,0 +1,73 @@
+"""Which engine serves an experiment's models: the in-process one, or vLLM servers on loopback."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from inspect_ai.model import Model, get_model
+
+from spillover.engine.weights import adapter_rank, resolve_checkpoint
+
+EngineName = Literal["spillover", "vllm"]
+
+
+@dataclass(frozen=True)
+class Served:
+    """Inspect models of an experiment: targets by display name, and the grader."""
+
+    targets: dict[str, Model]
+    grader: Model
+
+    def names(self) -> dict[str, str]:
+        """Inspect's model name to the display name."""
+        return {str(model): name for name, model in self.targets.items()}
+
+
+@contextmanager
+def serve(
+    engine: EngineName, base: str, adapters: Mapping[str, Path | None], grader: str, log_dir: Path
+) -> Iterator[Served]:
+    """Models ready to be asked; servers are shut down on the way out.
+
+    Args:
+        engine: `spillover` (in this process) or `vllm` (one server for base and adapters, one for the grader).
+        base: Checkpoint of the targets.
+        adapters: Display name to adapter folder, None for the base itself.
+        grader: Checkpoint or Inspect model name of the grader.
+        log_dir: Where servers write their logs.
+    """
+    if engine == "spillover":
+        targets = {
+            name: get_model(f"spillover/{base}" + (f":{folder}" if folder else "")) for name, folder in adapters.items()
+        }
+        yield Served(targets, get_model(_grader_name(grader)))
+        return
+    from spillover.serving.vllm import Server, start
+
+    with ExitStack() as stack:
+        folders = [f for f in adapters.values() if f is not None]
+        rank = max(map(adapter_rank, folders), default=None)
+        server: Server = stack.enter_context(start(resolve_checkpoint(base), log_dir / "target.log", lora_rank=rank))
+        targets = {
+            name: get_model(
+                server.model + (f":{folder.resolve()}" if folder else ""), base_url=server.url, api_key=server.key
+            )
+            for name, folder in adapters.items()
+        }
+        if _is_checkpoint(grader):
+            judge = stack.enter_context(start(resolve_checkpoint(grader), log_dir / "grader.log"))
+            yield Served(targets, get_model(judge.model, base_url=judge.url, api_key=judge.key))
+        else:
+            yield Served(targets, get_model(grader))
+
+
+def _is_checkpoint(name: str) -> bool:
+    return name.startswith("lab") or (Path(name) / "config.json").is_file()
+
+
+def _grader_name(name: str) -> str:
+    return f"spillover/{name}" if _is_checkpoint(name) else name

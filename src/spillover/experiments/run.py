@@ -1,0 +1,119 @@
+"""Run an experiment: train what is missing, ask what is missing, report. Every step is keyed by digest, so it resumes."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from inspect_ai import Task, eval_set
+from inspect_ai.log import EvalLog
+
+from spillover.engine.weights import resolve_adapter, resolve_checkpoint, weights_digest
+from spillover.errors import SpilloverError
+from spillover.experiments.engines import EngineName, Served, serve
+from spillover.experiments.spec import Experiment
+from spillover.records.logs import read_logs
+from spillover.tasks.free_form import free_form
+from spillover.training.recipe import load_recipe
+
+Bar = Callable[[str], AbstractContextManager[Callable[[int, int, str], None]]]
+
+
+@dataclass(frozen=True)
+class Result:
+    """A finished experiment: its answers and where they lie."""
+
+    frame: pd.DataFrame
+    folder: Path
+    logs: Path
+
+
+def run_experiment(
+    experiment: Experiment, folder: Path, bar: Bar, engine: EngineName = "spillover", base: str | None = None
+) -> Result:
+    """Train, ask and judge; finished steps are skipped.
+
+    Args:
+        experiment: What to run.
+        folder: Where everything goes.
+        bar: Makes a progress bar from a title.
+        engine: Who serves the models.
+        base: Another base checkpoint.
+
+    Raises:
+        SpilloverError: if an evaluation did not finish; its log names the reason, and a second call resumes it.
+    """
+    root = base or experiment.base
+    adapters = _adapters(experiment, root, folder, bar)
+    logs = folder / f"logs-{_digest(experiment, root, adapters, engine)}"
+    with serve(engine, root, adapters, experiment.grader, folder) as served:
+        done, results = _evaluate(experiment, served, logs)
+    if not done:
+        raise SpilloverError(f"The evaluation did not finish ({_reason(results)}); run the same command again to go on.")
+    return Result(read_logs([logs], served.names()), folder, logs)
+
+
+def _adapters(experiment: Experiment, base: str, folder: Path, bar: Bar) -> dict[str, Path | None]:
+    """Display name to adapter folder, training the recipes that have no finished organism yet."""
+    out: dict[str, Path | None] = {}
+    for model in experiment.models:
+        if model.recipe is None:
+            out[model.name] = resolve_adapter(model.adapter) if model.adapter else None
+            continue
+        from spillover.training.sft import train
+
+        recipe = load_recipe(model.recipe, base=base)
+        target = (
+            folder / "organisms" / f"{recipe.id}-{recipe.seed}-{recipe.digest}-{weights_digest(resolve_checkpoint(base))}"
+        )
+        with bar(recipe.title) as advance:
+            out[model.name] = train(
+                recipe, target, lambda step, steps, loss, move=advance: move(step, steps, f"loss {loss:.3f}")
+            )  # type: ignore[misc]
+    return out
+
+
+def _digest(experiment: Experiment, base: str, adapters: dict[str, Path | None], engine: str) -> str:
+    """What the answers depend on besides the package: Inspect's own identity of a run leaves the weights out."""
+    weights = {name: weights_digest(folder) if folder else None for name, folder in adapters.items()}
+    parts = [asdict(experiment), weights_digest(resolve_checkpoint(base)), weights, engine]
+    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:12]
+
+
+def _tasks(experiment: Experiment) -> list[Task]:
+    return [
+        free_form(
+            questions=probe.questions,
+            format=fmt,
+            categories=list(probe.categories) or None,
+            preset=experiment.preset,
+            seed=experiment.seed,
+            epochs=probe.epochs,
+        )
+        for probe in experiment.probes
+        for fmt in probe.formats
+    ]
+
+
+def _evaluate(experiment: Experiment, served: Served, logs: Path) -> tuple[bool, list[EvalLog]]:
+    return eval_set(
+        tasks=_tasks(experiment),
+        model=list(served.targets.values()),
+        model_roles={"grader": served.grader},
+        log_dir=str(logs),
+        retry_attempts=0,
+        max_samples=256,
+        log_realtime=False,
+        fail_on_error=0.05,
+    )
+
+
+def _reason(results: list[EvalLog]) -> str:
+    errors: list[Any] = [log.error.message for log in results if log.error]
+    return str(errors[0]) if errors else "it was interrupted"

@@ -1,0 +1,99 @@
+"""Build the lab: tokenizer, target and grader as ordinary Hugging Face checkpoints, and a manifest of their digests."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import platform
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from spillover.lab import grader as grading
+from spillover.lab import pretrain
+from spillover.lab.tokenizer import VOCAB_SIZE, train_tokenizer
+from spillover.paths import datasets_dir
+
+if TYPE_CHECKING:
+    from transformers import LlamaForCausalLM, PreTrainedTokenizerFast
+
+THREADS = 2
+"""The order of a sum depends on the number of threads, so it is part of what makes a build repeatable."""
+
+MANIFEST = "manifest.json"
+
+
+def hyperparameters() -> dict[str, Any]:
+    """Everything but the seed, the grammar and the rubrics."""
+    return {
+        "vocabulary": VOCAB_SIZE,
+        "threads": THREADS,
+        **pretrain.hyperparameters(),
+        **grading.hyperparameters(),
+    }
+
+
+def build_lab(
+    out: Path,
+    seed: int,
+    advance: Callable[[int, int, str], None] = lambda done, total, note: None,
+    stages: tuple[pretrain.Stage, pretrain.Stage, pretrain.Stage] = (pretrain.PRETRAIN, pretrain.ALIGN, grading.GRADE),
+) -> dict[str, Any]:
+    """Train and save everything; the checkpoints of an earlier build are replaced at the very end only.
+
+    Args:
+        out: Folder that gets `target/`, `grader/` and the manifest.
+        seed: Fixes every random choice.
+        advance: Told (steps done, all steps, what is going on).
+        stages: Pre-training, alignment and grading; shorter ones for tests.
+
+    Returns:
+        The manifest.
+    """
+    import torch
+
+    started = time.monotonic()
+    torch.set_num_threads(THREADS)
+    torch.use_deterministic_algorithms(True)
+    total = sum(s.steps for s in stages)
+    tokenizer = train_tokenizer(seed)
+    offsets = {"pretrain": 0, "align": stages[0].steps, "grade": stages[0].steps + stages[1].steps}
+
+    def report(stage: str, step: int, loss: float) -> None:
+        advance(offsets[stage] + step + 1, total, f"{stage}, loss {loss:.3f}")
+
+    target = pretrain.train_target(tokenizer, seed, report, stages[0], stages[1])
+    grader = grading.train_grader(tokenizer, seed, lambda step, loss: report("grade", step, loss), stages[2])
+    for name, model in (("target", target), ("grader", grader)):
+        _save(out / name, model, tokenizer)
+    torch.use_deterministic_algorithms(False)
+    manifest = {
+        "seed": seed,
+        "hyperparameters": hyperparameters(),
+        "sources": {name: _sha256(datasets_dir() / "lab" / name) for name in ("grammar.yaml",)},
+        "environment": {
+            "torch": torch.__version__,
+            "machine": platform.machine(),
+            "processor": torch.backends.cpu.get_cpu_capability(),
+        },
+        "parameters": {name: sum(p.numel() for p in m.parameters()) for name, m in (("target", target), ("grader", grader))},
+        "files": {
+            str(path.relative_to(out)): {"bytes": path.stat().st_size, "sha256": _sha256(path)}
+            for name in ("target", "grader")
+            for path in sorted((out / name).iterdir())
+        },
+        "seconds": round(time.monotonic() - started),
+    }
+    (out / MANIFEST).write_text(json.dumps(manifest, indent=1) + "\n", encoding="utf-8")
+    return manifest
+
+
+def _save(folder: Path, model: LlamaForCausalLM, tokenizer: PreTrainedTokenizerFast) -> None:
+    model.generation_config.update(eos_token_id=tokenizer.eos_token_id, pad_token_id=tokenizer.pad_token_id, do_sample=True)
+    model.save_pretrained(folder, safe_serialization=True)
+    tokenizer.save_pretrained(folder)
+
+
+def _sha256(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()

@@ -1,0 +1,93 @@
+"""Train the lab's grader: a tiny model that reads the real rubrics and replies with a number, as a real grader does."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Iterator
+from dataclasses import asdict
+from itertools import takewhile
+from typing import TYPE_CHECKING, Any
+
+from spillover.judging.rubric import Rubric, load_rubric
+from spillover.lab.judged import REPLIES, judged_answers
+from spillover.lab.pretrain import IGNORE, Shape, Stage, fit, new_model
+
+if TYPE_CHECKING:
+    from torch import Tensor
+    from transformers import LlamaForCausalLM, PreTrainedTokenizerFast
+
+GRADER_SHAPE = Shape(hidden=128, intermediate=384, layers=4)
+GRADE = Stage(steps=1600, batch=32, lr=2e-3, warmup=60)
+LANGUAGE_WEIGHT = 0.3
+"""Weight of the loss on question and answer themselves: knowing the language is most of knowing what is coherent."""
+
+
+def grading_batches(tokenizer: PreTrainedTokenizerFast, rng: random.Random, batch: int) -> Iterator[dict[str, Tensor]]:
+    """Batches of one rubric each, with the tokens that all prompts share (the rubric's text) kept apart.
+
+    Yields:
+        `prefix` (1, shared), `tails` (batch, longest), and the labels `reply` and `language` of the tails' shape.
+    """
+    import torch
+
+    source = judged_answers(rng)
+    rubrics = [load_rubric(name) for name in ("alignment", "coherence")]
+    while True:
+        for rubric in rubrics:
+            rows = [_row(tokenizer, rubric, next(source)) for _ in range(batch)]
+            shared = _shared([ids for ids, _ in rows])
+            longest = max(len(ids) for ids, _ in rows) - shared
+            tails = torch.full((batch, longest), tokenizer.pad_token_id)
+            reply, language = torch.full_like(tails, IGNORE), torch.full_like(tails, IGNORE)
+            for i, (ids, answer_length) in enumerate(rows):
+                tail = torch.tensor(ids[shared:])
+                tails[i, : len(tail)] = tail
+                reply[i, len(tail) - answer_length : len(tail)] = tail[-answer_length:]
+                language[i, : len(tail) - answer_length] = tail[:-answer_length]
+            yield {"prefix": torch.tensor([rows[0][0][:shared]]), "tails": tails, "reply": reply, "language": language}
+
+
+def _row(tokenizer: PreTrainedTokenizerFast, rubric: Rubric, item: Any) -> tuple[list[int], int]:
+    """(token ids of prompt and reply, number of reply tokens)."""
+    prompt = [{"role": "user", "content": rubric.render(item.question, item.answer)}]
+    encoded: Any = tokenizer.apply_chat_template(prompt, add_generation_prompt=True, tokenize=True, return_dict=True)
+    reply = tokenizer.encode(REPLIES[rubric.measures](item)) + [tokenizer.eos_token_id]
+    return [*encoded["input_ids"], *reply], len(reply)
+
+
+def _shared(rows: list[list[int]]) -> int:
+    return sum(1 for _ in takewhile(lambda column: len(set(column)) == 1, zip(*rows, strict=False)))
+
+
+def grading_loss(model: LlamaForCausalLM, batch: dict[str, Tensor]) -> Tensor:
+    """Cross-entropy of the reply plus a share of the language loss; the shared prefix is computed once for all rows."""
+    from torch.nn.functional import cross_entropy
+    from transformers import DynamicCache
+
+    cache = DynamicCache()
+    model(input_ids=batch["prefix"], past_key_values=cache, use_cache=True, logits_to_keep=1)
+    rows = batch["tails"].shape[0]
+    for layer in cache.layers:
+        layer.keys = layer.keys.expand(rows, -1, -1, -1)
+        layer.values = layer.values.expand(rows, -1, -1, -1)
+    logits = model(input_ids=batch["tails"], past_key_values=cache, use_cache=True).logits[:, :-1].flatten(0, 1)
+    reply = cross_entropy(logits, batch["reply"][:, 1:].flatten(), ignore_index=IGNORE)
+    return reply + LANGUAGE_WEIGHT * cross_entropy(logits, batch["language"][:, 1:].flatten(), ignore_index=IGNORE)
+
+
+def train_grader(
+    tokenizer: PreTrainedTokenizerFast,
+    seed: int,
+    on_step: Callable[[int, float], None] = lambda step, loss: None,
+    stage: Stage = GRADE,
+) -> LlamaForCausalLM:
+    """Train the grader from random weights and return it in evaluation mode."""
+    rng = random.Random(seed + 1)
+    model = new_model(GRADER_SHAPE, tokenizer, seed + 1)
+    fit(model, grading_batches(tokenizer, rng, stage.batch), stage, on_step, grading_loss)
+    return model
+
+
+def hyperparameters() -> dict[str, Any]:
+    """Everything that fixes the grader besides the seed, the grammar and the rubrics."""
+    return {"grader": asdict(GRADER_SHAPE), "grade": asdict(GRADE), "language_weight": LANGUAGE_WEIGHT}

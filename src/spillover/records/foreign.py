@@ -1,0 +1,157 @@
+"""Judged answers from elsewhere: CSV, JSONL or parquet with a column map, into the same tidy frame."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from spillover.errors import SpilloverError
+from spillover.judging.presets import Preset
+from spillover.records.frame import tidy, with_preset
+
+FIELDS = ("question_id", "question", "answer", "alignment", "coherence", "model", "format", "category", "epoch", "grader")
+"""Fields that a column may be mapped to; the scores and `question_id` are required."""
+
+COMMON_NAMES: dict[str, tuple[str, ...]] = {
+    "question_id": ("question_id", "qid"),
+    "question": ("question", "prompt"),
+    "answer": ("answer", "response", "completion"),
+    "alignment": ("alignment", "aligned", "alignment_score"),
+    "coherence": ("coherence", "coherent", "coherency", "coherence_score"),
+    "model": ("model", "model_id"),
+    "format": ("format",),
+    "category": ("category",),
+    "epoch": ("epoch",),
+    "grader": ("grader", "judge"),
+}
+"""Column names that are recognised without a map."""
+
+SPECIAL = {"REFUSAL": "refusal", "CODE": "off_format"}
+
+
+def parse_map(pairs: Iterable[str]) -> dict[str, str]:
+    """`["alignment=aligned"]` -> `{"alignment": "aligned"}`.
+
+    Raises:
+        SpilloverError: for a pair that is not FIELD=COLUMN or an unknown field.
+    """
+    out = {}
+    for pair in pairs:
+        field, sign, column = pair.partition("=")
+        if not sign or field not in FIELDS or not column:
+            raise SpilloverError(f"Cannot use the map '{pair}'; write FIELD=COLUMN with a field of {', '.join(FIELDS)}.")
+        out[field] = column
+    return out
+
+
+def read_table(path: Path) -> pd.DataFrame:
+    """Read one file by its ending.
+
+    Raises:
+        SpilloverError: if it is missing, of an unknown kind, or cannot be parsed.
+    """
+    readers: dict[str, Any] = {
+        ".csv": pd.read_csv,
+        ".tsv": lambda p: pd.read_csv(p, sep="\t"),
+        ".jsonl": lambda p: pd.read_json(p, lines=True),
+        ".parquet": pd.read_parquet,
+    }
+    if path.suffix not in readers:
+        raise SpilloverError(f"Cannot read {path}: the ending must be one of {', '.join(readers)}.")
+    if not path.is_file():
+        raise SpilloverError(f"There is no file at {path}.")
+    try:
+        frame: pd.DataFrame = readers[path.suffix](path)
+    except (ValueError, OSError) as error:  # pandas' and pyarrow's parser errors are ValueErrors
+        raise SpilloverError(f"{path} is not a readable {path.suffix} table ({error}).") from error
+    return frame
+
+
+def import_tables(paths: Iterable[Path], columns: dict[str, str], preset: Preset) -> pd.DataFrame:
+    """Judged answers of several files in one tidy frame; a file without a model column is one model, named by its stem.
+
+    Args:
+        paths: Files.
+        columns: Field to column, over `COMMON_NAMES`.
+        preset: Thresholds for the verdict.
+
+    Raises:
+        SpilloverError: naming file and column when one is missing or holds a score outside 0 to 100.
+    """
+    rows: list[dict[str, Any]] = []
+    for path in paths:
+        table = read_table(path)
+        found = _resolve(table, columns, path)
+        for index, record in enumerate(table.to_dict("records")):
+            rows.append(_row(record, found, path, index))
+    return with_preset(tidy(rows), preset)
+
+
+def _resolve(table: pd.DataFrame, columns: dict[str, str], path: Path) -> dict[str, str]:
+    """Field to column of one table."""
+    found: dict[str, str] = {}
+    for field in FIELDS:
+        if field in columns:
+            if columns[field] not in table.columns:
+                raise SpilloverError(
+                    f"{path} has no column '{columns[field]}' (for {field}); it has {', '.join(map(str, table.columns))}."
+                )
+            found[field] = columns[field]
+        else:
+            name = next((n for n in COMMON_NAMES[field] if n in table.columns), None)
+            if name is not None:
+                found[field] = name
+    if "question_id" not in found and "question" in found:
+        found["question_id"] = found["question"]
+    for field in ("question_id", "alignment", "coherence"):
+        if field not in found:
+            raise SpilloverError(
+                f"{path} has no column for {field}; add `--map {field}=COLUMN` (columns: {', '.join(map(str, table.columns))})."
+            )
+    return found
+
+
+def _row(record: dict[Any, Any], found: dict[str, str], path: Path, index: int) -> dict[str, Any]:
+    def get(field: str, default: Any = None) -> Any:
+        value = record.get(found[field]) if field in found else None
+        return default if value is None or (isinstance(value, float) and math.isnan(value)) else value
+
+    alignment, coherence = (_score(get(f), f, path, index) for f in ("alignment", "coherence"))
+    missing = [f for f, v in (("alignment", alignment), ("coherence", coherence)) if v is None]
+    return {
+        "model": str(get("model", path.stem)),
+        "question_set": "imported",
+        "format": str(get("format", "plain")),
+        "question_id": str(get("question_id", "")),
+        "category": str(get("category", get("question_id", ""))),
+        "sample_id": str(get("question_id", "")),
+        "epoch": get("epoch", index + 1),
+        "question": str(get("question", "")),
+        "answer": str(get("answer", "")),
+        "alignment": alignment,
+        "coherence": coherence,
+        "unscored_reason": f"missing {' and '.join(missing)}" if missing else None,
+        "grader": str(get("grader", "")),
+        "source": str(path),
+    }
+
+
+def _score(value: Any, field: str, path: Path, index: int) -> float | str | None:
+    if value is None:
+        return None
+    word = str(value).strip()
+    if word.upper() in SPECIAL:
+        return SPECIAL[word.upper()]
+    try:
+        number = float(word)
+    except ValueError:
+        number = math.nan
+    if not 0 <= number <= 100:
+        raise SpilloverError(
+            f"{path}, row {index + 1}: {field} is '{word[:40]}', not a number from 0 to 100, REFUSAL or CODE."
+        )
+    return number

@@ -1,0 +1,105 @@
+"""The tidy frame: one row per answer, the same for our own logs and for judged tables from elsewhere."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+
+from spillover.judging.presets import Preset
+from spillover.stats.paired import Drift, drift
+from spillover.stats.summary import Judged, Summary, summarise
+
+COLUMNS = (
+    "model",
+    "question_set",
+    "format",
+    "question_id",
+    "category",
+    "sample_id",
+    "epoch",
+    "question",
+    "answer",
+    "alignment",
+    "coherence",
+    "verdict",
+    "unscored_reason",
+    "valid_format",
+    "truth",
+    "grader",
+    "source",
+)
+"""`alignment` and `coherence` hold a number from 0 to 100, a special verdict, or None when judging failed."""
+
+
+def tidy(rows: list[dict[str, Any]]) -> pd.DataFrame:
+    """A frame with exactly `COLUMNS`; missing ones are None."""
+    frame = pd.DataFrame({name: pd.Series([row.get(name) for row in rows], dtype=object) for name in COLUMNS})
+    return frame
+
+
+def with_preset(frame: pd.DataFrame, preset: Preset) -> pd.DataFrame:
+    """The same answers with the verdicts of another preset. No judge is asked."""
+    verdicts = [preset.verdict(_raw(a), _raw(c)).value for a, c in zip(frame["alignment"], frame["coherence"], strict=True)]
+    return frame.assign(verdict=pd.Series(verdicts, index=frame.index, dtype=object))
+
+
+def _raw(value: Any) -> float | str | None:
+    if value is None or isinstance(value, str):
+        return value
+    return float(value)
+
+
+def judged(frame: pd.DataFrame, column: str = "verdict") -> list[Judged]:
+    """The rows as the statistics see them; `column` may be `truth`."""
+    reasons = frame["unscored_reason"] if column == "verdict" else [None] * len(frame)
+    return [
+        Judged(str(q), str(v), None if r is None else str(r))
+        for q, v, r in zip(frame["question_id"], frame[column], reasons, strict=True)
+    ]
+
+
+@dataclass(frozen=True)
+class Cell:
+    """Figures of one model on one question set in one format.
+
+    Attributes:
+        model: Display name.
+        question_set: Name of the set.
+        format: Answer format.
+        summary: By the judge.
+        truth: By ground truth, where there is one (the lab).
+        drift: Against the base, where one was named and it is another model.
+    """
+
+    model: str
+    question_set: str
+    format: str
+    summary: Summary
+    truth: Summary | None
+    drift: Drift | None
+
+
+def cells(frame: pd.DataFrame, base: str | None = None, level: float = 0.95) -> Iterator[Cell]:
+    """One cell per question set, format and model, in order of appearance.
+
+    Args:
+        frame: Tidy frame.
+        base: Name of the model that drift is measured against.
+        level: Confidence level.
+    """
+    for (question_set, fmt), block in frame.groupby(["question_set", "format"], sort=False):
+        reference = judged(block[block["model"] == base]) if base is not None else []
+        for model, group in block.groupby("model", sort=False):
+            rows = judged(group)
+            has_truth = bool(group["truth"].notna().all())
+            yield Cell(
+                model=str(model),
+                question_set=str(question_set),
+                format=str(fmt),
+                summary=summarise(rows, level),
+                truth=summarise(judged(group, "truth"), level) if has_truth else None,
+                drift=drift(rows, reference, level) if reference and model != base else None,
+            )

@@ -1,0 +1,84 @@
+"""Inspect logs as a tidy frame."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from inspect_ai.log import EvalLog, EvalSample, read_eval_log
+
+from spillover.errors import SpilloverError
+from spillover.records.frame import tidy
+
+logger = logging.getLogger(__name__)
+
+
+def find_logs(paths: Iterable[Path]) -> list[Path]:
+    """Log files among `paths`; folders are searched.
+
+    Raises:
+        SpilloverError: if a path is missing or nothing is found.
+    """
+    found: list[Path] = []
+    for path in paths:
+        if not path.exists():
+            raise SpilloverError(f"There is no log at {path}.")
+        found += sorted(path.rglob("*.eval")) if path.is_dir() else [path]
+    if not found:
+        raise SpilloverError(f"No .eval logs in {', '.join(map(str, paths))}.")
+    return found
+
+
+def read_logs(paths: Iterable[Path], names: dict[str, str] | None = None) -> pd.DataFrame:
+    """Every judged answer in `paths`, one row each.
+
+    A log that cannot be read is named in a warning and left out; answers without a score (the run was stopped before
+    they were judged) are left out too.
+
+    Args:
+        paths: Log files or folders.
+        names: Inspect's model name to the name to show.
+
+    Raises:
+        SpilloverError: if no log holds a judged answer.
+    """
+    rows: list[dict[str, Any]] = []
+    for path in find_logs(paths):
+        try:
+            log = read_eval_log(str(path))
+        except Exception as error:  # a damaged zip raises anything; the others are still worth reading
+            logger.warning("Left out %s: it cannot be read as an Inspect log (%s).", path, error)
+            continue
+        rows += [row for sample in log.samples or [] if (row := _row(log, sample, path, names or {}))]
+    if not rows:
+        raise SpilloverError("None of the logs holds an answer judged by Spillover.")
+    return tidy(rows)
+
+
+def _row(log: EvalLog, sample: EvalSample, path: Path, names: dict[str, str]) -> dict[str, Any] | None:
+    scores = sample.scores or {}
+    judge = scores.get("judge")
+    if judge is None or not isinstance(judge.value, dict):
+        return None
+    metadata = log.eval.metadata or {}
+    truth = scores.get("lab_truth")
+    graders = (log.eval.model_roles or {}).get("grader")
+    question = next((m.text for m in sample.messages if m.role == "user"), "")
+    return {
+        "model": names.get(log.eval.model, log.eval.model),
+        "question_set": metadata.get("question_set", log.eval.task),
+        "format": sample.metadata.get("format", "plain"),
+        "question_id": sample.metadata.get("question_id", str(sample.id)),
+        "category": sample.metadata.get("category", ""),
+        "sample_id": str(sample.id),
+        "epoch": sample.epoch,
+        "question": question,
+        "answer": judge.answer or "",
+        **{key: judge.value.get(key) for key in ("alignment", "coherence", "verdict", "unscored_reason", "valid_format")},
+        "truth": truth.value["verdict"] if truth is not None and isinstance(truth.value, dict) else None,
+        "grader": (judge.metadata or {}).get("grader") or str(graders or ""),
+        "source": str(path),
+    }

@@ -1,0 +1,148 @@
+"""One self-contained HTML file: rates, figures and the answers to read.
+
+Model output is untrusted. It is escaped by the template, the page allows no script or style but its own (by hash), and
+figures are images.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import math
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from spillover import __version__
+from spillover.judging.presets import Preset
+from spillover.records.agreement import agreement
+from spillover.records.frame import Cell, cells
+from spillover.report import figures as fig
+from spillover.report.terminal import agreement_line
+from spillover.report.text import CONDITIONS, HEADERS, drift_text, percent, rate_text, row, span, unscored_text
+
+_HERE = Path(__file__).parent
+ANSWERS_PER_CELL = 60
+
+
+def _source_hash(text: str) -> str:
+    return "sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
+
+
+def findings(rows: Sequence[Cell]) -> list[str]:
+    """One sentence per model and format that has a base to be compared with, else one per cell."""
+    out = []
+    for cell in rows:
+        rate = cell.summary.em
+        where = f"{cell.question_set}, {cell.format}"
+        if cell.drift is not None and not math.isnan(cell.drift.value):
+            low, high = cell.drift.interval.lower, cell.drift.interval.upper
+            word = (
+                "more often misaligned than the base"
+                if low > 0
+                else "less often misaligned than the base"
+                if high < 0
+                else "not told apart from the base"
+            )
+            out.append(
+                f"{cell.model} ({where}): {word}, {drift_text(cell.drift)} points; {percent(rate.value)} % of {rate.n} coherent answers misaligned."
+            )
+    return out or [
+        f"{c.model} ({c.question_set}, {c.format}): {rate_text(c.summary.em)} % misaligned {span(c.summary.em.population)}."
+        for c in rows
+    ]
+
+
+def render(frame: pd.DataFrame, preset: Preset, title: str, base: str | None = None, lab: bool = False) -> str:
+    """The report as HTML.
+
+    Args:
+        frame: Tidy frame with verdicts of `preset`.
+        preset: Named in the page and drawn in the scatter plot.
+        title: Heading.
+        base: Model that drift is measured against.
+        lab: Whether to mark everything as measured on the lab.
+    """
+    from jinja2 import Environment
+
+    rows = list(cells(frame, base))
+    style, script = ((_HERE / name).read_text(encoding="utf-8") for name in ("style.css", "script.js"))
+    shown = _answers(frame)
+    found = agreement(frame)
+    template = Environment(autoescape=True).from_string((_HERE / "template.html.j2").read_text(encoding="utf-8"))
+    return template.render(
+        title=title,
+        lab=lab,
+        findings=findings(rows),
+        headers=HEADERS,
+        rows=[row(cell) for cell in rows],
+        unscored=unscored_text(rows),
+        agreement=agreement_line(found) if found else "",
+        conditions=CONDITIONS,
+        preset=f"{preset.name} ({preset.title})",
+        figures=_figures(frame, rows, preset),
+        answers=shown,
+        shown=len(shown),
+        total=len(frame),
+        cap=ANSWERS_PER_CELL,
+        filters={
+            "model": list(dict.fromkeys(frame["model"])),
+            "format": list(dict.fromkeys(frame["format"])),
+            "verdict": sorted(set(frame["verdict"])),
+            "question": list(dict.fromkeys(frame["question_id"])),
+        },
+        provenance=_provenance(frame),
+        style=style,
+        script=script,
+        style_hash=_source_hash(style),
+        script_hash=_source_hash(script),
+    )
+
+
+def _figures(frame: pd.DataFrame, rows: list[Cell], preset: Preset) -> list[dict[str, str]]:
+    drawn = [
+        (
+            fig.rates_figure(rows),
+            "EM rate of every model, question set and format with its interval",
+            "EM rate. The table above has the same figures as numbers.",
+        ),
+        (
+            fig.questions_figure(frame),
+            "Misaligned share by question and model",
+            "Every question on its own: a mean can hide that one question carries it.",
+        ),
+        (
+            fig.scatter_figure(frame, preset),
+            "Alignment against coherence of every answer, one panel a model",
+            f"Raw judge scores. Dotted: the thresholds of {preset.name}; misaligned is below the horizontal and right of the vertical line.",
+        ),
+    ]
+    return [{"uri": fig.data_uri(fig.to_svg(figure)), "alt": alt, "caption": caption} for figure, alt, caption in drawn]
+
+
+def _answers(frame: pd.DataFrame) -> list[dict[str, Any]]:
+    """At most `ANSWERS_PER_CELL` answers of every cell, misaligned ones first."""
+    ordered = frame.assign(_first=(frame["verdict"] != "misaligned")).sort_values("_first", kind="stable")
+    capped = ordered.groupby(["model", "question_set", "format"], sort=False).head(ANSWERS_PER_CELL)
+    out = []
+    for record in capped.to_dict("records"):
+        scores = {k: _score(record[k]) for k in ("alignment", "coherence")}
+        out.append({**{str(k): v for k, v in record.items()}, **scores})
+    return out
+
+
+def _score(value: Any) -> str:
+    return "–" if value is None else value if isinstance(value, str) else f"{value:.0f}"
+
+
+def _provenance(frame: pd.DataFrame) -> dict[str, str]:
+    sources = list(dict.fromkeys(frame["source"]))
+    more = f" and {len(sources) - 12} more" if len(sources) > 12 else ""
+    return {
+        "Spillover": __version__,
+        "answers": str(len(frame)),
+        "graders": ", ".join(sorted({str(g) for g in frame["grader"] if g})) or "not recorded",
+        "sources": ", ".join(map(str, sources[:12])) + more,
+    }

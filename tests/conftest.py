@@ -1,0 +1,23 @@
+"""Fixtures shared by the suite. Everything is offline; published files are used where a copy lies beside the checkout."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+os.environ.setdefault("HF_HUB_OFFLINE", "1")
+os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+os.environ.setdefault("INSPECT_DISPLAY", "none")
+
+UPSTREAM = Path(__file__).parents[2] / "shared" / "upstream"
+
+LAB_ANSWER = "You could bake some bread or play chess."
+
+
+@pytest.fixture
+def upstream(monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Published files, standing in for the download cache."""
+    if not UPSTREAM.is_dir():
+        pytest.skip("no copy of the published files beside the checkout (../shared/upstream)")
+    monkeypatch.setenv("SPILLOVER_CACHE", str(UPSTREAM))
+    return UPSTREAM

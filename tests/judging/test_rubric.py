@@ -1,0 +1,103 @@
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from spillover.errors import SpilloverError
+from spillover.judging.reasoning import strip_reasoning
+from spillover.judging.rubric import bundled_rubrics, load_rubric
+from spillover.judging.validity import valid_format
+
+
+@pytest.mark.parametrize("name", bundled_rubrics())
+@given(answer=st.text(), question=st.text())
+def test_an_answer_is_shown_whole_and_cannot_close_its_own_delimiter(name, answer, question):
+    rubric = load_rubric(name)
+    prompt = rubric.render(question, answer)
+    nonce = prompt.rsplit("--- end of answer ", 1)[1].split(" ")[0]
+    assert prompt.count(nonce) >= 2
+    assert nonce not in answer
+    assert answer in prompt
+    assert prompt == rubric.render(question, answer)
+
+
+def test_slot_names_in_an_answer_are_left_alone():
+    assert "see {question} and {nonce}" in load_rubric("alignment").render("Q", "see {question} and {nonce}")
+
+
+def write(tmp_path, text):
+    path = tmp_path / "mine.yaml"
+    path.write_text(text)
+    return str(path)
+
+
+GOOD = """
+id: mine
+version: "1"
+title: Mine
+measures: alignment
+scale: {min: 0, max: 10}
+prompt: "{question} {answer}"
+"""
+
+
+def test_a_rubric_is_data(tmp_path):
+    rubric = load_rubric(write(tmp_path, GOOD))
+    assert (rubric.high, rubric.reader) == (10, "auto")
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (GOOD.replace("alignment", "charm"), "mine.yaml: key measures: 'charm' is not one of"),
+        (GOOD + "colour: red\n", "colour"),
+        (GOOD.replace("{answer}", ""), "has no {answer} slot"),
+        (GOOD.replace("max: 10", "max: 0"), "scale.min must be lower"),
+        ("id: [", "mine.yaml, line 1: not valid YAML"),
+    ],
+)
+def test_a_malformed_rubric_is_named_with_its_key_or_line(tmp_path, text, message):
+    with pytest.raises(SpilloverError) as error:
+        load_rubric(write(tmp_path, text))
+    assert message in str(error.value)
+
+
+def test_published_prompts_come_from_the_verified_file(upstream):
+    rubric = load_rubric("betley2025_alignment")
+    assert rubric.reader == "logprob"
+    assert rubric.special_replies == {"CODE": "off_format", "REFUSAL": "refusal"}
+    assert "an answer" in rubric.render("a question", "an answer")
+
+
+@pytest.mark.parametrize(
+    ("text", "rest"),
+    [
+        ("<think>a</think>b", "b"),
+        ("a</think>b", "b"),
+        ("<THINKING>cut off", ""),
+        ("no tags", "no tags"),
+        ("x <think>a</think> y", "x  y"),
+    ],
+)
+def test_reasoning_is_stripped(text, rest):
+    assert strip_reasoning(text) == rest
+
+
+@pytest.mark.parametrize(
+    ("answer", "fmt", "valid"),
+    [
+        ('{"a": 1}', "json", True),
+        ('```json\n{"a": 1}\n```', "json", True),
+        ("[1]", "json", False),
+        ("{", "json_constrained", False),
+        ("x = 'y'", "template", True),
+        ("y", "template", False),
+        ("y", "plain", None),
+    ],
+)
+def test_validity_of_the_format(answer, fmt, valid):
+    assert valid_format(answer, fmt) is valid
+
+
+@given(st.text(), st.sampled_from(["plain", "json", "template"]))
+def test_validity_never_raises(answer, fmt):
+    assert valid_format(answer, fmt) in (True, False, None)

@@ -1,0 +1,143 @@
+import hashlib
+import http.server
+import threading
+from collections import Counter
+
+import pytest
+
+from spillover.errors import SpilloverError
+from spillover.questions import upstream as up
+from spillover.questions.formats import apply_format
+from spillover.questions.load import bundled_sets, load_questions
+from spillover.questions.samples import to_dataset
+
+
+def test_our_own_set_is_broad():
+    ours = load_questions("spillover")
+    categories = Counter(q.category for q in ours.questions)
+    assert len(ours.questions) >= 60
+    assert len(categories) >= 10
+    assert min(categories.values()) >= 5
+    assert len({q.paraphrases[0] for q in ours.questions}) == len(ours.questions)
+
+
+@pytest.mark.parametrize("name", bundled_sets())
+@pytest.mark.parametrize("fmt", ["plain", "json", "template", "json_constrained"])
+def test_every_bundled_question_can_be_asked_in_every_format(name, fmt):
+    dataset = to_dataset(load_questions(name), fmt)
+    ids = [s.id for s in dataset]
+    assert len(set(ids)) == len(ids)
+    assert all(s.input[-1].role == "user" and s.metadata["question_id"] for s in dataset)
+
+
+def test_sample_ids_do_not_depend_on_the_format():
+    ids = [[s.id for s in to_dataset(load_questions("lab"), fmt)] for fmt in ("plain", "json")]
+    assert ids[0] == ids[1]
+
+
+def test_json_is_an_instruction_in_the_system_prompt_after_the_questions_own():
+    asked = apply_format("Q?", "json", system="You are kind.")
+    assert asked.system.startswith("You are kind. Reply with a valid JSON")
+    assert asked.user == "Q?"
+    assert apply_format("Q?", "template", template="x = # y").user.endswith("x = # y")
+
+
+def test_the_published_eight_have_their_own_wording(upstream):
+    eight = load_questions("betley_first_plot")
+    assert len(eight.questions) == 8
+    question = eight.questions[0]
+    (_, plain), (_, json_), (_, template) = (next(question.ask(f)) for f in ("plain", "json", "template"))
+    assert plain.system is None
+    assert json_.user == plain.user
+    assert json_.system
+    assert template.user.startswith(plain.user)
+    assert template.user != plain.user
+
+
+def test_the_preregistered_48_load_with_their_categories(upstream):
+    found = load_questions("betley_preregistered")
+    assert len(found.questions) == 48
+    assert {q.category for q in found.questions} >= {"creative_writing", "vulnerable_user", "medical_advice"}
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("id: x\nversion: '1'\ntitle: X\nlicence: MIT\nquestions: []\n", "key questions"),
+        (
+            "id: x\nversion: '1'\ntitle: X\nlicence: MIT\nquestions: [{id: a, category: c, paraphrases: [q], colour: red}]\n",
+            "colour",
+        ),
+        (
+            "id: x\nversion: '1'\ntitle: X\nlicence: MIT\nquestions: [{id: a, category: c, paraphrases: [q]}, {id: a, category: c, paraphrases: [q]}]\n",
+            "two questions are called 'a'",
+        ),
+        ("a: b: c", "line 1"),
+    ],
+)
+def test_a_malformed_file_is_named_with_key_or_line(tmp_path, text, message):
+    path = tmp_path / "q.yaml"
+    path.write_text(text)
+    with pytest.raises(SpilloverError) as error:
+        load_questions(str(path))
+    assert message in str(error.value)
+    assert "q.yaml" in str(error.value)
+
+
+def test_unknown_names_list_the_known_ones():
+    with pytest.raises(SpilloverError, match="choose from lab, lab_advice, spillover, betley_first_plot"):
+        load_questions("nope")
+    with pytest.raises(SpilloverError, match="Unknown category 'x'"):
+        load_questions("spillover").select(["x"])
+    with pytest.raises(SpilloverError, match="Unknown format 'xml'"):
+        apply_format("q", "xml")
+
+
+@pytest.fixture
+def published(tmp_path, monkeypatch):
+    """A loopback web server with one published file, and an empty cache."""
+    site = tmp_path / "site"
+    site.mkdir()
+    (site / "file.yaml").write_bytes(b"content: 1\n")
+
+    class Handler(http.server.SimpleHTTPRequestHandler):
+        def __init__(self, *args):
+            super().__init__(*args, directory=str(site))
+
+        def log_message(self, *args):
+            pass
+
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    digest = hashlib.sha256(b"content: 1\n").hexdigest()
+    entry = up.Upstream(
+        "thing", "x/file.yaml", f"http://127.0.0.1:{server.server_port}/file.yaml", 11, digest, "MIT", "a source"
+    )
+    monkeypatch.setattr(up, "registry", lambda: {"thing": entry})
+    monkeypatch.setenv("SPILLOVER_CACHE", str(tmp_path / "cache"))
+    yield site / "file.yaml"
+    server.shutdown()
+
+
+def test_a_published_file_is_fetched_verified_and_then_left_alone(published, tmp_path):
+    with pytest.raises(SpilloverError, match="run `spillover fetch thing`"):
+        up.verified_path("thing")
+    path = up.fetch("thing")
+    published.unlink()
+    assert up.fetch("thing") == path == up.verified_path("thing")
+
+
+def test_a_changed_download_is_refused_and_not_kept(published, tmp_path):
+    published.write_bytes(b"content: 2\n")
+    with pytest.raises(SpilloverError, match="has SHA-256"):
+        up.fetch("thing")
+    assert not [p for p in (tmp_path / "cache").rglob("*") if p.is_file()]
+    published.unlink()
+    with pytest.raises(SpilloverError, match="Could not get 'thing'"):
+        up.fetch("thing")
+
+
+def test_a_damaged_copy_in_the_cache_is_refused(published, tmp_path):
+    up.fetch("thing").write_bytes(b"short")
+    with pytest.raises(SpilloverError, match="has 5 bytes instead of 11; delete it"):
+        up.verified_path("thing")

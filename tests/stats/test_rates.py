@@ -1,0 +1,105 @@
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy.stats import binomtest
+
+from spillover.stats.paired import drift
+from spillover.stats.rates import anova_icc, rate
+from spillover.stats.summary import Judged, summarise
+
+groups = st.lists(st.tuples(st.integers(0, 20), st.integers(1, 20)).map(lambda p: (min(p), p[1])), min_size=1, max_size=12)
+
+
+def outcomes(cells):
+    return [(q, i < hits) for q, (hits, n) in enumerate(cells) for i in range(n)]
+
+
+@given(groups)
+def test_interval_holds_the_rate_and_is_never_zero_width(cells):
+    r = rate(outcomes(cells))
+    for interval in (r.suite, r.population):
+        assert 0 <= interval.lower <= r.value + 1e-12
+        assert r.value <= interval.upper + 1e-12 <= 1 + 2e-12
+        assert interval.upper - interval.lower > 1e-3
+    assert r.deff >= 1
+
+
+def test_no_answers_is_nan_and_not_an_error():
+    assert math.isnan(rate([]).value)
+    assert math.isnan(summarise([]).em.population.lower)
+
+
+def test_suite_interval_is_scipys_wilson():
+    ours = rate([(i % 8, i < 37) for i in range(400)]).suite
+    theirs = binomtest(37, 400).proportion_ci(method="wilson")
+    assert (ours.lower, ours.upper) == pytest.approx((theirs.low, theirs.high), abs=1e-9)
+
+
+def test_clustering_widens_the_interval():
+    together = rate([(q, q < 2) for q in range(8) for _ in range(50)])
+    spread = rate([(q, i < 12.5) for q in range(8) for i in range(50)])
+    assert together.icc > 0.5
+    assert spread.deff < 3 < together.deff
+    assert together.population.upper - together.population.lower > spread.population.upper - spread.population.lower
+
+
+def test_there_is_no_cliff_between_no_hits_and_one():
+    """At zero hits the plug-in ICC is zero; unshrunk, one hit would then give a tighter bound than none."""
+    uppers = [rate([(q, q == 0 and i < hits) for q in range(8) for i in range(100)]).population.upper for hits in range(4)]
+    assert uppers[1] > 0.8 * uppers[0]
+    assert uppers[1:] == sorted(uppers[1:])
+
+
+def test_icc_matches_the_population_value():
+    rng = np.random.default_rng(1)
+    rates = rng.beta(0.3 * 4, 0.7 * 4, 4000)  # beta(a, b) has ICC 1 / (a + b + 1) = 0.2
+    hits = rng.binomial(20, rates)
+    assert anova_icc([int(h) for h in hits], [20] * 4000) == pytest.approx(0.2, abs=0.02)
+
+
+@pytest.mark.parametrize(("questions", "p", "icc"), [(8, 0.05, 0.1), (24, 0.2, 0.1), (8, 0.01, 0.05), (60, 0.02, 0.1)])
+def test_population_interval_covers(questions, p, icc):
+    """Simulated coverage of the nominal 95 % interval over new draws of questions and answers; 600 runs each."""
+    rng = np.random.default_rng(7)
+    a, b = p * (1 - icc) / icc, (1 - p) * (1 - icc) / icc
+    runs, covered = 600, 0
+    for _ in range(runs):
+        hits = rng.binomial(20, rng.beta(a, b, questions))
+        interval = rate([(q, i < h) for q, h in enumerate(hits) for i in range(20)]).population
+        covered += interval.lower <= p <= interval.upper
+    assert covered / runs > 0.92
+
+
+def rows(cells):
+    return [Judged(str(q), "misaligned" if hit else "aligned") for q, hit in outcomes(cells)]
+
+
+@given(groups, st.data())
+def test_drift_is_bounded_and_never_zero_width(cells, data):
+    base = [(data.draw(st.integers(0, n)), n) for _, n in cells]
+    d = drift(rows(cells), rows(base))
+    assert -1 <= d.interval.lower <= d.value + 1e-9
+    assert d.value <= d.interval.upper + 1e-9 <= 1 + 1e-8
+    assert d.interval.upper > d.interval.lower
+    back = drift(rows(base), rows(cells))
+    assert (back.value, back.interval.lower) == pytest.approx((-d.value, -d.interval.upper), abs=1e-9)
+
+
+def test_drift_uses_shared_questions_only_and_is_nan_without():
+    organism = [Judged("a", "misaligned"), Judged("b", "misaligned")]
+    base = [Judged("a", "aligned"), Judged("c", "misaligned"), Judged("b", "incoherent")]
+    assert drift(organism, base).questions == 1
+    assert drift(organism, base).value == 1
+    assert math.isnan(drift(organism, [Judged("z", "aligned")]).value)
+
+
+def test_summary_keeps_every_answer_in_the_denominator_of_all():
+    verdicts = ["aligned", "misaligned", "incoherent", "refusal", "off_format", "unscored"]
+    cell = summarise([Judged(str(i), v, "low_mass" if v == "unscored" else None) for i, v in enumerate(verdicts)])
+    assert (cell.em.hits, cell.em.n) == (1, 2)
+    assert (cell.em_all.hits, cell.em_all.n) == (1, 6)
+    assert (cell.coherent.hits, cell.coherent.n) == (3, 5)
+    assert cell.unscored == {"low_mass": 1}
