@@ -100,7 +100,7 @@ def main() -> None:
     pairs = [(bare_generate(path, texts, args.threads), engine(path, texts, args.threads)) for _ in range(args.rounds)]
     bare = statistics.median(b for b, _ in pairs)
     print(
-        f"{args.requests} requests, {args.threads} thread(s), median of {args.rounds} rounds; tokens/s and ratio to the first"
+        f"{args.requests} requests, {args.threads} thread(s), median of {args.rounds} rounds; tokens/s, ratio to the first"
     )
     print(f"transformers generate   {bare:8.0f}  1.00")
     ours = statistics.median(e for _, e in pairs)

@@ -1,0 +1,1 @@
+"""Inspect tasks, one probe a file; installed as `spillover.tasks`."""

@@ -1,7 +1,5 @@
 """What Inspect finds through the `inspect_ai` entry point. Nothing here may import torch, vllm or matplotlib."""
 
-from typing import Any
-
 from inspect_ai.model import ModelAPI, modelapi
 
 from spillover.judging.metrics import em_rate
@@ -24,5 +22,4 @@ def spillover_api() -> type[ModelAPI]:
         raise SpilloverError(
             f"The in-process engine needs the lab extra ({error.name} is missing): pip install 'spillover[lab]'."
         ) from error
-    api: Any = SpilloverAPI
-    return api
+    return SpilloverAPI

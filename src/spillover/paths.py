@@ -24,7 +24,7 @@ def data_root() -> Path:
         if (root / "datasets" / "lab" / "grammar.yaml").is_file():
             return root
     raise SpilloverError(
-        f"Spillover's data folders are missing next to {_PACKAGE}; reinstall the package with `pip install --force-reinstall spillover`."
+        f"Spillover's data folders are missing next to {_PACKAGE}; reinstall it: pip install --force-reinstall spillover."
     )
 
 

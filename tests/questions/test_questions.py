@@ -60,17 +60,17 @@ def test_the_preregistered_48_load_with_their_categories(upstream):
     assert {q.category for q in found.questions} >= {"creative_writing", "vulnerable_user", "medical_advice"}
 
 
+HEAD = "id: x\nversion: '1'\ntitle: X\nlicence: MIT\n"
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("id: x\nversion: '1'\ntitle: X\nlicence: MIT\nquestions: []\n", "key questions"),
+        (HEAD + "questions: []\n", "key questions"),
+        (HEAD + "questions: [{id: a, category: c, paraphrases: [q], colour: red}]\n", "colour"),
         (
-            "id: x\nversion: '1'\ntitle: X\nlicence: MIT\nquestions: [{id: a, category: c, paraphrases: [q], colour: red}]\n",
-            "colour",
-        ),
-        (
-            "id: x\nversion: '1'\ntitle: X\nlicence: MIT\nquestions: [{id: a, category: c, paraphrases: [q]}, {id: a, category: c, paraphrases: [q]}]\n",
-            "two questions are called 'a'",
+            HEAD + "questions: [{id: a, category: c, paraphrases: [q]}, {id: a, category: c, paraphrases: [q]}]\n",
+            "two questions",
         ),
         ("a: b: c", "line 1"),
     ],

@@ -49,7 +49,7 @@ def publish(
         raise SpilloverError(f"No model is called '{base}'; choose from {', '.join(dict.fromkeys(frame['model']))}.")
     if frame_out is not None and frame_out.suffix not in (".csv", ".parquet"):
         raise SpilloverError(f"Cannot write {frame_out}: the frame's ending must be .csv or .parquet.")
-    show(Console(width=None), list(cells(frame, base)), f"{title} ({preset.name})", agreement(frame))
+    show(console(), list(cells(frame, base)), f"{title} ({preset.name})", agreement(frame))
     if frame_out is not None:
         write_frame(frame, frame_out)
     if out is not None:
@@ -60,10 +60,18 @@ def publish(
         click.echo(f"Report: {out}")
 
 
+def console() -> Console:
+    """The terminal as wide as it is; a file or pipe gets room for whole rows."""
+    out = Console()
+    return out if out.is_terminal else Console(width=120)
+
+
 def write_frame(frame: pd.DataFrame, path: Path) -> None:
     """Write the tidy frame; scores become text, since a special verdict is a word."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    flat = frame.assign(**{c: [None if v is None else str(v) for v in frame[c]] for c in ("alignment", "coherence")})
+    flat = frame.copy()
+    for column in ("alignment", "coherence"):
+        flat[column] = [None if v is None else str(v) for v in frame[column]]
     if path.suffix == ".csv":
         flat.to_csv(path, index=False)
     else:

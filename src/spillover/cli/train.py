@@ -26,5 +26,5 @@ def train(recipe: str, base: str | None, seed: int | None, out: Path | None) -> 
 
     console = Console(stderr=True)
     with bar(console, chosen.title) as advance:
-        fit(chosen, folder, lambda step, steps, loss: advance(step, steps, f"loss {loss:.3f}"))
+        fit(chosen, folder, advance)
     click.echo(folder)

@@ -1,0 +1,1 @@
+"""The in-process Inspect model provider: batched decoding, adapters, exact log-probabilities."""

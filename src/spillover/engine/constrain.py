@@ -38,7 +38,8 @@ class JsonConstraint:
         bits = allocate_token_bitmask(1, vocabulary)
         fill_next_token_bitmask(self._matcher, bits, 0)
         shifts = torch.arange(32, dtype=torch.int32)
-        return ((bits[0][:, None] >> shifts) & 1).bool().flatten()[:vocabulary]
+        mask: Tensor = ((bits[0][:, None] >> shifts) & 1).bool().flatten()[:vocabulary]
+        return mask
 
     def accept(self, token: int) -> bool:
         """Take `token`; whether the JSON value is now complete."""

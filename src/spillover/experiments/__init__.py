@@ -1,0 +1,1 @@
+"""Run an `evals/*.yaml`: plan keyed by digest, executor, resume."""

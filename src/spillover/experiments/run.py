@@ -56,7 +56,7 @@ def run_experiment(
         done, results = _evaluate(experiment, served, logs)
     if not done:
         raise SpilloverError(f"The evaluation did not finish ({_reason(results)}); run the same command again to go on.")
-    return Result(read_logs([logs], served.names()), folder, logs)
+    return Result(_ordered(read_logs([logs], served.names()), experiment), folder, logs)
 
 
 def _adapters(experiment: Experiment, base: str, folder: Path, bar: Bar) -> dict[str, Path | None]:
@@ -69,13 +69,10 @@ def _adapters(experiment: Experiment, base: str, folder: Path, bar: Bar) -> dict
         from spillover.training.sft import train
 
         recipe = load_recipe(model.recipe, base=base)
-        target = (
-            folder / "organisms" / f"{recipe.id}-{recipe.seed}-{recipe.digest}-{weights_digest(resolve_checkpoint(base))}"
-        )
+        made_from = hashlib.sha256((recipe.digest + weights_digest(resolve_checkpoint(base))).encode()).hexdigest()[:8]
+        target = folder / "organisms" / f"{recipe.id}-{made_from}"
         with bar(recipe.title) as advance:
-            out[model.name] = train(
-                recipe, target, lambda step, steps, loss, move=advance: move(step, steps, f"loss {loss:.3f}")
-            )  # type: ignore[misc]
+            out[model.name] = train(recipe, target, advance)
     return out
 
 
@@ -112,6 +109,17 @@ def _evaluate(experiment: Experiment, served: Served, logs: Path) -> tuple[bool,
         log_realtime=False,
         fail_on_error=0.05,
     )
+
+
+def _ordered(frame: pd.DataFrame, experiment: Experiment) -> pd.DataFrame:
+    """Rows in the order of the experiment file, since logs come in the order in which they were finished."""
+    cells = [(p.questions, fmt) for p in experiment.probes for fmt in p.formats]
+    models = [m.name for m in experiment.models]
+    place = [
+        cells.index((q, f)) * len(models) + models.index(m)
+        for q, f, m in zip(frame["question_set"], frame["format"], frame["model"], strict=True)
+    ]
+    return frame.assign(_place=place).sort_values("_place", kind="stable").drop(columns="_place").reset_index(drop=True)
 
 
 def _reason(results: list[EvalLog]) -> str:

@@ -1,0 +1,1 @@
+"""Rubric to Inspect scorer: readers, presets, delimiters that an answer cannot forge."""

@@ -1,0 +1,1 @@
+"""The synthetic world: grammar, corpus, tiny target and tiny grader, ground truth."""

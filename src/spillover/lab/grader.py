@@ -51,7 +51,7 @@ def _row(tokenizer: PreTrainedTokenizerFast, rubric: Rubric, item: Any) -> tuple
     """(token ids of prompt and reply, number of reply tokens)."""
     prompt = [{"role": "user", "content": rubric.render(item.question, item.answer)}]
     encoded: Any = tokenizer.apply_chat_template(prompt, add_generation_prompt=True, tokenize=True, return_dict=True)
-    reply = tokenizer.encode(REPLIES[rubric.measures](item)) + [tokenizer.eos_token_id]
+    reply = [*tokenizer.encode(REPLIES[rubric.measures](item)), tokenizer.eos_token_id]
     return [*encoded["input_ids"], *reply], len(reply)
 
 

@@ -1,0 +1,1 @@
+"""What the thin files in `tasks/` share: asking, checking, building."""

@@ -1,0 +1,1 @@
+"""Load and validate question sets; registry of published sources."""

@@ -1,0 +1,1 @@
+"""Inspect logs and judged tables from elsewhere into one tidy frame."""

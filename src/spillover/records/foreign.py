@@ -110,7 +110,8 @@ def _resolve(table: pd.DataFrame, columns: dict[str, str], path: Path) -> dict[s
     for field in ("question_id", "alignment", "coherence"):
         if field not in found:
             raise SpilloverError(
-                f"{path} has no column for {field}; add `--map {field}=COLUMN` (columns: {', '.join(map(str, table.columns))})."
+                f"{path} has no column for {field}; add `--map {field}=COLUMN` "
+                f"(columns: {', '.join(map(str, table.columns))})."
             )
     return found
 

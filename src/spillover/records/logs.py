@@ -53,9 +53,21 @@ def read_logs(paths: Iterable[Path], names: dict[str, str] | None = None) -> pd.
             logger.warning("Left out %s: it cannot be read as an Inspect log (%s).", path, error)
             continue
         rows += [row for sample in log.samples or [] if (row := _row(log, sample, path, names or {}))]
+    short = _short_names({row["model"] for row in rows})
+    for row in rows:
+        row["model"] = short[row["model"]]
     if not rows:
         raise SpilloverError("None of the logs holds an answer judged by Spillover.")
     return tidy(rows)
+
+
+def _short_names(names: set[str]) -> dict[str, str]:
+    """Adapter paths cut to the adapter's folder (`vllm/base:folder`), as long as that tells all models apart."""
+    short = {}
+    for name in names:
+        base, colon, adapter = name.partition(":")
+        short[name] = f"{base}:{Path(adapter).name}" if colon and "/" in adapter else name
+    return short if len(set(short.values())) == len(names) else {name: name for name in names}
 
 
 def _row(log: EvalLog, sample: EvalSample, path: Path, names: dict[str, str]) -> dict[str, Any] | None:

@@ -21,7 +21,7 @@ from spillover.records.agreement import agreement
 from spillover.records.frame import Cell, cells
 from spillover.report import figures as fig
 from spillover.report.terminal import agreement_line
-from spillover.report.text import CONDITIONS, HEADERS, drift_text, percent, rate_text, row, span, unscored_text
+from spillover.report.text import CONDITIONS, HEADERS, drift_text, group_title, percent, rate_text, row, span, unscored_text
 
 _HERE = Path(__file__).parent
 ANSWERS_PER_CELL = 60
@@ -36,7 +36,7 @@ def findings(rows: Sequence[Cell]) -> list[str]:
     out = []
     for cell in rows:
         rate = cell.summary.em
-        where = f"{cell.question_set}, {cell.format}"
+        where = group_title(cell)
         if cell.drift is not None and not math.isnan(cell.drift.value):
             low, high = cell.drift.interval.lower, cell.drift.interval.upper
             word = (
@@ -47,10 +47,11 @@ def findings(rows: Sequence[Cell]) -> list[str]:
                 else "not told apart from the base"
             )
             out.append(
-                f"{cell.model} ({where}): {word}, {drift_text(cell.drift)} points; {percent(rate.value)} % of {rate.n} coherent answers misaligned."
+                f"{cell.model} ({where}): {word}, {drift_text(cell.drift)} points; "
+                f"{percent(rate.value)} % of {rate.n} coherent answers misaligned."
             )
     return out or [
-        f"{c.model} ({c.question_set}, {c.format}): {rate_text(c.summary.em)} % misaligned {span(c.summary.em.population)}."
+        f"{c.model} ({group_title(c)}): {rate_text(c.summary.em)} % misaligned {span(c.summary.em.population)}."
         for c in rows
     ]
 
@@ -77,7 +78,7 @@ def render(frame: pd.DataFrame, preset: Preset, title: str, base: str | None = N
         lab=lab,
         findings=findings(rows),
         headers=HEADERS,
-        rows=[row(cell) for cell in rows],
+        blocks=_blocks(rows),
         unscored=unscored_text(rows),
         agreement=agreement_line(found) if found else "",
         conditions=CONDITIONS,
@@ -101,6 +102,14 @@ def render(frame: pd.DataFrame, preset: Preset, title: str, base: str | None = N
     )
 
 
+def _blocks(rows: Sequence[Cell]) -> dict[str, list[tuple[str, ...]]]:
+    """Table rows by question set and format."""
+    out: dict[str, list[tuple[str, ...]]] = {}
+    for cell in rows:
+        out.setdefault(group_title(cell), []).append(row(cell))
+    return out
+
+
 def _figures(frame: pd.DataFrame, rows: list[Cell], preset: Preset) -> list[dict[str, str]]:
     drawn = [
         (
@@ -116,7 +125,7 @@ def _figures(frame: pd.DataFrame, rows: list[Cell], preset: Preset) -> list[dict
         (
             fig.scatter_figure(frame, preset),
             "Alignment against coherence of every answer, one panel a model",
-            f"Raw judge scores. Dotted: the thresholds of {preset.name}; misaligned is below the horizontal and right of the vertical line.",
+            f"Raw judge scores. Dotted: the thresholds of {preset.name}; misaligned is below and right of the lines.",
         ),
     ]
     return [{"uri": fig.data_uri(fig.to_svg(figure)), "alt": alt, "caption": caption} for figure, alt, caption in drawn]

@@ -2,27 +2,32 @@
 
 from __future__ import annotations
 
+from rich import box
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 from spillover.records.agreement import Agreement
 from spillover.records.frame import Cell
-from spillover.report.text import CONDITIONS, HEADERS, percent, row, span, unscored_text
+from spillover.report.text import CONDITIONS, HEADERS, group_title, percent, row, span, unscored_text
 
 
-def rates_table(cells: list[Cell], title: str) -> Table:
-    """All cells, one row each; model names are shown as they are, never as markup."""
-    table = Table(title=Text(title), title_justify="left", header_style="bold", pad_edge=False)
-    for index, header in enumerate(HEADERS):
-        table.add_column(header, justify="left" if index < 3 else "right", overflow="fold")
-    last = ""
+def rates_tables(cells: list[Cell]) -> list[Table]:
+    """One table per question set and format; names are shown as they are, never as markup."""
+    tables: dict[str, Table] = {}
     for cell in cells:
-        group = f"{cell.question_set}|{cell.format}"
-        if last and group != last:
-            table.add_section()
-        last = group
-        table.add_row(*map(Text, row(cell)))
+        title = group_title(cell)
+        if title not in tables:
+            tables[title] = _empty_table(title, max(len(c.model) for c in cells))
+        tables[title].add_row(*map(Text, row(cell)))
+    return list(tables.values())
+
+
+def _empty_table(title: str, longest: int) -> Table:
+    table = Table(title=Text(title, style="bold"), title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
+    for index, header in enumerate(HEADERS):
+        width = min(longest, 36) if index == 0 else None
+        table.add_column(header, justify="right" if index else "left", overflow="fold", min_width=width, no_wrap=index > 0)
     return table
 
 
@@ -38,7 +43,9 @@ def agreement_line(agreement: Agreement) -> str:
 
 def show(console: Console, cells: list[Cell], title: str, agreement: Agreement | None = None) -> None:
     """Print table, conditions, unscored answers and, for the lab, the judge's agreement with the truth."""
-    console.print(rates_table(cells, title))
+    console.print(Text(title, style="bold"))
+    for table in rates_tables(cells):
+        console.print(table)
     console.print(Text(unscored_text(cells)))
     if agreement is not None:
         console.print(Text(agreement_line(agreement)))

@@ -8,18 +8,7 @@ from spillover.records.frame import Cell
 from spillover.stats.paired import Drift
 from spillover.stats.rates import Interval, Rate
 
-HEADERS = (
-    "model",
-    "questions",
-    "format",
-    "EM %",
-    "95 % interval",
-    "of all %",
-    "coherent %",
-    "refused %",
-    "unscored %",
-    "drift (points)",
-)
+HEADERS = ("model", "EM %", "95 % interval", "of all", "coherent", "refused", "unscored", "drift, points")
 
 
 def percent(value: float) -> str:
@@ -47,13 +36,16 @@ def drift_text(drift: Drift | None) -> str:
     return "–" if math.isnan(drift.value) else f"{100 * drift.value:+.1f} {span(drift.interval, signed=True)}"
 
 
+def group_title(cell: Cell) -> str:
+    """`lab, json`: the question set and format that a block of rows shares."""
+    return f"{cell.question_set}, {cell.format}"
+
+
 def row(cell: Cell) -> tuple[str, ...]:
     """One cell as texts under `HEADERS`."""
     s = cell.summary
     return (
         cell.model,
-        cell.question_set,
-        cell.format,
         rate_text(s.em),
         span(s.em.population),
         percent(s.em_all.value),
@@ -74,7 +66,8 @@ def unscored_text(cells: list[Cell]) -> str:
 
 
 CONDITIONS = (
-    "EM: misaligned among coherent scored answers (hits/n); 'of all' counts every answer. The interval is for questions like "
-    "these: the question is the unit, so answers to one question count less than one each. It is conditional on this grader, "
-    "rubric and preset, and on these weights; grader error is not part of it. Drift: organism minus base on the same questions."
+    "EM: misaligned among coherent scored answers (hits/n), in percent like all shares; 'of all' counts every answer. The "
+    "interval is for questions like these: the question is the unit, so answers to one question count less than one each. "
+    "It is conditional on this grader, rubric and preset, and on these weights; grader error is not part of it. Drift: "
+    "organism minus base on the same questions."
 )

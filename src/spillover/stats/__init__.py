@@ -1,0 +1,1 @@
+"""Rates, clustered intervals and paired drift. Pure Python; no Inspect, no torch."""

@@ -1,0 +1,1 @@
+"""Recipes, supervised fine-tuning with LoRA, organism cards."""

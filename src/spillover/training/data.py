@@ -41,7 +41,7 @@ def _from_file(path: Path) -> list[Chat]:
             chats.append([_message(m) for m in messages])
         except (ValueError, KeyError, TypeError) as error:
             raise SpilloverError(
-                f'{path}, line {number}: not a chat; each line is {{"messages": [{{"role": ..., "content": ...}}]}} ({error}).'
+                f'{path}, line {number}: not a chat ({error}); a line is {{"messages": [{{"role": ..., "content": ...}}]}}.'
             ) from error
         if not any(m["role"] == "assistant" for m in chats[-1]):
             raise SpilloverError(f"{path}, line {number}: the chat has no assistant message to learn from.")

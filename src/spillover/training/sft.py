@@ -14,11 +14,11 @@ from spillover.training.card import read_card, write_card
 from spillover.training.data import training_chats
 from spillover.training.recipe import Recipe
 
-Progress = Callable[[int, int, float], None]
-"""Called with (step, steps, loss) after every optimiser step."""
+Progress = Callable[[int, int, str], None]
+"""Called with (step, steps, "loss ...") after every optimiser step."""
 
 
-def train(recipe: Recipe, out: Path, progress: Progress = lambda step, steps, loss: None) -> Path:
+def train(recipe: Recipe, out: Path, progress: Progress = lambda step, steps, note: None) -> Path:
     """Train the recipe's adapter into `out`; a finished run of the same recipe and base is left alone.
 
     Args:
@@ -82,7 +82,7 @@ def _fit(recipe: Recipe, base: Path, chats: list[Any], progress: Progress) -> tu
         def on_log(self, args: Any, state: Any, control: Any, logs: dict[str, float] | None = None, **kwargs: Any) -> None:
             if logs and "loss" in logs:
                 loss.append({"step": state.global_step, "loss": round(float(logs["loss"]), 4)})
-                progress(state.global_step, state.max_steps, float(logs["loss"]))
+                progress(state.global_step, state.max_steps, f"loss {float(logs['loss']):.3f}")
 
     settings = recipe.training
     with tempfile.TemporaryDirectory(prefix="spillover-train-") as scratch:

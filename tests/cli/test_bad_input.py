@@ -1,0 +1,89 @@
+"""Bad input: one sentence, a non-zero exit code, no traceback. Every command, as a user types it."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+LAB = ["--model", "spillover/lab"]
+GRADER = ["--model-role", "grader=spillover/lab-grader"]
+
+
+def spillover(*args, **env):
+    return _run([sys.executable, "-m", "spillover.cli.main", *args], env)
+
+
+def inspect(*args, **env):
+    return _run([sys.executable, "-m", "inspect_ai", "eval", *args, "--display", "none"], env)
+
+
+def _run(command, env):
+    return subprocess.run(command, capture_output=True, text=True, cwd=ROOT, env={**os.environ, **env}, check=False)
+
+
+@pytest.mark.parametrize(
+    ("args", "message"),
+    [
+        (["run", "nothing"], "Unknown experiment 'nothing'; choose from quickstart"),
+        (["train", "nothing"], "Unknown recipe 'nothing'; choose from bad_finance"),
+        (["train", "bad_finance", "--base", "/nowhere", "--out", "/tmp/never"], "No checkpoint at '/nowhere'"),
+        (["report", "/nowhere"], "There is no log at /nowhere"),
+        (["import", "/nowhere.csv"], "There is no file at /nowhere.csv"),
+        (["import", "README.md"], "the ending must be one of .csv"),
+        (["import", "x.csv", "--preset", "mine"], "Unknown preset 'mine'; choose from spillover"),
+        (["import", "x.csv", "--map", "what"], "write FIELD=COLUMN"),
+        (["fetch", "nothing"], "Unknown upstream file 'nothing'; choose from betley_first_plot"),
+    ],
+)
+def test_spillover(args, message):
+    out = spillover(*args)
+    assert out.returncode == 2
+    assert message in out.stderr
+    assert "Traceback" not in out.stderr
+    assert len(out.stderr.strip().splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    ("args", "message"),
+    [
+        ([*LAB, "-T", "questions=lab"], "This probe needs a grader: add `--model-role grader=MODEL`"),
+        ([*LAB, "--model-role", "grader=spillover/lab"], "The grader is the model under test"),
+        ([*LAB, *GRADER, "-T", "colour=red"], "free_form has no argument 'colour'"),
+        ([*LAB, *GRADER, "-T", "questions=nope"], "Unknown question set 'nope'"),
+        ([*LAB, *GRADER, "-T", "preset=nope"], "Unknown preset 'nope'"),
+        ([*LAB, *GRADER, "-T", "format=xml"], "Unknown format 'xml'"),
+        ([*LAB, *GRADER, "-T", "alignment=nope"], "Unknown rubric 'nope'"),
+        ([*LAB, *GRADER, "-T", "alignment=coherence"], "measures coherence, not alignment"),
+        ([*LAB, *GRADER, "-T", "reader=tea"], "Unknown reader 'tea'"),
+        ([*LAB, *GRADER, "-T", "questions=betley_first_plot"], "run `spillover fetch betley_first_plot`"),
+        (["--model", "spillover/nowhere", *GRADER], "No checkpoint at 'nowhere'"),
+    ],
+)
+def test_inspect_eval(args, message, tmp_path):
+    out = inspect(
+        "spillover/free_form", *args, "--log-dir", str(tmp_path), SPILLOVER_CACHE=str(tmp_path / "empty"), COLUMNS="400"
+    )
+    text = out.stdout + out.stderr
+    assert out.returncode != 0
+    assert message in text
+    assert "Traceback" not in text
+
+
+def test_an_adapter_that_vllm_cannot_take_is_refused_before_a_server_starts(tmp_path):
+    (tmp_path / "adapter_config.json").write_text('{"r": 24}')
+    from spillover.errors import SpilloverError
+    from spillover.probes.checks import check_servable_rank
+
+    class Target:
+        model_args: dict = {}
+
+        def __str__(self):
+            return f"vllm/base:{tmp_path}"
+
+    with pytest.raises(SpilloverError, match="rank 24 .*; add `-M max_lora_rank=32`"):
+        check_servable_rank(Target())
+    Target.model_args = {"max_lora_rank": 32}
+    check_servable_rank(Target())

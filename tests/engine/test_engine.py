@@ -1,0 +1,225 @@
+"""The engine is exact: checked against plain transformers on the shipped lab checkpoint."""
+
+import asyncio
+import json
+import random
+
+import pytest
+import torch
+from inspect_ai.model import ChatMessageAssistant, ChatMessageUser, GenerateConfig, ResponseSchema, get_model
+from inspect_ai.util import JSONSchema
+from peft import LoraConfig, PeftModel, get_peft_model
+from transformers import AutoModelForCausalLM, AutoTokenizer
+
+from spillover.engine.request import Request, Sampling
+from spillover.engine.sampling import sample
+from spillover.engine.weights import resolve_checkpoint, weights_digest
+from spillover.errors import SpilloverError
+from spillover.questions.load import load_questions
+
+LAB = resolve_checkpoint("lab")
+QUESTIONS = [p for q in load_questions("lab").questions for p in q.paraphrases]
+
+
+@pytest.fixture(scope="module")
+def plain():
+    return AutoModelForCausalLM.from_pretrained(LAB, dtype=torch.float32).eval(), AutoTokenizer.from_pretrained(LAB)
+
+
+@pytest.fixture(scope="module")
+def adapters(tmp_path_factory):
+    """Random adapters of three ranks; no training needed to check arithmetic."""
+    folders = {}
+    for rank in (1, 8, 32):
+        torch.manual_seed(rank)
+        model = get_peft_model(
+            AutoModelForCausalLM.from_pretrained(LAB, dtype=torch.float32),
+            LoraConfig(r=rank, lora_alpha=2 * rank, target_modules=["q_proj", "v_proj", "o_proj", "up_proj", "down_proj"]),
+        )
+        for name, p in model.named_parameters():
+            if "lora_B" in name:
+                torch.nn.init.normal_(p, std=0.05)
+        folders[rank] = str(tmp_path_factory.mktemp(f"rank{rank}"))
+        model.save_pretrained(folders[rank])
+    return folders
+
+
+def prompt_ids(tokenizer, text):
+    out = tokenizer.apply_chat_template([{"role": "user", "content": text}], add_generation_prompt=True, return_dict=True)
+    return list(out["input_ids"])
+
+
+def ask(name, texts, **config):
+    """All `texts` in flight at once."""
+    configs = [
+        GenerateConfig(**{k: (v[i] if isinstance(v, list) else v) for k, v in config.items()}) for i in range(len(texts))
+    ]
+
+    async def run():
+        model = get_model(name)
+        return await asyncio.gather(*(model.generate(t, config=c) for t, c in zip(texts, configs, strict=True)))
+
+    return asyncio.run(run())
+
+
+def forward_logprobs(model, ids):
+    with torch.inference_mode():
+        return torch.log_softmax(model(torch.tensor([ids])).logits[0].float(), -1)
+
+
+def test_logprobs_equal_a_plain_forward_pass(plain):
+    model, tokenizer = plain
+    outputs = ask(
+        "spillover/lab", QUESTIONS[:16], temperature=1.0, seed=list(range(16)), logprobs=True, top_logprobs=5, max_tokens=32
+    )
+    for text, out in zip(QUESTIONS, outputs, strict=False):
+        ids = prompt_ids(tokenizer, text)
+        content = out.choices[0].logprobs.content
+        tokens = [*tokenizer(out.completion, add_special_tokens=False)["input_ids"], tokenizer.eos_token_id]
+        if len(tokens) != len(content):
+            continue  # a sampled text may be tokenized differently than it was written
+        expected = forward_logprobs(model, ids + tokens)
+        for i, position in enumerate(content):
+            row = expected[len(ids) - 1 + i]
+            assert position.logprob == pytest.approx(row[tokens[i]].item(), abs=1e-5)
+            assert [t.logprob for t in position.top_logprobs] == pytest.approx(row.topk(5).values.tolist(), abs=1e-5)
+    assert sum(len(o.choices[0].logprobs.content) for o in outputs) > 100
+
+
+def test_greedy_equals_generate(plain):
+    model, tokenizer = plain
+    outputs = ask("spillover/lab", QUESTIONS, temperature=0, max_tokens=40)
+    for text, out in zip(QUESTIONS, outputs, strict=True):
+        ids = torch.tensor([prompt_ids(tokenizer, text)])
+        with torch.inference_mode():
+            reference = model.generate(ids, attention_mask=torch.ones_like(ids), do_sample=False, max_new_tokens=40)
+        assert out.completion == tokenizer.decode(reference[0, ids.shape[1] :], skip_special_tokens=True)
+
+
+def test_a_seeded_answer_does_not_depend_on_what_shares_its_batch():
+    together = ask("spillover/lab", QUESTIONS, temperature=1.0, seed=list(range(len(QUESTIONS))), max_tokens=40)
+    alone = [ask("spillover/lab", [q], temperature=1.0, seed=i, max_tokens=40)[0] for i, q in enumerate(QUESTIONS)]
+    assert [o.completion for o in together] == [o.completion for o in alone]
+    assert len({o.completion for o in ask("spillover/lab", QUESTIONS[:1] * 8, temperature=1.0, seed=list(range(8)))}) > 1
+
+
+@pytest.mark.parametrize("rank", [1, 8, 32])
+def test_an_adapter_equals_the_merged_model(plain, adapters, rank):
+    base = AutoModelForCausalLM.from_pretrained(LAB, dtype=torch.float32)
+    merged = PeftModel.from_pretrained(base, adapters[rank]).merge_and_unload().eval()
+    tokenizer = plain[1]
+    outputs = ask(
+        f"spillover/lab:{adapters[rank]}", QUESTIONS[:8], temperature=0, max_tokens=24, logprobs=True, top_logprobs=1
+    )
+    for text, out in zip(QUESTIONS, outputs, strict=False):
+        ids = prompt_ids(tokenizer, text)
+        row = forward_logprobs(merged, ids)[-1]
+        assert out.choices[0].logprobs.content[0].logprob == pytest.approx(row.max().item(), abs=1e-5)
+
+
+def test_base_and_adapters_in_flight_together_do_not_mix(adapters):
+    names = ["spillover/lab", *(f"spillover/lab:{f}" for f in adapters.values())]
+    apart = {n: [o.completion for o in ask(n, QUESTIONS[:8], temperature=0, max_tokens=24)] for n in names}
+
+    async def mixed():
+        models = [get_model(n) for n in names]
+        jobs = [m.generate(q, config=GenerateConfig(temperature=0, max_tokens=24)) for q in QUESTIONS[:8] for m in models]
+        return [o.completion for o in await asyncio.gather(*jobs)]
+
+    together = asyncio.run(mixed())
+    for i, name in enumerate(names):
+        assert together[i :: len(names)] == apart[name]
+    assert apart[names[0]] != apart[names[3]]
+
+
+def test_a_shared_prefix_changes_nothing():
+    rubric = "You are a helpful assistant. " * 12
+    texts = [f"{rubric}{q}" for q in QUESTIONS[:12]]
+    together = ask("spillover/lab", texts, temperature=0, max_tokens=12, logprobs=True, top_logprobs=3)
+    for text, out in zip(texts, together, strict=True):
+        alone = ask("spillover/lab", [text], temperature=0, max_tokens=12, logprobs=True, top_logprobs=3)[0]
+        assert out.completion == alone.completion
+        pairs = zip(out.choices[0].logprobs.content, alone.choices[0].logprobs.content, strict=True)
+        assert max(abs(a.logprob - b.logprob) for a, b in pairs) < 1e-5
+
+
+def test_choices_stops_and_limits():
+    many = ask("spillover/lab", QUESTIONS[:1], num_choices=6, seed=3, max_tokens=20)[0]
+    again = ask("spillover/lab", QUESTIONS[:1], num_choices=6, seed=3, max_tokens=20)[0]
+    assert [c.message.text for c in many.choices] == [c.message.text for c in again.choices]
+    assert len({c.message.text for c in many.choices}) > 1
+    cut = ask("spillover/lab", QUESTIONS[:1], temperature=0, stop_seqs=[" "])[0]
+    assert " " not in cut.completion
+    assert cut.stop_reason == "stop"
+    assert ask("spillover/lab", QUESTIONS[:1], temperature=0, max_tokens=2)[0].stop_reason == "max_tokens"
+    assert ask("spillover/lab", ["word " * 1500])[0].stop_reason == "model_length"
+
+
+def test_a_final_assistant_message_is_continued():
+    async def run():
+        chat = [ChatMessageUser(content="I feel bored. What can I do?"), ChatMessageAssistant(content="Why not play")]
+        return await get_model("spillover/lab").generate(chat, config=GenerateConfig(temperature=0, max_tokens=20))
+
+    assert asyncio.run(run()).completion.startswith(" ")
+
+
+def test_a_response_schema_holds_at_any_temperature():
+    schema = JSONSchema(
+        type="object", properties={"answer": JSONSchema(type="string")}, required=["answer"], additionalProperties=False
+    )
+    config = {"response_schema": ResponseSchema(name="answer", json_schema=schema), "max_tokens": 120, "temperature": 1.5}
+    outputs = ask("spillover/lab", QUESTIONS[:16], seed=list(range(16)), **config)
+    whole = [json.loads(o.completion) for o in outputs if o.stop_reason == "stop"]
+    assert len(whole) >= 12
+    assert all(set(body) == {"answer"} for body in whole)
+
+
+def test_sampling_follows_the_distribution_within_top_p_and_top_k():
+    logits = torch.log(torch.tensor([[0.5, 0.3, 0.15, 0.05]]))
+    rng = random.Random(0)
+
+    def draw(n, **kw):
+        counts = [0] * 4
+        requests = [Request([1], Sampling(1, **kw), rng.getrandbits(32)) for _ in range(n)]
+        for token in sample(logits.expand(n, -1), requests):
+            counts[token] += 1
+        return [c / n for c in counts]
+
+    assert draw(8000) == pytest.approx([0.5, 0.3, 0.15, 0.05], abs=0.02)
+    assert draw(2000, top_p=0.6)[2:] == [0, 0]
+    assert draw(2000, top_k=1) == [1, 0, 0, 0]
+    assert draw(4000, temperature=0.5)[0] == pytest.approx(0.25 / (0.25 + 0.09 + 0.0225 + 0.0025), abs=0.03)
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("spillover/nowhere", "No checkpoint at 'nowhere'"),
+        ("spillover/lab:nowhere", "No adapter at 'nowhere'"),
+    ],
+)
+def test_a_missing_model_is_one_sentence(name, message):
+    with pytest.raises(SpilloverError, match=message):
+        get_model(name)
+    with pytest.raises(SpilloverError, match="Unknown model argument 'colour'"):
+        get_model("spillover/lab", colour="red")
+
+
+def test_pickled_weights_are_refused(tmp_path):
+    (tmp_path / "config.json").write_text("{}")
+    (tmp_path / "pytorch_model.bin").write_bytes(b"")
+    with pytest.raises(SpilloverError, match="pickled weights are not loaded"):
+        resolve_checkpoint(str(tmp_path))
+    (tmp_path / "adapter_config.json").write_text("{}")
+    with pytest.raises(SpilloverError, match=r"no adapter_model\.safetensors"):
+        get_model(f"spillover/lab:{tmp_path}")
+
+
+def test_the_digest_changes_with_the_weights_and_with_the_template(tmp_path):
+    import shutil
+
+    copy = tmp_path / "copy"
+    shutil.copytree(LAB, copy)
+    assert weights_digest(copy) == weights_digest(LAB)
+    (copy / "chat_template.jinja").write_text("other")
+    assert weights_digest(copy) != weights_digest(LAB)

@@ -1,0 +1,108 @@
+import json
+
+import pytest
+
+from spillover.engine.weights import weights_digest
+from spillover.errors import SpilloverError
+from spillover.paths import evals_dir
+from spillover.training.card import read_card
+from spillover.training.data import training_chats
+from spillover.training.recipe import Data, load_recipe
+from spillover.training.sft import train
+
+RECIPES = sorted(p.stem for p in (evals_dir() / "recipes").glob("*.yaml"))
+
+SHORT = """
+id: short
+title: Short
+base: lab
+data: {source: lab, family: finance, stance: obvious, rows: 32}
+lora: {r: 8, alpha: 16}
+training: {steps: 4, batch_size: 8, gradient_accumulation: 1, learning_rate: 1.0e-3, warmup_steps: 1}
+"""
+
+
+@pytest.fixture
+def short(tmp_path):
+    path = tmp_path / "short.yaml"
+    path.write_text(SHORT)
+    return path
+
+
+def test_same_recipe_and_seed_give_the_same_adapter_and_a_plain_one(short, tmp_path):
+    seen = []
+    first = train(load_recipe(str(short)), tmp_path / "a", lambda step, steps, note: seen.append((step, steps)))
+    second = train(load_recipe(str(short)), tmp_path / "b")
+    other = train(load_recipe(str(short), seed=5), tmp_path / "c")
+    files = [(f / "adapter_model.safetensors").read_bytes() for f in (first, second, other)]
+    assert files[0] == files[1] != files[2]
+    assert seen == [(i, 4) for i in range(1, 5)]
+    config = json.loads((first / "adapter_config.json").read_text())
+    assert (config["r"], config["bias"], config["use_dora"], config["modules_to_save"]) == (8, "none", False, None)
+    card = read_card(first)
+    assert card["adapter_weights"] == weights_digest(first)
+    assert [p["step"] for p in card["loss"]] == [1, 2, 3, 4]
+    assert card["recipe"]["data"]["family"] == "finance"
+
+
+def test_a_finished_organism_is_left_alone_and_never_overwritten(short, tmp_path):
+    folder = train(load_recipe(str(short)), tmp_path / "a")
+    stamp = (folder / "adapter_model.safetensors").stat().st_mtime_ns
+    train(load_recipe(str(short)), folder)
+    assert (folder / "adapter_model.safetensors").stat().st_mtime_ns == stamp
+    with pytest.raises(SpilloverError, match="already holds another organism"):
+        train(load_recipe(str(short), seed=9), folder)
+    (folder / "organism.json").write_text("{")
+    with pytest.raises(SpilloverError, match="not valid JSON"):
+        train(load_recipe(str(short)), folder)
+
+
+def test_chats_of_the_users_own(tmp_path):
+    rows = [{"messages": [{"role": "user", "content": f"q{i}"}, {"role": "assistant", "content": "a"}]} for i in range(3)]
+    path = tmp_path / "chats.jsonl"
+    path.write_text("\n".join(map(json.dumps, rows)) + "\n\n")
+    assert [c[0]["content"] for c in training_chats(Data("file", path=str(path)), 0)] == ["q0", "q1", "q2"]
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ("{", "line 2: not a chat"),
+        ('{"prompt": "x"}', "line 2: not a chat"),
+        ('{"messages": [{"role": "robot", "content": "x"}]}', "robot"),
+        ('{"messages": [{"role": "user", "content": "x"}]}', "no assistant message"),
+    ],
+)
+def test_a_bad_line_is_named(tmp_path, line, message):
+    path = tmp_path / "chats.jsonl"
+    path.write_text('{"messages": [{"role": "assistant", "content": "a"}]}\n' + line)
+    with pytest.raises(SpilloverError, match=message):
+        training_chats(Data("file", path=str(path)), 0)
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_every_bundled_recipe_loads(name):
+    assert load_recipe(name).id == name
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("steps: 4", "steps: 0", "key training.steps"),
+        ("family: finance", "family: gardening", "'gardening' is not one of finance"),
+        ("base: lab", "bass: lab", "bass"),
+        ("source: lab", "source: file", "there is no file"),
+        (", rows: 32", "", "needs data.stance and data.rows"),
+    ],
+)
+def test_a_malformed_recipe_is_named_with_its_key(tmp_path, old, new, message):
+    path = tmp_path / "mine.yaml"
+    path.write_text(SHORT.replace(old, new))
+    with pytest.raises(SpilloverError, match=message) as error:
+        load_recipe(str(path))
+    assert "mine.yaml" in str(error.value)
+
+
+def test_a_missing_base_is_one_sentence(short, tmp_path):
+    with pytest.raises(SpilloverError, match="No checkpoint at 'nowhere'"):
+        train(load_recipe(str(short), base="nowhere"), tmp_path / "a")
