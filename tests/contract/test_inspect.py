@@ -1,6 +1,5 @@
 """The behaviour of Inspect that the code leans on. A failure here names what a new release changed."""
 
-import os
 import subprocess
 import sys
 from importlib.metadata import entry_points
@@ -10,7 +9,7 @@ from inspect_ai import Task, task
 from inspect_ai import eval as inspect_eval
 from inspect_ai.dataset import Sample
 from inspect_ai.model import GenerateConfig, get_model, model_roles
-from inspect_ai.scorer import Score, metric, scorer
+from inspect_ai.scorer import SampleScore, Score, Value, metric, scorer
 from tests.fakes import says
 
 from spillover import _inspect
@@ -25,13 +24,18 @@ def test_private_names_are_still_there():
 def test_the_entry_point_is_found_and_loads_nothing_heavy():
     names = {e.name: e.value for e in entry_points(group="inspect_ai")}
     assert names["spillover"] == "spillover._registry"
-    code = "import sys, spillover._registry; print([m for m in ('torch', 'vllm', 'matplotlib', 'transformers') if m in sys.modules])"
+    heavy = "('torch', 'vllm', 'matplotlib', 'transformers', 'peft', 'trl')"
+    code = f"import sys, spillover._registry; print([m for m in {heavy} if m in sys.modules])"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip() == "[]"
 
 
 @metric(scores="unreduced")
 def count():
-    return lambda scores: {"rows": len(scores), "keys": sum("verdict" in s.score.value for s in scores)}
+    # The annotation matters: without it Inspect takes the metric for one of the old kind and passes bare scores.
+    def compute(scores: list[SampleScore]) -> Value:
+        return {"rows": len(scores), "keys": sum("verdict" in s.score.value for s in scores)}
+
+    return compute
 
 
 @scorer(metrics=[count()])
@@ -42,40 +46,43 @@ def mapping():
     return score
 
 
-def run(made, **kw):
-    return inspect_eval(made, model=says("hi"), log_dir=os.devnull if False else kw.pop("log_dir"), display="none", **kw)[0]
+def run(made, folder, **kw):
+    return inspect_eval(made, model=says("hi"), log_dir=str(folder), display="none", **kw)[0]
 
 
 def test_an_unreduced_metric_sees_every_epoch_and_mapping_values_whole(tmp_path):
-    log = run(
-        Task(dataset=[Sample(id=str(i), input="q") for i in range(3)], scorer=mapping(), epochs=4), log_dir=str(tmp_path)
-    )
+    samples = [Sample(id=str(i), input="q") for i in range(3)]
+    log = run(Task(dataset=samples, scorer=mapping(), epochs=4), tmp_path)
+    assert log.error is None, log.error.message
     found = {k: m.value for k, m in log.results.scores[0].metrics.items()}
     assert found == {"rows": 12, "keys": 12}
 
 
-def test_roles_and_the_target_are_known_inside_a_task_body(tmp_path):
-    seen = {}
+SEEN: dict = {}
 
-    @task
-    def probe_body(**unknown):
-        seen.update(roles=dict(model_roles()), target=_inspect.active_model(), unknown=unknown)
-        return Task(dataset=[Sample(input="q")])
 
+@task
+def contract_probe(**unknown):
+    SEEN.update(roles=dict(model_roles()), target=_inspect.active_model(), unknown=unknown)
+    SEEN["seed"] = _inspect.active_generate_config().seed
+    return Task(dataset=[Sample(input="q")])
+
+
+def test_a_task_body_sees_roles_target_seed_and_every_argument(tmp_path):
     grader = says("x", "grader")
-    target = says("hi")
     inspect_eval(
-        "probe_body",
-        model=target,
+        "contract_probe",
+        model=says("hi"),
         model_roles={"grader": grader},
         task_args={"colour": "red"},
+        seed=5,
         log_dir=str(tmp_path),
         display="none",
-    ) if False else None
-    from inspect_ai._eval.registry import task_create  # how `inspect eval NAME -T` builds a task
-
-    task_create("probe_body", colour="red")
-    assert seen["unknown"] == {"colour": "red"}
+    )
+    assert {k: str(v) for k, v in SEEN["roles"].items()} == {"grader": str(grader)}
+    assert str(SEEN["target"]) == "mockllm/model"
+    assert SEEN["unknown"]["colour"] == "red"
+    assert SEEN["seed"] == 5
 
 
 def test_without_required_a_missing_grader_is_silently_the_target(tmp_path):
@@ -94,7 +101,7 @@ def test_without_required_a_missing_grader_is_silently_the_target(tmp_path):
 
         return score
 
-    run(Task(dataset=[Sample(input="q")], scorer=lax()), log_dir=str(tmp_path))
+    run(Task(dataset=[Sample(input="q")], scorer=lax()), tmp_path)
     assert found == {"lax": "mockllm/model", "strict": "refused"}
 
 

@@ -148,7 +148,7 @@ def test_choices_stops_and_limits():
     again = ask("spillover/lab", QUESTIONS[:1], num_choices=6, seed=3, max_tokens=20)[0]
     assert [c.message.text for c in many.choices] == [c.message.text for c in again.choices]
     assert len({c.message.text for c in many.choices}) > 1
-    cut = ask("spillover/lab", QUESTIONS[:1], temperature=0, stop_seqs=[" "])[0]
+    cut = ask("spillover/lab", QUESTIONS[:1], temperature=0, stop_seqs=[[" "]])[0]
     assert " " not in cut.completion
     assert cut.stop_reason == "stop"
     assert ask("spillover/lab", QUESTIONS[:1], temperature=0, max_tokens=2)[0].stop_reason == "max_tokens"

@@ -18,6 +18,12 @@ def quiet_libraries() -> None:
     for name in ("transformers", "peft", "trl", "accelerate", "datasets"):
         logging.getLogger(name).setLevel(logging.ERROR)
     try:
+        from datasets.utils.logging import disable_progress_bar
+    except ImportError:
+        pass
+    else:
+        disable_progress_bar()
+    try:
         from transformers.utils import logging as transformers_logging
     except ImportError:
         return

@@ -56,7 +56,8 @@ def publish(
         from spillover.report.html import render
 
         out.parent.mkdir(parents=True, exist_ok=True)
-        out.write_text(render(frame, preset, title, base, lab), encoding="utf-8")
+        page = render(frame, preset, title, base, lab)
+        out.write_bytes(page.encode("utf-8", "replace"))  # a model can write half a surrogate pair
         click.echo(f"Report: {out}")
 
 

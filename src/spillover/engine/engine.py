@@ -11,6 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor
 from transformers import AutoModelForCausalLM, AutoTokenizer, DynamicCache, PreTrainedTokenizerBase
+from transformers.utils import logging as transformers_logging
 
 from spillover.engine.batch import Batch
 from spillover.engine.request import Request
@@ -45,6 +46,7 @@ class Engine:
         kind = getattr(torch, dtype) if dtype else torch.float32 if self.device.type == "cpu" else torch.bfloat16
         if self.device.type == "cpu":
             torch.set_num_threads(threads)
+        transformers_logging.disable_progress_bar()  # it would be drawn into Inspect's display
         self.tokenizer: PreTrainedTokenizerBase = AutoTokenizer.from_pretrained(path)
         self.model: Any = AutoModelForCausalLM.from_pretrained(path, dtype=kind, use_safetensors=True).to(self.device).eval()
         self.context: int = int(getattr(self.model.config.get_text_config(), "max_position_embeddings", 1 << 30))

@@ -64,7 +64,8 @@ def data_uri(svg: bytes) -> str:
 
 
 def _bars(rate: Rate) -> tuple[float, float]:
-    return 100 * (rate.value - rate.population.lower), 100 * (rate.population.upper - rate.value)
+    low, high = rate.value - rate.population.lower, rate.population.upper - rate.value
+    return 100 * max(0.0, low), 100 * max(0.0, high)  # rounding can leave a hair below zero at 0 and 100 %
 
 
 def rates_figure(cells: Sequence[Cell]) -> Figure:

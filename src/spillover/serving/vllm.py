@@ -102,7 +102,9 @@ def environment(cpu: bool) -> dict[str, str]:
 
 
 @contextmanager
-def start(checkpoint: Path, log: Path, lora_rank: int | None = None, max_loras: int = 4) -> Iterator[Server]:
+def start(
+    checkpoint: Path, log: Path, lora_rank: int | None = None, max_loras: int = 4, key: str | None = None
+) -> Iterator[Server]:
     """Serve a checkpoint until the context ends.
 
     Args:
@@ -110,13 +112,14 @@ def start(checkpoint: Path, log: Path, lora_rank: int | None = None, max_loras: 
         log: File for the server's output.
         lora_rank: Largest adapter rank; None for no adapters.
         max_loras: Adapters served at the same time.
+        key: API key; a random one by default.
 
     Raises:
         SpilloverError: if vLLM is not installed or does not start; the last lines of its log are in the message.
     """
     if importlib.util.find_spec("vllm") is None:
         raise SpilloverError("vLLM is not installed: pip install 'spillover[vllm]' (GPU) or see README for the CPU build.")
-    port, key, cpu = free_port(), secrets.token_hex(16), on_cpu()
+    port, key, cpu = free_port(), key or secrets.token_hex(16), on_cpu()
     command = arguments(checkpoint, port, key, lora_rank, max_loras, cpu)
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("wb") as out:

