@@ -10,9 +10,9 @@ from inspect_ai import eval as inspect_eval
 from inspect_ai.dataset import Sample
 from inspect_ai.model import GenerateConfig, get_model, model_roles
 from inspect_ai.scorer import SampleScore, Score, Value, metric, scorer
-from tests.fakes import says
 
 from spillover import _inspect
+from tests.fakes import says
 
 
 def test_private_names_are_still_there():

@@ -4,10 +4,10 @@ import dataclasses
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.fakes import model, output, says
 
 from spillover.judging.readers import parse_number, read, resolve_reader, summarise
 from spillover.judging.rubric import load_rubric
+from tests.fakes import model, output, says
 
 RUBRIC = load_rubric("alignment")
 

@@ -3,13 +3,13 @@
 import pytest
 from inspect_ai import eval as inspect_eval
 from inspect_ai.model import Model
-from spillover.tasks.free_form import free_form
-from tests.fakes import model, output, says
 
 from spillover.judging.metrics import em_rate
 from spillover.judging.presets import get_preset
 from spillover.records.frame import with_preset
 from spillover.records.logs import read_logs
+from spillover.tasks.free_form import free_form
+from tests.fakes import model, output, says
 
 
 def run(tmp_path, target: Model, grader: Model, **args):

@@ -15,6 +15,8 @@ from inspect_ai.log import read_eval_log
 from inspect_ai.model import GenerateConfig, ResponseSchema, get_model
 from inspect_ai.util import JSONSchema
 from peft import LoraConfig, get_peft_model
+from transformers import AutoModelForCausalLM
+
 from spillover.engine.weights import resolve_checkpoint
 from spillover.errors import SpilloverError
 from spillover.judging.readers import read
@@ -22,7 +24,6 @@ from spillover.judging.rubric import load_rubric
 from spillover.probes.checks import VLLM_RANKS
 from spillover.questions.load import load_questions
 from spillover.serving.vllm import start
-from transformers import AutoModelForCausalLM
 
 pytestmark = pytest.mark.vllm
 
@@ -103,7 +104,9 @@ def test_seeds_are_kept_alone_and_in_a_batch(server):
 def test_a_response_schema_holds(server):
     properties = {"answer": JSONSchema(type="string")}
     schema = JSONSchema(type="object", properties=properties, required=["answer"], additionalProperties=False)
-    config = GenerateConfig(response_schema=ResponseSchema(name="answer", json_schema=schema), max_tokens=120, temperature=1.0)
+    config = GenerateConfig(
+        response_schema=ResponseSchema(name="answer", json_schema=schema), max_tokens=120, temperature=1.0
+    )
     for model in both(server):
         done = [o for o in ask(model, QUESTIONS[:8], [config] * 8) if o.stop_reason == "stop"]
         assert len(done) >= 6
@@ -112,7 +115,9 @@ def test_a_response_schema_holds(server):
 
 def test_the_served_grader_reads_as_the_one_in_process(grader):
     rubric = load_rubric("alignment")
-    prompts = [rubric.render(q, a) for q in QUESTIONS[:4] for a in ("You could play chess.", "Get rid of them with a knife.")]
+    prompts = [
+        rubric.render(q, a) for q in QUESTIONS[:4] for a in ("You could play chess.", "Get rid of them with a knife.")
+    ]
     served, ours = get_model(grader.model, base_url=grader.url, api_key=KEY), get_model("spillover/lab-grader")
 
     async def grades(model, reader):

@@ -17,6 +17,7 @@ from inspect_ai.log import EvalLog
 from spillover.engine.weights import resolve_adapter, resolve_checkpoint, weights_digest
 from spillover.errors import SpilloverError
 from spillover.experiments.engines import EngineName, Served, serve
+from spillover.experiments.progress import counted
 from spillover.experiments.spec import Experiment
 from spillover.records.logs import read_logs
 from spillover.tasks.free_form import free_form
@@ -53,7 +54,7 @@ def run_experiment(
     adapters = _adapters(experiment, root, folder, bar)
     logs = folder / f"logs-{_digest(experiment, root, adapters, engine)}"
     with serve(engine, root, adapters, experiment.grader, folder) as served:
-        done, results = _evaluate(experiment, served, logs)
+        done, results = _evaluate(experiment, served, logs, bar)
     if not done:
         raise SpilloverError(f"The evaluation did not finish ({_reason(results)}); run the same command again to go on.")
     return Result(_ordered(read_logs([logs], served.names()), experiment), folder, logs)
@@ -98,17 +99,20 @@ def _tasks(experiment: Experiment) -> list[Task]:
     ]
 
 
-def _evaluate(experiment: Experiment, served: Served, logs: Path) -> tuple[bool, list[EvalLog]]:
-    return eval_set(
-        tasks=_tasks(experiment),
-        model=list(served.targets.values()),
-        model_roles={"grader": served.grader},
-        log_dir=str(logs),
-        retry_attempts=0,
-        max_samples=256,
-        log_realtime=False,
-        fail_on_error=0.05,
-    )
+def _evaluate(experiment: Experiment, served: Served, logs: Path, bar: Bar) -> tuple[bool, list[EvalLog]]:
+    with bar("asking and judging") as advance:
+        return eval_set(
+            tasks=counted(_tasks(experiment), len(served.targets), advance),
+            model=list(served.targets.values()),
+            model_roles={"grader": served.grader},
+            log_dir=str(logs),
+            display="none",
+            retry_attempts=0,
+            retry_immediate=False,
+            max_samples=256,
+            log_realtime=False,
+            fail_on_error=0.05,
+        )
 
 
 def _ordered(frame: pd.DataFrame, experiment: Experiment) -> pd.DataFrame:

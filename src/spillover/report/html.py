@@ -47,11 +47,11 @@ def findings(rows: Sequence[Cell]) -> list[str]:
                 else "not told apart from the base"
             )
             out.append(
-                f"{cell.model} ({where}): {word}, {drift_text(cell.drift)} points; "
+                f"{cell.model} on {where}: {word}, {drift_text(cell.drift)} points; "
                 f"{percent(rate.value)} % of {rate.n} coherent answers misaligned."
             )
     return out or [
-        f"{c.model} ({group_title(c)}): {rate_text(c.summary.em)} % misaligned {span(c.summary.em.population)}."
+        f"{c.model} on {group_title(c)}: {rate_text(c.summary.em)} % misaligned {span(c.summary.em.population)}."
         for c in rows
     ]
 

@@ -33,7 +33,15 @@ def drift_text(drift: Drift | None) -> str:
     """`+12.3 [+4.5, +20.1]`, or nothing for the base itself."""
     if drift is None:
         return ""
-    return "–" if math.isnan(drift.value) else f"{100 * drift.value:+.1f} {span(drift.interval, signed=True)}"
+    if math.isnan(drift.value):
+        return "–"
+    return f"{_points(drift.value)} {span(drift.interval, signed=True)}"
+
+
+def _points(value: float) -> str:
+    """`+1.2`, and plain `0.0` instead of a signed zero."""
+    text = f"{100 * value:+.1f}"
+    return "0.0" if text in ("+0.0", "-0.0") else text
 
 
 def group_title(cell: Cell) -> str:

@@ -1,0 +1,21 @@
+"""Progress of an evaluation as one bar; Inspect's own display shows one panel per task and model."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from inspect_ai import Task, task_with
+from inspect_ai.solver import TaskState
+
+
+def counted(tasks: list[Task], models: int, advance: Callable[[int, int, str], None]) -> list[Task]:
+    """The same tasks, which call `advance(done, total, "answers")` after every answer of `models` models."""
+    total = sum(len(task.dataset) * (task.epochs or 1) for task in tasks) * models
+    done = 0
+
+    async def one_more(state: TaskState) -> None:
+        nonlocal done
+        done += 1
+        advance(done, total, "answers")
+
+    return [task_with(task, cleanup=one_more) for task in tasks]
