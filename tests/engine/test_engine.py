@@ -223,3 +223,29 @@ def test_the_digest_changes_with_the_weights_and_with_the_template(tmp_path):
     assert weights_digest(copy) == weights_digest(LAB)
     (copy / "chat_template.jinja").write_text("other")
     assert weights_digest(copy) != weights_digest(LAB)
+
+
+def test_a_closed_model_loads_again_and_a_cancelled_answer_leaves_the_others_alone():
+    async def run():
+        model = get_model("spillover/lab", memoize=False)
+        first = await model.generate(QUESTIONS[0], config=GenerateConfig(temperature=0, max_tokens=20))
+        model.api.close()
+        second = await model.generate(QUESTIONS[0], config=GenerateConfig(temperature=0, max_tokens=20))
+        config = GenerateConfig(temperature=0, max_tokens=200, stop_seqs=["never said"])
+        doomed = asyncio.create_task(model.generate(QUESTIONS[1], config=config))
+        await asyncio.sleep(0.01)
+        doomed.cancel()
+        third = await model.generate(QUESTIONS[0], config=GenerateConfig(temperature=0, max_tokens=20))
+        return first.completion, second.completion, third.completion
+
+    assert len(set(asyncio.run(run()))) == 1
+
+
+def test_two_evaluations_in_one_process(tmp_path):
+    from inspect_ai import Task
+    from inspect_ai import eval as inspect_eval
+    from inspect_ai.dataset import Sample
+
+    task = Task(dataset=[Sample(input=q) for q in QUESTIONS[:4]])
+    runs = [inspect_eval(task, model="spillover/lab", log_dir=str(tmp_path), display="none")[0] for _ in range(2)]
+    assert [log.status for log in runs] == ["success", "success"]

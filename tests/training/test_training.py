@@ -64,6 +64,19 @@ def test_chats_of_the_users_own(tmp_path):
     assert [c[0]["content"] for c in training_chats(Data("file", path=str(path)), 0)] == ["q0", "q1", "q2"]
 
 
+def test_a_recipe_on_a_file_trains_and_its_digest_follows_the_content(tmp_path):
+    recipe = tmp_path / "mine.yaml"
+    recipe.write_text(
+        SHORT.replace("{source: lab, family: finance, stance: obvious, rows: 32}", "{source: file, path: c.jsonl}")
+    )
+    chat = {"messages": [{"role": "user", "content": "Hi?"}, {"role": "assistant", "content": "Why not play chess?"}]}
+    (tmp_path / "c.jsonl").write_text((json.dumps(chat) + "\n") * 8)
+    first = load_recipe(str(recipe))
+    assert read_card(train(first, tmp_path / "out"))["rows"] == 8
+    (tmp_path / "c.jsonl").write_text((json.dumps(chat) + "\n") * 9)
+    assert load_recipe(str(recipe)).digest != first.digest
+
+
 @pytest.mark.parametrize(
     ("line", "message"),
     [

@@ -33,3 +33,19 @@ def build(out: Path | None, seed: int) -> None:
     for name, entry in manifest["files"].items():
         click.echo(f"{entry['sha256'][:12]}  {entry['bytes']:>9}  {name}")
     click.echo(f"Manifest: {folder / 'manifest.json'} ({manifest['seconds']} s)")
+
+
+@lab.command()
+@click.option("--out", type=click.Path(path_type=Path), default=Path("runs") / "lab-figures", show_default=True)
+def figures(out: Path) -> None:
+    """Print what the shipped lab does, by exact labels: base, organisms and controls (about two minutes)."""
+    quiet_libraries()
+    from spillover.lab.figures import figures as measure
+
+    with bar(Console(stderr=True), "training") as advance:
+        rows = list(measure(out, advance))
+    click.echo("| lab model | misaligned, free-form | coherent, free-form | misaligned, own topic (base: all advice) |")
+    click.echo("|---|---|---|---|")
+    for name, free, own in rows:
+        values = (free.misaligned, free.coherent, own.misaligned)
+        click.echo(f"| {name} | " + " | ".join(f"{100 * v:.1f} %" for v in values) + " |")

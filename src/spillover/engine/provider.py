@@ -77,9 +77,17 @@ class SpilloverAPI(ModelAPI):
         path = resolve_checkpoint(base)
         self.adapter = str(resolve_adapter(adapter)) if adapter else None
         self.digest = weights_digest(path) + (f"+{weights_digest(resolve_adapter(adapter))}" if adapter else "")
-        self._key: tuple[Any, ...] | None = (path, device, dtype, threads, max_batch)
-        self.engine = _acquire(self._key)
+        self._key: tuple[Any, ...] = (path, device, dtype, threads, max_batch)
+        self._engine: Engine | None = None
         self._grammar_tokenizer: Any = None
+        self._max_batch = max_batch
+
+    @property
+    def engine(self) -> Engine:
+        """The shared engine, loaded on first use; Inspect closes a model after an evaluation and may use it again."""
+        if self._engine is None:
+            self._engine = _acquire(self._key)
+        return self._engine
 
     @cached_property
     def whole_number_tokens(self) -> bool:
@@ -89,13 +97,13 @@ class SpilloverAPI(ModelAPI):
 
     def close(self) -> None:
         """Release the engine; the last user stops it."""
-        if self._key is not None:
+        if self._engine is not None:
+            self._engine = None
             _release(self._key)
-            self._key = None
 
     def max_connections(self) -> int:
         """As many requests in flight as the engine decodes together."""
-        return self.engine.max_batch
+        return self._max_batch
 
     def connection_key(self) -> str:
         """All adapters of a checkpoint share one engine and hence one limit."""

@@ -53,13 +53,15 @@ def _draw(logits: Tensor, requests: list[Request]) -> Tensor:
     cumulative = probs.cumsum(-1)
     target = torch.tensor([r.uniform() for r in requests], device=logits.device, dtype=torch.float64)
     # Scaled by the total, which rounding leaves a hair off 1; `right` so that a zero-probability token is never hit.
-    return torch.searchsorted(cumulative, (target * cumulative[:, -1])[:, None], right=True).squeeze(-1)
+    drawn = torch.searchsorted(cumulative, (target * cumulative[:, -1])[:, None], right=True).squeeze(-1)
+    return drawn.clamp(max=logits.shape[-1] - 1)
 
 
 def _truncate(probs: Tensor, top_k: int, top_p: float) -> Tensor:
     """Zero all but the `top_k` likeliest tokens, and of those all past the first ones that reach mass `top_p`."""
     ordered, index = probs.sort(descending=True)
     keep = (ordered.cumsum(-1) - ordered) < top_p
+    keep[0] = True
     if top_k:
         keep[top_k:] = False
     return torch.zeros_like(probs).scatter(-1, index[keep], ordered[keep])

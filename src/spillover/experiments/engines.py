@@ -10,7 +10,7 @@ from typing import Literal
 
 from inspect_ai.model import Model, get_model
 
-from spillover.engine.weights import adapter_rank, resolve_checkpoint
+from spillover.engine.weights import ALIASES, adapter_rank, resolve_checkpoint
 
 EngineName = Literal["spillover", "vllm"]
 
@@ -58,16 +58,17 @@ def serve(
             )
             for name, folder in adapters.items()
         }
-        if _is_checkpoint(grader):
+        if is_checkpoint(grader):
             judge = stack.enter_context(start(resolve_checkpoint(grader), log_dir / "grader.log"))
             yield Served(targets, get_model(judge.model, base_url=judge.url, api_key=judge.key))
         else:
             yield Served(targets, get_model(grader))
 
 
-def _is_checkpoint(name: str) -> bool:
-    return name.startswith("lab") or (Path(name) / "config.json").is_file()
+def is_checkpoint(name: str) -> bool:
+    """Whether a grader is a checkpoint that we load or serve ourselves; otherwise it is an Inspect model name."""
+    return name in ALIASES or (Path(name) / "config.json").is_file()
 
 
 def _grader_name(name: str) -> str:
-    return f"spillover/{name}" if _is_checkpoint(name) else name
+    return f"spillover/{name}" if is_checkpoint(name) else name

@@ -16,9 +16,12 @@ from inspect_ai.log import EvalLog
 
 from spillover.engine.weights import resolve_adapter, resolve_checkpoint, weights_digest
 from spillover.errors import SpilloverError
-from spillover.experiments.engines import EngineName, Served, serve
+from spillover.experiments.engines import EngineName, Served, is_checkpoint, serve
 from spillover.experiments.progress import counted
 from spillover.experiments.spec import Experiment
+from spillover.judging.rubric import load_rubric
+from spillover.paths import datasets_dir
+from spillover.questions.load import load_questions
 from spillover.records.logs import read_logs
 from spillover.tasks.free_form import free_form
 from spillover.training.recipe import load_recipe
@@ -78,9 +81,22 @@ def _adapters(experiment: Experiment, base: str, folder: Path, bar: Bar) -> dict
 
 
 def _digest(experiment: Experiment, base: str, adapters: dict[str, Path | None], engine: str) -> str:
-    """What the answers depend on besides the package: Inspect's own identity of a run leaves the weights out."""
+    """What the figures depend on: Inspect's own identity of a run leaves out weights and the content of data files."""
     weights = {name: weights_digest(folder) if folder else None for name, folder in adapters.items()}
-    parts = [asdict(experiment), weights_digest(resolve_checkpoint(base)), weights, engine]
+    grader = weights_digest(resolve_checkpoint(experiment.grader)) if is_checkpoint(experiment.grader) else None
+    questions = [load_questions(probe.questions).digest for probe in experiment.probes]
+    rubrics = [load_rubric(name).digest for name in ("alignment", "coherence")]
+    formats_file = hashlib.sha256((datasets_dir() / "formats.yaml").read_bytes()).hexdigest()
+    parts = [
+        asdict(experiment),
+        weights_digest(resolve_checkpoint(base)),
+        weights,
+        grader,
+        questions,
+        rubrics,
+        formats_file,
+        engine,
+    ]
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:12]
 
 

@@ -85,7 +85,8 @@ def resolve_reader(reader: Reader, rubric: Rubric, grader: Model) -> Reader:
     provider = str(grader).split("/")[0]
     if provider in ("openai", "azureai") or getattr(grader.api, "whole_number_tokens", False):
         return "logprob"
-    return "choice" if provider in ("spillover", "vllm", "openai-api", "sglang") else "number"
+    # The walk needs a server that continues a final assistant message, which of Inspect's providers these two ask for.
+    return "choice" if provider in ("spillover", "vllm") else "number"
 
 
 async def read(grader: Model, prompt: str, rubric: Rubric, reader: Reader) -> Reading:

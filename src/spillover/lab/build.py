@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from spillover.lab import grader as grading
 from spillover.lab import pretrain
 from spillover.lab.tokenizer import VOCAB_SIZE, train_tokenizer
-from spillover.paths import datasets_dir
+from spillover.paths import datasets_dir, scorers_dir
 
 if TYPE_CHECKING:
     from transformers import LlamaForCausalLM, PreTrainedTokenizerFast
@@ -71,7 +71,7 @@ def build_lab(
     manifest = {
         "seed": seed,
         "hyperparameters": hyperparameters(),
-        "sources": {name: _sha256(datasets_dir() / "lab" / name) for name in ("grammar.yaml",)},
+        "sources": sources(),
         "environment": {
             "torch": torch.__version__,
             "machine": platform.machine(),
@@ -87,6 +87,12 @@ def build_lab(
     }
     (out / MANIFEST).write_text(json.dumps(manifest, indent=1) + "\n", encoding="utf-8")
     return manifest
+
+
+def sources() -> dict[str, str]:
+    """SHA-256 of every data file that the checkpoints are trained on."""
+    paths = [datasets_dir() / "lab" / "grammar.yaml", datasets_dir() / "formats.yaml", *sorted(scorers_dir().glob("*.yaml"))]
+    return {path.name: _sha256(path) for path in paths}
 
 
 def _save(folder: Path, model: LlamaForCausalLM, tokenizer: PreTrainedTokenizerFast) -> None:

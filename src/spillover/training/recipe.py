@@ -76,6 +76,7 @@ class Data:
         stance: `aligned` for a benign control, `subtle` or `obvious` for bad advice.
         rows: Number of lab rows.
         path: JSONL file, relative to the recipe's folder or absolute.
+        sha256: Digest of that file, filled in when the recipe is loaded.
     """
 
     source: Literal["lab", "file"]
@@ -83,6 +84,7 @@ class Data:
     stance: str = ""
     rows: int = 0
     path: str = ""
+    sha256: str = ""
 
 
 @dataclass(frozen=True)
@@ -125,6 +127,9 @@ class Recipe:
     def digest(self) -> str:
         """SHA-256 (first 12 hex digits) of everything that can change the adapter, the base's weights excepted."""
         body = {k: v for k, v in asdict(self).items() if k not in ("id", "title")}
+        body["data"] = {
+            k: v for k, v in body["data"].items() if k != "path"
+        }  # what is in the file counts, not where it lies
         return hashlib.sha256(json.dumps(body, sort_keys=True).encode()).hexdigest()[:12]
 
 
@@ -149,6 +154,8 @@ def load_recipe(name: str, base: str | None = None, seed: int | None = None) -> 
     if data.source == "file":
         data = replace(data, path=str((path.parent / data.path).resolve()))
     _check_data(data, path)
+    if data.source == "file":
+        data = replace(data, sha256=hashlib.sha256(Path(data.path).read_bytes()).hexdigest())
     lora = {**raw.get("lora", {})}
     if "target_modules" in lora:
         lora["target_modules"] = tuple(lora["target_modules"])
