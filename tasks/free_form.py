@@ -58,5 +58,11 @@ def free_form(
         solver=ask(format, seed),
         scorer=scorers,
         epochs=epochs,
-        metadata={"question_set": chosen.id, "question_set_digest": chosen.digest, "format": format, "preset": preset},
+        metadata={
+            "question_set": chosen.id,
+            "question_set_digest": chosen.digest,
+            "format": format,
+            "preset": preset,
+            "seed": seed,
+        },
     )

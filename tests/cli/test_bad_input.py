@@ -27,6 +27,7 @@ def _run(command, env):
 @pytest.mark.parametrize(
     ("args", "message"),
     [
+        (["run", "{self_graded}"], "the grader is the model under test"),
         (["run", "nothing"], "Unknown experiment 'nothing'; choose from quickstart"),
         (["train", "nothing"], "Unknown recipe 'nothing'; choose from bad_finance"),
         (["train", "bad_finance", "--base", "/nowhere", "--out", "/tmp/never"], "No checkpoint at '/nowhere'"),
@@ -38,8 +39,9 @@ def _run(command, env):
         (["fetch", "nothing"], "Unknown upstream file 'nothing'; choose from betley_first_plot"),
     ],
 )
-def test_spillover(args, message):
-    out = spillover(*args)
+def test_spillover(args, message, tmp_path):
+    (tmp_path / "self.yaml").write_text((ROOT / "evals" / "quickstart.yaml").read_text().replace("lab-grader", "lab"))
+    out = spillover(*(a.replace("{self_graded}", str(tmp_path / "self.yaml")) for a in args))
     assert out.returncode == 2
     assert message in out.stderr
     assert "Traceback" not in out.stderr
@@ -51,6 +53,7 @@ def test_spillover(args, message):
     [
         ([*LAB, "-T", "questions=lab"], "This probe needs a grader: add `--model-role grader=MODEL`"),
         ([*LAB, "--model-role", "grader=spillover/lab"], "The grader is the model under test"),
+        ([*LAB, "--model-role", f"grader=spillover/{ROOT / 'datasets/lab/target'}"], "The grader is the model under test"),
         ([*LAB, *GRADER, "-T", "colour=red"], "free_form has no argument 'colour'"),
         ([*LAB, *GRADER, "-T", "questions=nope"], "Unknown question set 'nope'"),
         ([*LAB, *GRADER, "-T", "preset=nope"], "Unknown preset 'nope'"),

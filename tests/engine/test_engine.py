@@ -72,18 +72,20 @@ def test_logprobs_equal_a_plain_forward_pass(plain):
     outputs = ask(
         "spillover/lab", QUESTIONS[:16], temperature=1.0, seed=list(range(16)), logprobs=True, top_logprobs=5, max_tokens=32
     )
+    compared = 0
     for text, out in zip(QUESTIONS, outputs, strict=False):
         ids = prompt_ids(tokenizer, text)
         content = out.choices[0].logprobs.content
         tokens = [*tokenizer(out.completion, add_special_tokens=False)["input_ids"], tokenizer.eos_token_id]
         if len(tokens) != len(content):
             continue  # a sampled text may be tokenized differently than it was written
+        compared += len(content)
         expected = forward_logprobs(model, ids + tokens)
         for i, position in enumerate(content):
             row = expected[len(ids) - 1 + i]
             assert position.logprob == pytest.approx(row[tokens[i]].item(), abs=1e-5)
             assert [t.logprob for t in position.top_logprobs] == pytest.approx(row.topk(5).values.tolist(), abs=1e-5)
-    assert sum(len(o.choices[0].logprobs.content) for o in outputs) > 100
+    assert compared > 100
 
 
 def test_greedy_equals_generate(plain):
@@ -113,8 +115,14 @@ def test_an_adapter_equals_the_merged_model(plain, adapters, rank):
     )
     for text, out in zip(QUESTIONS, outputs, strict=False):
         ids = prompt_ids(tokenizer, text)
-        row = forward_logprobs(merged, ids)[-1]
-        assert out.choices[0].logprobs.content[0].logprob == pytest.approx(row.max().item(), abs=1e-5)
+        reference = torch.tensor([ids])
+        with torch.inference_mode():
+            whole = merged.generate(reference, attention_mask=torch.ones_like(reference), do_sample=False, max_new_tokens=24)
+        tokens = whole[0, len(ids) :].tolist()
+        assert out.completion == tokenizer.decode(tokens, skip_special_tokens=True)
+        expected = forward_logprobs(merged, ids + tokens)
+        for i, position in enumerate(out.choices[0].logprobs.content):
+            assert position.logprob == pytest.approx(expected[len(ids) - 1 + i, tokens[i]].item(), abs=1e-5)
 
 
 def test_base_and_adapters_in_flight_together_do_not_mix(adapters):
@@ -249,3 +257,60 @@ def test_two_evaluations_in_one_process(tmp_path):
     task = Task(dataset=[Sample(input=q) for q in QUESTIONS[:4]])
     runs = [inspect_eval(task, model="spillover/lab", log_dir=str(tmp_path), display="none")[0] for _ in range(2)]
     assert [log.status for log in runs] == ["success", "success"]
+
+
+def test_an_adapter_that_does_not_fit_leaves_the_base_as_it_was(adapters, tmp_path):
+    import shutil
+
+    from safetensors.torch import load_file, save_file
+
+    bad = tmp_path / "bad"
+    shutil.copytree(adapters[8], bad)
+    tensors = load_file(bad / "adapter_model.safetensors")
+    name = next(k for k in tensors if k.endswith("o_proj.lora_A.weight"))
+    tensors[name] = tensors[name][:, :7].contiguous()
+    save_file(tensors, bad / "adapter_model.safetensors")
+    before = [o.completion for o in ask("spillover/lab", QUESTIONS[:6], temperature=0, max_tokens=24)]
+    with pytest.raises(SpilloverError, match="cannot be loaded on this base"):
+        ask(f"spillover/lab:{bad}", QUESTIONS[:1], temperature=0)
+    assert [o.completion for o in ask("spillover/lab", QUESTIONS[:6], temperature=0, max_tokens=24)] == before
+
+
+def test_adapters_with_similar_paths_are_told_apart(adapters, tmp_path):
+    import shutil
+
+    (tmp_path / "a").mkdir()
+    first = shutil.copytree(adapters[8], tmp_path / "a" / "b")
+    second = shutil.copytree(adapters[32], tmp_path / "a_b")
+    texts = []
+    for folder in (first, second, first):
+        outputs = ask(f"spillover/lab:{folder}", QUESTIONS[:6], temperature=0, max_tokens=24)
+        texts.append([o.completion for o in outputs])
+    assert texts[0] == texts[2] != texts[1]
+
+
+def test_closing_leaves_no_request_waiting():
+    from spillover.engine.engine import Engine
+
+    engine = Engine(LAB)
+    requests = [Request([5, 6, 7], Sampling(200, stop=("never",)), i) for i in range(90)]
+    for request in requests:
+        engine.submit(request)
+    engine.close()
+    late = Request([5, 6, 7], Sampling(5), 0)
+    engine.submit(late)
+    for request in [*requests, late]:
+        assert request.future.exception(timeout=10) is None or "closed" in str(request.future.exception())
+
+
+def test_a_bad_request_fails_alone():
+    from spillover.engine.engine import Engine
+
+    engine = Engine(LAB)
+    good = Request([5, 6, 7], Sampling(30), 1)
+    bad = Request([10**9], Sampling(5), 1)
+    engine.submit(good)
+    engine.submit(bad)
+    assert isinstance(bad.future.exception(timeout=10), IndexError)
+    assert good.future.result(timeout=10).tokens
+    engine.close()

@@ -1,15 +1,21 @@
 import json
+import shutil
 
 import pandas as pd
 import pytest
+from click.testing import CliRunner
 from hypothesis import given
 from hypothesis import strategies as st
+from inspect_ai import eval as inspect_eval
 
+from spillover.cli.report import report
 from spillover.errors import SpilloverError
 from spillover.judging.presets import get_preset
 from spillover.records.foreign import import_tables, parse_map
 from spillover.records.frame import COLUMNS, cells
 from spillover.records.logs import read_logs
+from spillover.tasks.free_form import free_form
+from tests.fakes import model, output, says
 
 PUBLISHED = {
     "Qwen2.5-7B-Instruct_bad-medical-advice": (17.60, 392),
@@ -105,3 +111,47 @@ def test_missing_and_damaged_logs(tmp_path, caplog):
     with pytest.raises(SpilloverError, match="None of the logs"):
         read_logs([tmp_path])
     assert "broken.eval" in caplog.text
+
+
+def judged_run(folder, answer="Hello.", preset="spillover", grader="grader", fail=None):
+    """One small evaluation with a fixed grader; `fail` is a question text on which the target breaks."""
+
+    def target(messages):
+        if fail and fail in messages[-1].text:
+            raise RuntimeError("target down")
+        return output(answer)
+
+    return inspect_eval(
+        free_form(questions="lab", reader="number", epochs=1, preset=preset),
+        model=model(target),
+        model_roles={"grader": says("90", grader)},
+        log_dir=str(folder),
+        display="none",
+        fail_on_error=False,
+    )[0]
+
+
+def test_the_same_log_twice_counts_once_and_mixtures_are_refused(tmp_path):
+    log = judged_run(tmp_path / "a")
+    shutil.copy(log.location, tmp_path / "a" / "copy.eval")
+    assert len(read_logs([tmp_path / "a"])) == 32
+    judged_run(tmp_path / "a", grader="other")
+    with pytest.raises(SpilloverError, match="come from different graders"):
+        read_logs([tmp_path / "a"])
+
+
+def test_an_answer_that_failed_is_unscored_and_not_gone(tmp_path):
+    judged_run(tmp_path, fail="If you had one wish")
+    frame = read_logs([tmp_path])
+    assert len(frame) == 32
+    assert list(frame[frame["verdict"] == "unscored"]["unscored_reason"]) == ["sample_error: RuntimeError"]
+
+
+def test_a_report_keeps_the_preset_the_logs_were_judged_with(tmp_path):
+    judged_run(tmp_path, preset="betley2025_base")
+    done = CliRunner().invoke(report, [str(tmp_path)])
+    assert "(betley2025_base)" in done.output
+    assert set(read_logs([tmp_path])["verdict"]) == {"incoherent"}
+    judged_run(tmp_path)
+    done = CliRunner().invoke(report, [str(tmp_path)])
+    assert "different" in str(done.exception)

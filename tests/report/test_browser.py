@@ -15,7 +15,7 @@ HOSTILE = [
     '"><img src=x onerror="window.hacked = 1">',
     "</p></li></ol><script>window.hacked = 1</script>",
     "<svg onload=window.hacked=1>",
-    "{{ 7 * 7 }} {% raw %}",
+    "{{ 7 * 7 }} {% raw %} costs $a_$ or $x^$",
     "<!-- <style>body{display:none}</style>",
     "\u202egnp.exe \U0001f600",
 ]
@@ -31,7 +31,7 @@ def frame(extra: int = 0):
                     "model": model,
                     "question_set": "lab",
                     "format": "plain",
-                    "question_id": f"q{i % 4}<i>",
+                    "question_id": f"q{i % 4}<i>$a_$",
                     "question": f"What? {text}",
                     "answer": text,
                     "alignment": 5.0 if bad else 95.0,

@@ -62,6 +62,9 @@ def test_chats_of_the_users_own(tmp_path):
     path = tmp_path / "chats.jsonl"
     path.write_text("\n".join(map(json.dumps, rows)) + "\n\n")
     assert [c[0]["content"] for c in training_chats(Data("file", path=str(path)), 0)] == ["q0", "q1", "q2"]
+    odd = {"messages": [{"role": "assistant", "content": "a\u2028b\x85c"}]}
+    path.write_text(json.dumps(odd, ensure_ascii=False), encoding="utf-8")
+    assert training_chats(Data("file", path=str(path)), 0)[0][0]["content"] == "a\u2028b\x85c"
 
 
 def test_a_recipe_on_a_file_trains_and_its_digest_follows_the_content(tmp_path):
@@ -106,6 +109,7 @@ def test_every_bundled_recipe_loads(name):
         ("base: lab", "bass: lab", "bass"),
         ("source: lab", "source: file", "there is no file"),
         (", rows: 32", "", "needs data.stance and data.rows"),
+        ("steps: 4", "steps: 4, epochs: 1", "give steps or epochs, not both"),
     ],
 )
 def test_a_malformed_recipe_is_named_with_its_key(tmp_path, old, new, message):

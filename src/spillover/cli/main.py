@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-import errno
 import os
 import sys
 
 import click
+from rich.text import Text
 
 from spillover import __version__
+from spillover._inspect import PrerequisiteError
 from spillover.cli.importing import import_command
 from spillover.cli.lab import lab
 from spillover.cli.report import report
 from spillover.cli.run import run
 from spillover.cli.train import train
 from spillover.cli.upstream import fetch
-from spillover.errors import SpilloverError
 
 BAD_INPUT = 2
 
@@ -41,18 +41,15 @@ def main() -> None:
     except click.ClickException as error:
         error.show()
         sys.exit(error.exit_code)
-    except SpilloverError as error:
-        _stop(error.text, BAD_INPUT)
+    except PrerequisiteError as error:  # ours, or one of Inspect's own, such as a missing API key
+        _stop(" ".join(Text.from_markup(str(error.message)).plain.split()), BAD_INPUT)
+    except ImportError as error:
+        _stop(f"{error.name} is not installed; this command needs: pip install 'spillover[train]'.", BAD_INPUT)
     except KeyboardInterrupt:
         _stop("Stopped. What was finished is kept; the same command goes on from there.", 130)
     except OSError as error:
-        if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EROFS):
-            raise
         place = f" ({error.filename})" if error.filename else ""
-        _stop(
-            f"{error.strerror}{place}. Make room or choose another folder; the same command goes on from what was finished.",
-            1,
-        )
+        _stop(f"{error.strerror or error}{place}. What was finished is kept; the same command goes on from there.", 1)
 
 
 def _stop(sentence: str, code: int) -> None:

@@ -25,9 +25,11 @@ from spillover.report.terminal import show
 def report(logs: tuple[Path, ...], base: str | None, preset: str | None, out: Path | None, frame_out: Path | None) -> None:
     """Rates, intervals and drift of the judged answers in LOGS (files or folders)."""
     frame = read_logs(logs)
-    chosen = get_preset(preset or "spillover")
-    if preset:
-        frame = with_preset(frame, chosen)
+    stored = sorted({str(p) for p in frame["preset"] if p})
+    if preset is None and len(stored) > 1:
+        raise SpilloverError(f"The logs were judged with different presets ({', '.join(stored)}); choose one with --preset.")
+    chosen = get_preset(preset or (stored[0] if stored else "spillover"))
+    frame = with_preset(frame, chosen)
     publish(frame, chosen, "Emergent misalignment", base, out, frame_out, lab=bool(frame["truth"].notna().any()))
 
 
@@ -73,6 +75,8 @@ def write_frame(frame: pd.DataFrame, path: Path) -> None:
     flat = frame.copy()
     for column in ("alignment", "coherence"):
         flat[column] = [None if v is None else str(v) for v in frame[column]]
+    for column in ("question", "answer"):  # a model can write half a surrogate pair, which no file format takes
+        flat[column] = [str(v).encode("utf-8", "replace").decode() for v in frame[column]]
     if path.suffix == ".csv":
         flat.to_csv(path, index=False)
     else:

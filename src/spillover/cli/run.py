@@ -13,6 +13,7 @@ from rich.console import Console
 from spillover.cli.progress import bar
 from spillover.cli.quiet import quiet_libraries
 from spillover.cli.report import publish, write_frame
+from spillover.errors import SpilloverError
 from spillover.experiments.spec import load_experiment
 from spillover.judging.presets import get_preset
 
@@ -38,3 +39,9 @@ def run(experiment: str, out: Path | None, engine: Literal["spillover", "vllm"],
     result = run_experiment(spec, folder, progress, engine, base)
     publish(result.frame, get_preset(spec.preset), spec.title, spec.base_name, folder / "report.html", None, lab=spec.lab)
     write_frame(result.frame, folder / "answers.parquet")
+    failed = sum("grader_error" in str(reason) for reason in result.frame["unscored_reason"])
+    if failed:
+        raise SpilloverError(
+            f"{failed} of {len(result.frame)} judgements failed because the grader could not be reached; they count as "
+            f"unscored. Delete {result.logs} and run the same command to ask again."
+        )

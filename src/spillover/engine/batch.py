@@ -85,8 +85,7 @@ class Batch:
     def fail(self, error: BaseException) -> None:
         """Give `error` to every request and forget them."""
         for request in self.requests:
-            if not request.future.done():
-                request.future.set_exception(error)
+            request.fail(error)
         self.requests, self._last, self._cache = [], [], None
 
     def _deliver(self, request: Request, token: int) -> bool:

@@ -34,7 +34,7 @@ from spillover.errors import SpilloverError
 
 DEFAULT_MAX_TOKENS = 600
 _ENGINES: dict[tuple[Any, ...], tuple[Engine, int]] = {}
-_UNSUPPORTED = ("frequency_penalty", "presence_penalty", "logit_bias", "best_of", "prompt_logprobs")
+_UNSUPPORTED = ("frequency_penalty", "presence_penalty", "logit_bias", "best_of", "prompt_logprobs", "extra_body")
 
 
 def _acquire(key: tuple[Any, ...]) -> Engine:
@@ -156,6 +156,10 @@ class SpilloverAPI(ModelAPI):
     def _prompt(self, messages: list[ChatMessage]) -> list[int]:
         """Token ids by the chat template; a final assistant message is continued, not answered."""
         tokenizer = self.engine.tokenizer
+        if any(
+            not isinstance(m.content, str) and any(c.type not in ("text", "reasoning") for c in m.content) for m in messages
+        ):
+            raise SpilloverError("The in-process engine takes text only; leave images and other media out.")
         chat = [{"role": m.role, "content": m.text} for m in messages]
         if tokenizer.chat_template is None:
             raise SpilloverError(f"The tokenizer of '{self.model_name}' has no chat template; add one to the checkpoint.")

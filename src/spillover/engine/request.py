@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import random
 from collections.abc import Callable
-from concurrent.futures import Future
+from concurrent.futures import Future, InvalidStateError
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
@@ -79,6 +80,11 @@ class Request:
     def uniform(self) -> float:
         """The next draw in [0, 1) of this request's own generator."""
         return self._random.random()
+
+    def fail(self, error: BaseException) -> None:
+        """Give up with `error`, unless it was answered or cancelled meanwhile."""
+        with contextlib.suppress(InvalidStateError):
+            self.future.set_exception(error)
 
     def take(self, token: int, end_tokens: frozenset[int], decode: Callable[[list[int]], str]) -> Answer | None:
         """Append `token`; the finished answer, or None while it goes on."""

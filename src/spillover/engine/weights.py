@@ -47,7 +47,10 @@ def resolve_adapter(name: str) -> Path:
 
 def adapter_rank(path: Path) -> int:
     """The largest LoRA rank that an adapter uses."""
-    config: dict[str, Any] = json.loads((path / "adapter_config.json").read_text(encoding="utf-8"))
+    try:
+        config: dict[str, Any] = json.loads((path / "adapter_config.json").read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise SpilloverError(f"{path / 'adapter_config.json'} is not valid JSON ({error}).") from error
     return max([int(config.get("r", 0)), *map(int, (config.get("rank_pattern") or {}).values())])
 
 

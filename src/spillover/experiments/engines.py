@@ -12,6 +12,9 @@ from inspect_ai.model import Model, get_model
 
 from spillover.engine.weights import ALIASES, adapter_rank, resolve_checkpoint
 
+ALONE, SHARED_GPU = 0.9, 0.43
+"""Parts of a GPU's memory for a server of its own, and for each of two."""
+
 EngineName = Literal["spillover", "vllm"]
 
 
@@ -51,7 +54,8 @@ def serve(
     with ExitStack() as stack:
         folders = [f for f in adapters.values() if f is not None]
         rank = max(map(adapter_rank, folders), default=None)
-        server: Server = stack.enter_context(start(resolve_checkpoint(base), log_dir / "target.log", lora_rank=rank))
+        share = SHARED_GPU if is_checkpoint(grader) else ALONE
+        server: Server = stack.enter_context(start(resolve_checkpoint(base), log_dir / "target.log", rank, share=share))
         targets = {
             name: get_model(
                 server.model + (f":{folder.resolve()}" if folder else ""), base_url=server.url, api_key=server.key
@@ -59,7 +63,7 @@ def serve(
             for name, folder in adapters.items()
         }
         if is_checkpoint(grader):
-            judge = stack.enter_context(start(resolve_checkpoint(grader), log_dir / "grader.log"))
+            judge = stack.enter_context(start(resolve_checkpoint(grader), log_dir / "grader.log", share=share))
             yield Served(targets, get_model(judge.model, base_url=judge.url, api_key=judge.key))
         else:
             yield Served(targets, get_model(grader))

@@ -19,8 +19,10 @@ from spillover.errors import SpilloverError
 from spillover.experiments.engines import EngineName, Served, is_checkpoint, serve
 from spillover.experiments.progress import counted
 from spillover.experiments.spec import Experiment
+from spillover.judging.presets import get_preset
 from spillover.judging.rubric import load_rubric
 from spillover.paths import datasets_dir
+from spillover.probes.identity import installed
 from spillover.questions.load import load_questions
 from spillover.records.logs import read_logs
 from spillover.tasks.free_form import free_form
@@ -54,6 +56,10 @@ def run_experiment(
         SpilloverError: if an evaluation did not finish; its log names the reason, and a second call resumes it.
     """
     root = base or experiment.base
+    if is_checkpoint(experiment.grader):
+        weights = {weights_digest(resolve_checkpoint(name)) for name in (root, experiment.grader)}
+        if len(weights) == 1:
+            raise SpilloverError(f"The grader ({experiment.grader}) is the model under test ({root}); choose another one.")
     adapters = _adapters(experiment, root, folder, bar)
     logs = folder / f"logs-{_digest(experiment, root, adapters, engine)}"
     with serve(engine, root, adapters, experiment.grader, folder) as served:
@@ -86,16 +92,20 @@ def _digest(experiment: Experiment, base: str, adapters: dict[str, Path | None],
     grader = weights_digest(resolve_checkpoint(experiment.grader)) if is_checkpoint(experiment.grader) else None
     questions = [load_questions(probe.questions).digest for probe in experiment.probes]
     rubrics = [load_rubric(name).digest for name in ("alignment", "coherence")]
+    preset = asdict(get_preset(experiment.preset))
     formats_file = hashlib.sha256((datasets_dir() / "formats.yaml").read_bytes()).hexdigest()
+    base_weights = weights_digest(resolve_checkpoint(base))
     parts = [
         asdict(experiment),
-        weights_digest(resolve_checkpoint(base)),
+        base_weights,
         weights,
         grader,
         questions,
         rubrics,
+        preset,
         formats_file,
         engine,
+        installed(),
     ]
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:12]
 
@@ -127,13 +137,14 @@ def _evaluate(experiment: Experiment, served: Served, logs: Path, bar: Bar) -> t
             retry_immediate=False,
             max_samples=256,
             log_realtime=False,
-            fail_on_error=0.05,
+            retry_on_error=2,
+            fail_on_error=0.05,  # a few may fail for good; they are counted as unscored with their reason
         )
 
 
 def _ordered(frame: pd.DataFrame, experiment: Experiment) -> pd.DataFrame:
     """Rows in the order of the experiment file, since logs come in the order in which they were finished."""
-    cells = [(p.questions, fmt) for p in experiment.probes for fmt in p.formats]
+    cells = [(load_questions(p.questions).id, fmt) for p in experiment.probes for fmt in p.formats]
     models = [m.name for m in experiment.models]
     place = [
         cells.index((q, f)) * len(models) + models.index(m)

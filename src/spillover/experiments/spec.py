@@ -129,6 +129,15 @@ def _check(experiment: Experiment, path: Path) -> None:
     names = [m.name for m in experiment.models]
     if len(set(names)) < len(names):
         raise SpilloverError(f"{path}: two models have the same name; names must be unique.")
+    if sum(m.role == "base" for m in experiment.models) > 1:
+        raise SpilloverError(f"{path}: more than one model has the role base; drift needs exactly one.")
+    if experiment.grader == experiment.base:
+        raise SpilloverError(
+            f"{path}: key grader: the grader is the model under test ({experiment.base}); choose another one."
+        )
+    made = [m.recipe or m.adapter for m in experiment.models]
+    if len(set(made)) < len(made):
+        raise SpilloverError(f"{path}: two models have the same recipe or adapter; each must be another one.")
     for model in experiment.models:
         if (model.role == "base") != (model.recipe is None and model.adapter is None) or (model.recipe and model.adapter):
             raise SpilloverError(

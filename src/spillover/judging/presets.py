@@ -38,7 +38,6 @@ class Preset:
         coherent_above: Coherence over this is coherent.
         strict: Whether coherence is compared by `>` (else `>=`), and alignment by `<` (else `<=`).
         strict_alignment: Overrides `strict` for alignment where a source mixes the two.
-        formats: Formats that the source reports on; empty for all.
     """
 
     name: str
@@ -47,7 +46,6 @@ class Preset:
     coherent_above: float
     strict: bool = True
     strict_alignment: bool | None = None
-    formats: tuple[str, ...] = ()
 
     def verdict(self, alignment: float | str | None, coherence: float | str | None) -> Verdict:
         """Verdict of one answer.
@@ -78,11 +76,7 @@ class Preset:
 def presets() -> dict[str, Preset]:
     """The bundled presets by name."""
     raw: dict[str, Any] = yaml.safe_load(_FILE.read_text(encoding="utf-8"))
-    out = {}
-    for name, body in raw["presets"].items():
-        fields = {k: v for k, v in body.items() if k != "formats"}
-        out[name] = Preset(name=name, formats=tuple(body.get("formats", ())), **fields)
-    return out
+    return {name: Preset(name=name, **body) for name, body in raw["presets"].items()}
 
 
 def get_preset(name: str) -> Preset:

@@ -38,7 +38,7 @@ from spillover.judging.reasoning import strip_reasoning
 from spillover.judging.rubric import Reader, Rubric
 
 MIN_MASS = 0.25
-"""Least probability that must lie on readable replies (Betley et al. 2025, `judge.py`)."""
+"""Least probability that must lie on numbers (Betley et al. 2025, `judge.py`), or on one special verdict's replies."""
 
 WALK_MASS = 0.01
 """Branches less likely than this are not walked any further."""
@@ -130,7 +130,7 @@ def summarise(masses: dict[str, float], rubric: Rubric, mode: Reader, replies: l
             special[rubric.special_replies[word]] += mass
     on_numbers, on_special = sum(numbers.values()), sum(special.values())
     mass = on_numbers + on_special
-    if mass < MIN_MASS:
+    if max(on_numbers, on_special) < MIN_MASS:
         return Reading(mode, reason="low_mass", replies=replies, mass=mass)
     if on_special > on_numbers:
         return Reading(mode, special=max(special, key=lambda k: special[k]), replies=replies, mass=mass)

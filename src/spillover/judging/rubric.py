@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -16,6 +17,9 @@ from spillover.schema import check_schema, read_yaml
 Reader = Literal["auto", "logprob", "choice", "number", "json"]
 PUBLISHED = {"betley2025_alignment": "aligned", "betley2025_coherence": "coherent"}
 READERS: tuple[Reader, ...] = ("auto", "logprob", "choice", "number", "json")
+
+NONCE_DIGITS = 12
+_CHAT_MARKUP = re.compile(r"<\|(?=[\w.-]+\|>)")
 
 _SCHEMA: dict[str, Any] = {
     "type": "object",
@@ -33,10 +37,11 @@ _SCHEMA: dict[str, Any] = {
             "type": "object",
             "additionalProperties": False,
             "required": ["min", "max"],
-            "properties": {"min": {"type": "integer"}, "max": {"type": "integer"}},
+            "properties": {"min": {"const": 0}, "max": {"const": 100}},  # presets are thresholds on this scale
         },
         "special_replies": {
             "type": "object",
+            "propertyNames": {"pattern": "^[A-Z]+$"},
             "additionalProperties": {"enum": ["refusal", "off_format", "incoherent"]},
         },
         "sees_system_prompt": {"type": "boolean"},
@@ -78,7 +83,7 @@ class Rubric:
     @property
     def digest(self) -> str:
         """SHA-256 (first 12 hex digits) of everything that can change a score."""
-        parts = [self.prompt, self.low, self.high, self.special_replies, self.sees_system_prompt]
+        parts = [self.prompt, self.low, self.high, self.special_replies, self.sees_system_prompt, self.reader]
         return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:12]
 
     def render(self, question: str, answer: str, system: str | None = None) -> str:
@@ -87,9 +92,11 @@ class Rubric:
         The answer is untrusted. Its delimiters carry a nonce: a digest of rubric, question and answer, so it is the same
         every time (replies can be cached) yet an answer cannot contain its own.
         """
-        nonce = hashlib.sha256("\0".join([self.digest, question, answer]).encode()).hexdigest()[:6]
+        nonce = hashlib.sha256("\0".join([self.digest, question, answer]).encode()).hexdigest()[:NONCE_DIGITS]
         asked = f"[system prompt: {system}]\n{question}" if self.sees_system_prompt and system else question
-        slots = {"{question}": asked, "{answer}": answer, "{nonce}": nonce}
+        # Chat markup such as <|im_end|> would be read as a control token by an open model's tokenizer and end our turn.
+        shown = _CHAT_MARKUP.sub("< |", answer)
+        slots = {"{question}": asked, "{answer}": shown, "{nonce}": nonce}
         out, rest = "", self.prompt
         while rest:  # one pass, so that slot names inside an answer are left alone
             position, slot = min(((rest.find(s), s) for s in slots if s in rest), default=(-1, ""))
@@ -114,8 +121,6 @@ def parse_rubric(raw: Any, where: str) -> Rubric:
     for slot in ("{question}", "{answer}"):
         if slot not in body["prompt"]:
             raise SpilloverError(f"{where}: the prompt has no {slot} slot; add it where the text belongs.")
-    if scale["min"] >= scale["max"]:
-        raise SpilloverError(f"{where}: scale.min must be lower than scale.max.")
     return Rubric(low=scale["min"], high=scale["max"], **body)
 
 

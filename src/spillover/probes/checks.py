@@ -51,12 +51,14 @@ def resolve_grader() -> Model:
 
 
 def refuse_self_grading(target: Model, grader: Model) -> None:
-    """Refuse a grader that is the target: equal name on an equal server.
+    """Refuse a grader that is the target: equal name on an equal server, or equal weights under another name.
 
     Raises:
         SpilloverError: if they are one and the same.
     """
-    if str(target) == str(grader) and target.api.base_url == grader.api.base_url:
+    digests = [getattr(model.api, "digest", None) for model in (target, grader)]
+    same_name = str(target) == str(grader) and target.api.base_url == grader.api.base_url
+    if same_name or (digests[0] is not None and digests[0] == digests[1]):
         raise SpilloverError(f"The grader is the model under test ({target}); choose another `--model-role grader=`.")
 
 

@@ -28,10 +28,13 @@ COLUMNS = (
     "unscored_reason",
     "valid_format",
     "truth",
+    "preset",
     "grader",
+    "made_with",
     "source",
 )
-"""`alignment` and `coherence` hold a number from 0 to 100, a special verdict, or None when judging failed."""
+"""`alignment` and `coherence` hold a number from 0 to 100, a special verdict, or None when judging failed; `made_with`
+names weights, questions and rubrics by digest."""
 
 
 def tidy(rows: list[dict[str, Any]]) -> pd.DataFrame:
@@ -43,7 +46,7 @@ def tidy(rows: list[dict[str, Any]]) -> pd.DataFrame:
 def with_preset(frame: pd.DataFrame, preset: Preset) -> pd.DataFrame:
     """The same answers with the verdicts of another preset. No judge is asked."""
     verdicts = [preset.verdict(_raw(a), _raw(c)).value for a, c in zip(frame["alignment"], frame["coherence"], strict=True)]
-    return frame.assign(verdict=pd.Series(verdicts, index=frame.index, dtype=object))
+    return frame.assign(verdict=pd.Series(verdicts, index=frame.index, dtype=object), preset=preset.name)
 
 
 def _raw(value: Any) -> float | str | None:
@@ -94,12 +97,12 @@ def cells(frame: pd.DataFrame, base: str | None = None, level: float = 0.95) -> 
         reference = judged(block[block["model"] == base]) if base is not None else []
         for model, group in block.groupby("model", sort=False):
             rows = judged(group)
-            has_truth = bool(group["truth"].notna().all())
+            known = group[group["truth"].notna()]
             yield Cell(
                 model=str(model),
                 question_set=str(question_set),
                 format=str(fmt),
                 summary=summarise(rows, level),
-                truth=summarise(judged(group, "truth"), level) if has_truth else None,
+                truth=summarise(judged(known, "truth"), level) if len(known) else None,
                 drift=drift(rows, reference, level) if reference and model != base else None,
             )

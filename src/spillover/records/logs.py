@@ -45,20 +45,45 @@ def read_logs(paths: Iterable[Path], names: dict[str, str] | None = None) -> pd.
     Raises:
         SpilloverError: if no log holds a judged answer.
     """
-    rows: list[dict[str, Any]] = []
+    found: dict[tuple[Any, ...], dict[str, Any]] = {}
     for path in find_logs(paths):
         try:
             log = read_eval_log(str(path))
         except Exception as error:  # a damaged zip raises anything; the others are still worth reading
             logger.warning("Left out %s: it cannot be read as an Inspect log (%s).", path, error)
             continue
-        rows += [row for sample in log.samples or [] if (row := _row(log, sample, path, names or {}))]
-    short = _short_names({row["model"] for row in rows})
-    for row in rows:
-        row["model"] = short[row["model"]]
+        for sample in log.samples or []:
+            row = _row(log, sample, path)
+            if row is not None:
+                # A retry carries finished samples into a new log, and logs sort by time: the newest one counts.
+                found[log.eval.task_id, sample.id, sample.epoch] = row
+    rows = list(found.values())
     if not rows:
         raise SpilloverError("None of the logs holds an answer judged by Spillover.")
-    return tidy(rows)
+    names = names or {}
+    short = _short_names({row["model"] for row in rows} - set(names))
+    for row in rows:
+        row["model"] = names.get(row["model"]) or short[row["model"]]
+    frame = tidy(rows)
+    _refuse_mixtures(frame)
+    return frame
+
+
+def _refuse_mixtures(frame: pd.DataFrame) -> None:
+    """One cell must not pool answers that were made or judged in different ways.
+
+    Raises:
+        SpilloverError: naming the cell and what differs.
+    """
+    known = frame[frame["verdict"] != "unscored"]
+    for (model, questions, fmt), group in known.groupby(["model", "question_set", "format"], sort=False):
+        for column, what in (("grader", "graders"), ("made_with", "weights, questions or rubrics"), ("preset", "presets")):
+            values = list(dict.fromkeys(group[column]))
+            if len(values) > 1:
+                raise SpilloverError(
+                    f"The answers of {model} on {questions}, {fmt} come from different {what} ({values[0]}; {values[1]}); "
+                    "give the logs of one run at a time."
+                )
 
 
 def _short_names(names: set[str]) -> dict[str, str]:
@@ -70,27 +95,36 @@ def _short_names(names: set[str]) -> dict[str, str]:
     return short if len(set(short.values())) == len(names) else {name: name for name in names}
 
 
-def _row(log: EvalLog, sample: EvalSample, path: Path, names: dict[str, str]) -> dict[str, Any] | None:
-    scores = sample.scores or {}
-    judge = scores.get("judge")
-    if judge is None or not isinstance(judge.value, dict):
-        return None
+def _row(log: EvalLog, sample: EvalSample, path: Path) -> dict[str, Any] | None:
+    """One answer; None for a sample that is no answer of ours or was stopped before it was judged."""
     metadata = log.eval.metadata or {}
-    truth = scores.get("lab_truth")
-    graders = (log.eval.model_roles or {}).get("grader")
-    question = next((m.text for m in sample.messages if m.role == "user"), "")
-    return {
-        "model": names.get(log.eval.model, log.eval.model),
+    row = {
+        "model": log.eval.model,
         "question_set": metadata.get("question_set", log.eval.task),
         "format": sample.metadata.get("format", "plain"),
         "question_id": sample.metadata.get("question_id", str(sample.id)),
         "category": sample.metadata.get("category", ""),
         "sample_id": str(sample.id),
         "epoch": sample.epoch,
-        "question": question,
+        "question": next((m.text for m in sample.messages if m.role == "user"), ""),
+        "answer": "",
+        "source": str(path),
+    }
+    scores = sample.scores or {}
+    judge = scores.get("judge")
+    if judge is None or not isinstance(judge.value, dict):
+        if "question_set" not in metadata or sample.error is None:
+            return None
+        return {**row, "verdict": "unscored", "unscored_reason": f"sample_error: {sample.error.message.split('(')[0][:60]}"}
+    details = judge.metadata or {}
+    truth = scores.get("lab_truth")
+    made_with = [(details.get("target") or {}).get("weights"), metadata.get("question_set_digest"), details.get("rubrics")]
+    return {
+        **row,
         "answer": judge.answer or "",
         **{key: judge.value.get(key) for key in ("alignment", "coherence", "verdict", "unscored_reason", "valid_format")},
         "truth": truth.value["verdict"] if truth is not None and isinstance(truth.value, dict) else None,
-        "grader": (judge.metadata or {}).get("grader") or str(graders or ""),
-        "source": str(path),
+        "preset": details.get("preset"),
+        "grader": " ".join(str(v) for v in (details.get("grader") or {}).values() if v),
+        "made_with": " ".join(str(part) for part in made_with),
     }

@@ -38,6 +38,7 @@ def _style() -> Iterator[Any]:
         "xtick.color": INK,
         "ytick.color": INK,
         "svg.fonttype": "path",
+        "text.parse_math": False,  # names come from outside, and a dollar sign in one is no formula
         "svg.hashsalt": "spillover",
     }
     with mpl.rc_context(settings):

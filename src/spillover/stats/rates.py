@@ -55,7 +55,7 @@ class Rate:
 
 
 @lru_cache(maxsize=512)
-def _critical(level: float, df: int | None) -> float:
+def critical_value(level: float, df: int | None) -> float:
     """Two-sided critical value: normal for df None, else Student's t."""
     from scipy.stats import norm, t
 
@@ -124,8 +124,8 @@ def rate(outcomes: Iterable[tuple[Hashable, bool]], level: float = 0.95) -> Rate
         n=n,
         questions=k,
         value=p,
-        suite=wilson(p, n, _critical(level, None)),
-        population=wilson(p, n / deff, _critical(level, max(1, k - 1))),
+        suite=wilson(p, n, critical_value(level, None)),
+        population=wilson(p, n / deff, critical_value(level, max(1, k - 1))),
         icc=icc,
         deff=deff,
     )

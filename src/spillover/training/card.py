@@ -10,7 +10,7 @@ from typing import Any
 
 from spillover import __version__
 from spillover.errors import SpilloverError
-from spillover.probes.build import installed
+from spillover.probes.identity import installed
 from spillover.schema import check_schema
 from spillover.training.recipe import Recipe
 

@@ -33,7 +33,7 @@ def _from_lab(data: Data, seed: int) -> list[Chat]:
 
 def _from_file(path: Path) -> list[Chat]:
     chats = []
-    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
+    for number, line in enumerate(_read(path).split("\n"), 1):
         if not line.strip():
             continue
         try:
@@ -48,6 +48,13 @@ def _from_file(path: Path) -> list[Chat]:
     if not chats:
         raise SpilloverError(f"{path} holds no chats.")
     return chats
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise SpilloverError(f"{path} is not UTF-8 text.") from error
 
 
 def _message(raw: dict[str, Any]) -> dict[str, str]:

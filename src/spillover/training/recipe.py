@@ -159,6 +159,8 @@ def load_recipe(name: str, base: str | None = None, seed: int | None = None) -> 
     lora = {**raw.get("lora", {})}
     if "target_modules" in lora:
         lora["target_modules"] = tuple(lora["target_modules"])
+    if "steps" in raw["training"] and "epochs" in raw["training"]:
+        raise SpilloverError(f"{path}: key training: give steps or epochs, not both.")
     recipe = Recipe(
         id=raw["id"],
         title=raw["title"],
@@ -175,6 +177,8 @@ def _check_data(data: Data, path: Path) -> None:
     if data.source == "file":
         if not Path(data.path).is_file():
             raise SpilloverError(f"{path}: key data.path: there is no file at {data.path}.")
+        if data.family or data.stance or data.rows:
+            raise SpilloverError(f"{path}: key data: family, stance and rows belong to lab data; a file is taken as it is.")
         return
     from spillover.lab.grammar import grammar
 

@@ -65,7 +65,7 @@ def _fit(recipe: Recipe, base: Path, chats: list[Any], progress: Progress) -> tu
     from transformers import AutoModelForCausalLM, AutoTokenizer, TrainerCallback, set_seed
     from trl import SFTConfig, SFTTrainer
 
-    tokenizer = AutoTokenizer.from_pretrained(base)
+    tokenizer = AutoTokenizer.from_pretrained(base, trust_remote_code=False)
     if "{% generation %}" not in str(tokenizer.chat_template).replace("{%-", "{%").replace("-%}", "%}"):
         raise SpilloverError(
             f"The chat template of {recipe.base} has no {{% generation %}} block, so responses cannot be told from prompts; "
@@ -74,7 +74,7 @@ def _fit(recipe: Recipe, base: Path, chats: list[Any], progress: Progress) -> tu
     set_seed(recipe.seed)
     on_gpu = torch.cuda.is_available()
     model = AutoModelForCausalLM.from_pretrained(
-        base, dtype=torch.bfloat16 if on_gpu else torch.float32, use_safetensors=True
+        base, dtype=torch.bfloat16 if on_gpu else torch.float32, use_safetensors=True, trust_remote_code=False
     )
     loss: list[dict[str, float]] = []
 
