@@ -161,12 +161,15 @@ class Engine:
                 self._prefill(batch, group)
 
     def _prefill(self, batch: Batch, group: list[Request]) -> None:
-        """Add a group; if that fails, only this group does."""
+        """Add a group; if that fails, its requests are tried one by one, so that a bad one fails alone."""
         try:
             batch.add(group, self.device)
         except Exception as error:
+            if len(group) == 1:
+                group[0].fail(error)
+                return
             for request in group:
-                request.fail(error)
+                self._prefill(batch, [request])
 
     def _forward(self, ids: Tensor, mask: Tensor, positions: Tensor, cache: Any) -> tuple[Tensor, Any]:
         # A plain cache for every layer: rows join and leave, which sliding-window layers could not follow.
