@@ -175,3 +175,37 @@ def test_the_server_listens_on_loopback_only(server):
     port = f"{int(server.url.rsplit(':', 1)[1].split('/')[0]):04X}"
     listening = [line.split()[1] for line in addresses.splitlines()[1:] if line.split()[3] == "0A"]
     assert [a for a in listening if a.endswith(f":{port}")] == [f"0100007F:{port}"]
+
+
+def test_an_experiment_runs_on_vllm_and_keeps_its_names(adapters, tmp_path):
+    spec = tmp_path / "small.yaml"
+    spec.write_text(
+        f"""
+id: small
+title: Small
+base: lab
+grader: lab-grader
+lab: true
+models:
+  - {{name: the base, role: base}}
+  - {{name: an organism, role: organism, adapter: {adapters[8]}}}
+probes:
+  - {{task: free_form, questions: lab, formats: [plain], epochs: 1}}
+"""
+    )
+    command = [
+        sys.executable,
+        "-m",
+        "spillover.cli.main",
+        "run",
+        str(spec),
+        "--engine",
+        "vllm",
+        "--out",
+        str(tmp_path / "out"),
+    ]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr[-3000:]
+    assert "the base" in done.stdout
+    assert "an organism" in done.stdout
+    assert "Unscored: none." in done.stdout

@@ -20,14 +20,22 @@ EngineName = Literal["spillover", "vllm"]
 
 @dataclass(frozen=True)
 class Served:
-    """Inspect models of an experiment: targets by display name, and the grader."""
+    """Inspect models of an experiment.
+
+    Attributes:
+        targets: Display name to model.
+        grader: The grader.
+        names: Inspect's model name, as it stands in logs, to display name. Taken before the first request: Inspect's
+            vLLM provider drops the adapter from a model's name once it has loaded it.
+    """
 
     targets: dict[str, Model]
     grader: Model
+    names: dict[str, str]
 
-    def names(self) -> dict[str, str]:
-        """Inspect's model name to the display name."""
-        return {str(model): name for name, model in self.targets.items()}
+
+def _served(targets: dict[str, Model], grader: Model) -> Served:
+    return Served(targets, grader, {str(model): name for name, model in targets.items()})
 
 
 @contextmanager
@@ -47,7 +55,7 @@ def serve(
         targets = {
             name: get_model(f"spillover/{base}" + (f":{folder}" if folder else "")) for name, folder in adapters.items()
         }
-        yield Served(targets, get_model(_grader_name(grader)))
+        yield _served(targets, get_model(_grader_name(grader)))
         return
     from spillover.serving.vllm import Server, start
 
@@ -64,9 +72,9 @@ def serve(
         }
         if is_checkpoint(grader):
             judge = stack.enter_context(start(resolve_checkpoint(grader), log_dir / "grader.log", share=share))
-            yield Served(targets, get_model(judge.model, base_url=judge.url, api_key=judge.key))
+            yield _served(targets, get_model(judge.model, base_url=judge.url, api_key=judge.key))
         else:
-            yield Served(targets, get_model(grader))
+            yield _served(targets, get_model(grader))
 
 
 def is_checkpoint(name: str) -> bool:

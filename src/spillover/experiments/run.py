@@ -66,7 +66,7 @@ def run_experiment(
         done, results = _evaluate(experiment, served, logs, bar)
     if not done:
         raise SpilloverError(f"The evaluation did not finish ({_reason(results)}); run the same command again to go on.")
-    return Result(_ordered(read_logs([logs], served.names()), experiment), folder, logs)
+    return Result(_ordered(read_logs([logs], served.names), experiment), folder, logs)
 
 
 def _adapters(experiment: Experiment, base: str, folder: Path, bar: Bar) -> dict[str, Path | None]:
