@@ -64,7 +64,9 @@ def run_experiment(
     logs = folder / f"logs-{_digest(experiment, root, adapters, engine)}"
     with serve(engine, root, adapters, experiment.grader, folder) as served:
         done, results = _evaluate(experiment, served, logs, bar)
-    if not done:
+    if any(log.status == "cancelled" for log in results):  # Inspect took the Ctrl-C and calls a cancelled set done
+        raise KeyboardInterrupt
+    if not done or any(log.status != "success" for log in results):
         raise SpilloverError(f"The evaluation did not finish ({_reason(results)}); run the same command again to go on.")
     return Result(_ordered(read_logs([logs], served.names), experiment), folder, logs)
 

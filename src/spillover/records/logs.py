@@ -113,8 +113,8 @@ def _row(log: EvalLog, sample: EvalSample, path: Path) -> dict[str, Any] | None:
     scores = sample.scores or {}
     judge = scores.get("judge")
     if judge is None or not isinstance(judge.value, dict):
-        if "question_set" not in metadata or sample.error is None:
-            return None
+        if "question_set" not in metadata or sample.error is None or sample.error.message.startswith("Cancelled"):
+            return None  # a cancelled sample was stopped with the run, it did not fail
         return {**row, "verdict": "unscored", "unscored_reason": f"sample_error: {sample.error.message.split('(')[0][:60]}"}
     details = judge.metadata or {}
     truth = scores.get("lab_truth")
