@@ -12,7 +12,7 @@ from typing import Any
 
 import pandas as pd
 from inspect_ai import Task, eval_set
-from inspect_ai.log import EvalLog
+from inspect_ai.log import EvalLog, read_eval_log
 
 from spillover.engine.weights import resolve_adapter, resolve_checkpoint, weights_digest
 from spillover.errors import SpilloverError
@@ -64,9 +64,10 @@ def run_experiment(
     logs = folder / f"logs-{_digest(experiment, root, adapters, engine)}"
     with serve(engine, root, adapters, experiment.grader, folder) as served:
         done, results = _evaluate(experiment, served, logs, bar)
-    if any(log.status == "cancelled" for log in results):  # Inspect took the Ctrl-C and calls a cancelled set done
+    statuses = _statuses(logs)
+    if "cancelled" in statuses:  # Inspect took the Ctrl-C, and calls a cancelled set done
         raise KeyboardInterrupt
-    if not done or any(log.status != "success" for log in results):
+    if not done or statuses != {"success"}:
         raise SpilloverError(f"The evaluation did not finish ({_reason(results)}); run the same command again to go on.")
     return Result(_ordered(read_logs([logs], served.names), experiment), folder, logs)
 
@@ -142,6 +143,15 @@ def _evaluate(experiment: Experiment, served: Served, logs: Path, bar: Bar) -> t
             retry_on_error=2,
             fail_on_error=0.05,  # a few may fail for good; they are counted as unscored with their reason
         )
+
+
+def _statuses(logs: Path) -> set[str]:
+    """Status of the newest log of every task, as it is on disk."""
+    newest: dict[str, str] = {}
+    for path in sorted(logs.glob("*.eval")):  # names begin with the time
+        header = read_eval_log(str(path), header_only=True)
+        newest[header.eval.task_id] = header.status
+    return set(newest.values())
 
 
 def _ordered(frame: pd.DataFrame, experiment: Experiment) -> pd.DataFrame:
