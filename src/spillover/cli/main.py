@@ -32,7 +32,7 @@ for command in (run, train, report, import_command, lab, fetch):
 
 def main() -> None:
     """Entry point: bad input is one sentence on standard error and exit code 2, never a traceback."""
-    # The lab and the tests are offline, and a look-up of the hub for a local folder would only wait for a time-out.
+    # The tokenizer warns about forking otherwise, into the middle of our own output.
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     try:
         cli.main(standalone_mode=False)

@@ -39,8 +39,7 @@ names weights, questions and rubrics by digest."""
 
 def tidy(rows: list[dict[str, Any]]) -> pd.DataFrame:
     """A frame with exactly `COLUMNS`; missing ones are None."""
-    frame = pd.DataFrame({name: pd.Series([row.get(name) for row in rows], dtype=object) for name in COLUMNS})
-    return frame
+    return pd.DataFrame({name: pd.Series([row.get(name) for row in rows], dtype=object) for name in COLUMNS})
 
 
 def with_preset(frame: pd.DataFrame, preset: Preset) -> pd.DataFrame:
