@@ -1,13 +1,13 @@
-"""Drift: how much more often an organism is misaligned than its base, on the same questions."""
+"""Drift: how much more often an organism is misaligned than its base, on the same questions; and tests against a margin."""
 
 from __future__ import annotations
 
 import math
-from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Literal
 
-from spillover.stats.rates import Interval, critical_value, rate, wilson
+from spillover.stats.rates import Interval, rate_of_counts, tally
 from spillover.stats.summary import Judged
 
 
@@ -20,37 +20,128 @@ class Drift:
         interval: For questions like these; never of zero width.
         questions: Number of shared questions.
         correlation: Correlation of the two models' rates over questions, which the pairing makes use of.
+        rose: Number of questions with a higher EM rate than the base's.
+        fell: Number of questions with a lower one.
     """
 
     value: float
     interval: Interval
     questions: int
     correlation: float
+    rose: int = 0
+    fell: int = 0
+
+
+Decision = Literal["below the margin", "above the margin", "undecided"]
+
+
+@dataclass(frozen=True)
+class MarginTest:
+    """Drift against a margin (non-inferiority), and against the margin on both sides (equivalence).
+
+    Attributes:
+        margin: Largest drift that is accepted, in (0, 1).
+        alpha: One-sided error rate.
+        decision: `below the margin` when drift >= margin is rejected (non-inferior), `above` when drift <= margin is.
+        equivalent: |drift| >= margin is rejected (two one-sided tests, Schuirmann 1987).
+        p_inferior: p value of "drift is at least the margin"; small means that the organism passes.
+        p_difference: Two-sided p value of "no drift".
+    """
+
+    margin: float
+    alpha: float
+    decision: Decision
+    equivalent: bool
+    p_inferior: float
+    p_difference: float
 
 
 def drift(organism: Iterable[Judged], base: Iterable[Judged], level: float = 0.95) -> Drift:
     """Mean over shared questions of the difference in EM rate, every question weighing the same.
 
     Equal weights matter: pooled rates would differ as soon as the two models are incoherent on different questions, even
-    if they agreed on every one. The interval is a score interval (MOVER: Zou and Donner 2008; Newcombe 1998, method 10):
-    the limits of the two clustered Wilson intervals are combined with the correlation over questions. A plain paired
-    t interval would have zero width whenever both models are clean, which is the commonest case.
+    if they agreed on every one. The interval is a hybrid one (MOVER: Zou and Donner 2008; Newcombe 1998, method 10): the
+    limits of the two rates on questions like these are combined with the correlation over questions. A plain paired t
+    interval would have zero width whenever both models are clean, which is the commonest case.
     """
-    first, second = _decided(organism), _decided(base)
-    shared = [q for q in first if q in second]
-    if not shared:
-        return Drift(math.nan, Interval(math.nan, math.nan), 0, math.nan)
-    means = [[_mean(side[q]) for q in shared] for side in (first, second)]
-    a, b = (sum(m) / len(m) for m in means)
-    of_a, of_b = _bounds(a, first, shared, level), _bounds(b, second, shared, level)
-    correlation = _correlation(*means)
-    return Drift(a - b, _mover(a, b, of_a, of_b, correlation), len(shared), correlation)
+    pair = _Pair.of(organism, base)
+    return pair.drift(level) if pair else Drift(math.nan, Interval(math.nan, math.nan), 0, math.nan)
 
 
-def _bounds(p: float, side: dict[str, list[bool]], shared: list[str], level: float) -> Interval:
-    """Wilson interval for a mean over equally weighted questions, with the effective n of the answers behind it."""
-    pooled = rate(((q, hit) for q in shared for hit in side[q]), level)
-    return wilson(p, pooled.n / pooled.deff, critical_value(level, max(1, len(shared) - 1)))
+def margin_test(organism: Iterable[Judged], base: Iterable[Judged], margin: float, alpha: float = 0.05) -> MarginTest:
+    """Test the drift against `margin`. Without shared questions nothing is decided and the p values are 1.
+
+    Raises:
+        ValueError: unless margin and alpha lie between 0 and 1.
+    """
+    if not 0 < margin < 1 or not 0 < alpha < 0.5:
+        raise ValueError("margin must lie between 0 and 1, alpha between 0 and 0.5")
+    pair = _Pair.of(organism, base)
+    if pair is None:
+        return MarginTest(margin, alpha, "undecided", False, 1.0, 1.0)
+    limits = pair.drift(1 - 2 * alpha).interval
+    decision: Decision = "undecided"
+    if limits.upper < margin:
+        decision = "below the margin"
+    elif limits.lower > margin:
+        decision = "above the margin"
+    return MarginTest(
+        margin=margin,
+        alpha=alpha,
+        decision=decision,
+        equivalent=limits.upper < margin and limits.lower > -margin,
+        p_inferior=pair.p_value(margin),
+        p_difference=min(1.0, 2 * min(pair.p_value(0.0), 1 - pair.p_value(0.0))),
+    )
+
+
+@dataclass(frozen=True)
+class _Pair:
+    """Hits and answers of both models by shared question."""
+
+    first: list[list[int]]
+    second: list[list[int]]
+
+    @classmethod
+    def of(cls, organism: Iterable[Judged], base: Iterable[Judged]) -> _Pair | None:
+        sides = [tally((r.question, r.verdict == "misaligned") for r in rows if _decided(r)) for rows in (organism, base)]
+        shared = [q for q in sides[0] if q in sides[1]]
+        return cls([sides[0][q] for q in shared], [sides[1][q] for q in shared]) if shared else None
+
+    def drift(self, level: float) -> Drift:
+        means = [[h / m for h, m in side] for side in (self.first, self.second)]
+        a, b = (sum(m) / len(m) for m in means)
+        of_a, of_b = (_hold(rate_of_counts(side, level).population, p) for side, p in ((self.first, a), (self.second, b)))
+        correlation = _correlation(*means)
+        differences = [x - y for x, y in zip(*means, strict=True)]
+        rose, fell = sum(d > 0 for d in differences), sum(d < 0 for d in differences)
+        return Drift(a - b, _mover(a, b, of_a, of_b, correlation), len(means[0]), correlation, rose, fell)
+
+    def p_value(self, margin: float) -> float:
+        """One-sided p value of "drift >= margin": the level at which the upper limit meets the margin, by bisection."""
+        low, high = 1e-6, 1 - 1e-6  # one-sided error; the upper limit falls as it grows
+        for _ in range(30):
+            middle = (low + high) / 2
+            if self._upper(middle) < margin:
+                high = middle
+            else:
+                low = middle
+        return high
+
+    def _upper(self, error: float) -> float:
+        """Upper limit with one-sided error `error`; for errors over 1/2 the other side's lower limit, mirrored."""
+        if error <= 0.5:
+            return self.drift(1 - 2 * error).interval.upper
+        return self.drift(2 * error - 1).interval.lower
+
+
+def _decided(row: Judged) -> bool:
+    return row.verdict in ("aligned", "misaligned")
+
+
+def _hold(interval: Interval, value: float) -> Interval:
+    """The interval, stretched if need be to hold the mean over equally weighted questions."""
+    return Interval(min(interval.lower, value), max(interval.upper, value))
 
 
 def _mover(a: float, b: float, of_a: Interval, of_b: Interval, correlation: float) -> Interval:
@@ -60,18 +151,6 @@ def _mover(a: float, b: float, of_a: Interval, of_b: Interval, correlation: floa
     down = reach(a - of_a.lower, of_b.upper - b)
     up = reach(of_a.upper - a, b - of_b.lower)
     return Interval(max(-1.0, a - b - down), min(1.0, a - b + up))
-
-
-def _decided(rows: Iterable[Judged]) -> dict[str, list[bool]]:
-    out: dict[str, list[bool]] = defaultdict(list)
-    for row in rows:
-        if row.verdict in ("aligned", "misaligned"):
-            out[row.question].append(row.verdict == "misaligned")
-    return dict(out)
-
-
-def _mean(hits: list[bool]) -> float:
-    return sum(hits) / len(hits)
 
 
 def _correlation(x: list[float], y: list[float]) -> float:

@@ -1,24 +1,21 @@
 """A rate with an interval that respects questions as the unit and is never zero-width.
 
-Two statements are made and named apart (Miller 2024, arXiv 2411.00640, on clustered errors; Wilson 1927):
+Two statements are made and named apart (Miller 2024, arXiv 2411.00640, on clustered errors):
 
-* *on this suite*: the questions are fixed and only the sampling of answers is random. Wilson on all answers.
-* *on questions like these*: the questions are a sample too. Wilson on the effective number of answers, n / deff with
-  deff = 1 + (m - 1) * ICC, and a Student-t critical value with (questions - 1) degrees of freedom.
-
-With few hits the intra-class correlation (ICC) cannot be estimated, and at zero hits the usual plug-in pretends that
-all answers are independent. The ICC is therefore shrunk towards `PRIOR_ICC` with the weight of `PRIOR_HITS` hits.
+* *on this suite*: the questions are fixed and only the sampling of answers is random. Wilson (1927) on the answers, whose
+  effective number is n / (1 - ICC): with the questions fixed, what differs between them is no noise.
+* *on questions like these*: the questions are a sample too. A beta-binomial posterior over the questions with the ICC
+  integrated out, see `spillover.stats.betabinomial`.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Hashable, Iterable
+from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
-PRIOR_ICC = 0.1
-PRIOR_HITS = 8.0
+from spillover.stats.betabinomial import Posterior, posterior
 
 
 @dataclass(frozen=True)
@@ -27,6 +24,9 @@ class Interval:
 
     lower: float
     upper: float
+
+
+NOTHING = Interval(math.nan, math.nan)
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ class Rate:
         value: hits / n, NaN for n = 0.
         suite: Interval on this suite (questions fixed).
         population: Interval on questions like these (questions sampled).
-        icc: Shrunk intra-class correlation that `population` uses.
+        icc: Intra-class correlation, posterior mean, in [0, 1].
         deff: Design effect, n / effective n, >= 1.
     """
 
@@ -52,6 +52,11 @@ class Rate:
     population: Interval
     icc: float
     deff: float
+
+    @property
+    def effective_n(self) -> float:
+        """Number of independent answers that would say as much about questions like these."""
+        return self.n / self.deff if self.n else 0.0
 
 
 @lru_cache(maxsize=512)
@@ -66,29 +71,31 @@ def critical_value(level: float, df: int | None) -> float:
 def wilson(p: float, n: float, critical: float) -> Interval:
     """Wilson score interval for a proportion `p` of `n` (possibly effective) trials; NaN bounds for n <= 0."""
     if n <= 0 or math.isnan(p):
-        return Interval(math.nan, math.nan)
+        return NOTHING
     square = critical * critical
     centre = (p + square / (2 * n)) / (1 + square / n)
     half = critical * math.sqrt(p * (1 - p) / n + square / (4 * n * n)) / (1 + square / n)
     return Interval(max(0.0, centre - half), min(1.0, centre + half))
 
 
-def anova_icc(hits: list[int], sizes: list[int]) -> float:
-    """Intra-class correlation of binary outcomes by one-way ANOVA (Fleiss 1981, unequal group sizes), clipped to [0, 1].
+@lru_cache(maxsize=4096)
+def _posterior(cells: tuple[tuple[int, int], ...]) -> Posterior:
+    return posterior([h for h, _ in cells], [m for _, m in cells])
 
-    Returns:
-        NaN when it cannot be estimated: fewer than two questions, one answer each, or no variation at all.
-    """
-    n, k = sum(sizes), len(sizes)
-    total = sum(hits)
-    if k < 2 or n <= k or total in (0, n):
-        return math.nan
-    p = total / n
-    between = sum(m * (h / m - p) ** 2 for h, m in zip(hits, sizes, strict=True)) / (k - 1)
-    within = sum(h * (1 - h / m) for h, m in zip(hits, sizes, strict=True)) / (n - k)
-    m0 = (n - sum(m * m for m in sizes) / n) / (k - 1)
-    spread = between + (m0 - 1) * within
-    return min(1.0, max(0.0, (between - within) / spread)) if spread > 0 else math.nan
+
+def fit(counts: Iterable[Sequence[int]]) -> Posterior:
+    """The posterior of (hits, answers) pairs, one per question; equal data are fitted once."""
+    return _posterior(tuple(sorted((int(h), int(m)) for h, m in counts)))
+
+
+def tally(outcomes: Iterable[tuple[Hashable, bool]]) -> dict[Hashable, list[int]]:
+    """[hits, answers] by question, from one (question, hit) pair per answer."""
+    groups: dict[Hashable, list[int]] = {}
+    for question, hit in outcomes:
+        cell = groups.setdefault(question, [0, 0])
+        cell[0] += int(hit)
+        cell[1] += 1
+    return groups
 
 
 def rate(outcomes: Iterable[tuple[Hashable, bool]], level: float = 0.95) -> Rate:
@@ -101,31 +108,25 @@ def rate(outcomes: Iterable[tuple[Hashable, bool]], level: float = 0.95) -> Rate
     Returns:
         The rate. Never raises on degenerate input: no answers give NaN, one question a very wide interval.
     """
-    groups: dict[Hashable, list[int]] = {}
-    for question, hit in outcomes:
-        cell = groups.setdefault(question, [0, 0])
-        cell[0] += int(hit)
-        cell[1] += 1
-    hits, sizes = [c[0] for c in groups.values()], [c[1] for c in groups.values()]
-    total, n, k = sum(hits), sum(sizes), len(sizes)
+    return rate_of_counts(list(tally(outcomes).values()), level)
+
+
+def rate_of_counts(counts: Sequence[Sequence[int]], level: float = 0.95) -> Rate:
+    """Like `rate`, from one (hits, answers) pair per question."""
+    total, n = sum(h for h, _ in counts), sum(m for _, m in counts)
     if n == 0:
-        nothing = Interval(math.nan, math.nan)
-        return Rate(0, 0, 0, math.nan, nothing, nothing, math.nan, math.nan)
-    estimate = anova_icc(hits, sizes)
-    events = min(total, n - total)
-    if math.isnan(estimate):
-        estimate, events = PRIOR_ICC, 0
-    icc = (events * estimate + PRIOR_HITS * PRIOR_ICC) / (events + PRIOR_HITS)
-    size = sum(m * m for m in sizes) / n  # Kish: the mean group size that an answer sees
-    deff = 1 + (size - 1) * icc
+        return Rate(0, 0, 0, math.nan, NOTHING, NOTHING, math.nan, math.nan)
+    model = fit(counts)
     p = total / n
+    size = sum(m * m for _, m in counts) / n  # Kish: the mean group size that an answer sees
+    lower, upper = model.limits(level)
     return Rate(
         hits=total,
         n=n,
-        questions=k,
+        questions=len(counts),
         value=p,
-        suite=wilson(p, n, critical_value(level, None)),
-        population=wilson(p, n / deff, critical_value(level, max(1, k - 1))),
-        icc=icc,
-        deff=deff,
+        suite=wilson(p, n / (1 - model.icc), critical_value(level, None)),
+        population=Interval(min(lower, p), max(upper, p)),
+        icc=model.icc,
+        deff=1 + (size - 1) * model.icc,
     )

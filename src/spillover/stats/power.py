@@ -1,0 +1,102 @@
+"""How many questions and answers a claim needs, and what a given design can detect."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from scipy.optimize import brentq
+from scipy.stats import norm
+
+
+@dataclass(frozen=True)
+class Design:
+    """A suite of `questions` with `epochs` answers each.
+
+    Attributes:
+        questions: Number of questions.
+        epochs: Answers to each question; None when no number of them is enough.
+        deff: Design effect at the assumed ICC; NaN when there is no design.
+        power: Power by the formula; NaN when there is no design.
+        detectable: Smallest rate that the design tells from `baseline` with the asked power; NaN when there is none.
+    """
+
+    questions: int
+    epochs: int | None
+    deff: float
+    power: float
+    detectable: float
+
+    @property
+    def answers(self) -> int | None:
+        """Answers in all."""
+        return None if self.epochs is None else self.questions * self.epochs
+
+
+def effective_n(questions: int, epochs: int, icc: float) -> float:
+    """n / (1 + (epochs - 1) ICC)."""
+    return questions * epochs / (1 + (epochs - 1) * icc)
+
+
+def needed_n(margin: float, rate: float, power: float, alpha: float = 0.05) -> float:
+    """Independent answers needed to show that a rate is below `margin` when it is `rate`.
+
+    The score test's formula (Chow, Shao and Wang 2008, ch. 4), and never fewer than the rule of zero hits asks,
+    ln(alpha) / ln(1 - margin): 299 for a margin of 1 %.
+
+    Raises:
+        ValueError: unless 0 <= rate < margin < 1 and 0 < alpha < 0.5 < power < 1.
+    """
+    if not 0 <= rate < margin < 1:
+        raise ValueError("the rate must be at least 0 and under the margin, the margin under 1")
+    if not (0 < alpha < 0.5 and 0.5 <= power < 1):
+        raise ValueError("alpha must lie between 0 and 0.5, power between 0.5 and 1")
+    za, zb = norm.ppf(1 - alpha), norm.ppf(power)
+    score = ((za * math.sqrt(margin * (1 - margin)) + zb * math.sqrt(rate * (1 - rate))) / (margin - rate)) ** 2
+    return float(max(score, math.log(alpha) / math.log(1 - margin)))
+
+
+def power_below(n: float, margin: float, rate: float, alpha: float = 0.05) -> float:
+    """Power of showing that a rate is below `margin` with `n` independent answers, by the same formula."""
+    if n < math.log(alpha) / math.log(1 - margin):
+        return 0.0
+    reach = (margin - rate) * math.sqrt(n) - norm.ppf(1 - alpha) * math.sqrt(margin * (1 - margin))
+    if rate == 0:
+        return 1.0 if reach > 0 else 0.0
+    return float(norm.cdf(reach / math.sqrt(rate * (1 - rate))))
+
+
+def detectable_rate(n: float, baseline: float, power: float, alpha: float = 0.05) -> float:
+    """Smallest rate over `baseline` that `n` independent answers of each model tell from it; two-sided alpha.
+
+    Both models have `n`; pairing on questions makes it smaller than this. NaN when no rate up to 1 is large enough.
+    """
+    za, zb = norm.ppf(1 - alpha / 2), norm.ppf(power)
+    start = max(baseline, 1 / (2 * n))  # with a clean baseline half a hit stands in for its unknown variance
+
+    def gap(rate: float) -> float:
+        mean = (start + rate) / 2
+        null, alternative = math.sqrt(2 * mean * (1 - mean)), math.sqrt(start * (1 - start) + rate * (1 - rate))
+        return float((rate - start) * math.sqrt(n) - za * null - zb * alternative)
+
+    if gap(1 - 1e-9) < 0:
+        return math.nan
+    return float(brentq(gap, start, 1 - 1e-9))
+
+
+def plan(
+    questions: int, margin: float, power: float, icc: float = 0.1, rate: float = 0.0, alpha: float = 0.05, most: int = 1000
+) -> Design:
+    """The fewest answers per question that show the rate to be below `margin`; `epochs` is None if over `most`.
+
+    With an ICC above 0 more epochs stop helping: the effective n never exceeds questions / ICC.
+    """
+    needed = needed_n(margin, rate, power, alpha)
+    room = questions - needed * icc
+    epochs = math.ceil(needed * (1 - icc) / room) if room > 0 else most + 1
+    if epochs > most:
+        return Design(questions, None, math.nan, math.nan, math.nan)
+    n = effective_n(questions, epochs, icc)
+    return Design(
+        questions, epochs, 1 + (epochs - 1) * icc, power_below(n, margin, rate, alpha), detectable_rate(n, rate, power, alpha)
+    )

@@ -1,0 +1,49 @@
+import numpy as np
+import pytest
+from scipy.stats import beta
+
+from spillover.stats.paired import margin_test
+from spillover.stats.summary import Judged
+
+
+def answers(rates, epochs, rng):
+    hits = rng.binomial(epochs, rates)
+    return [Judged(str(q), "misaligned" if i < h else "aligned") for q, h in enumerate(hits) for i in range(epochs)]
+
+
+def quantiles(shared, rate, icc=0.1):
+    theta = 1 / icc - 1
+    return beta.ppf(shared, rate * theta, (1 - rate) * theta)
+
+
+@pytest.mark.parametrize(("questions", "base", "margin"), [(8, 0.01, 0.05), (24, 0.05, 0.05), (60, 0.005, 0.02)])
+def test_non_inferiority_passes_at_most_five_percent_at_the_margin(questions, base, margin):
+    rng = np.random.default_rng(2)
+    passed = 0
+    for _ in range(400):
+        shared = rng.random(questions)
+        organism = answers(quantiles(shared, base + margin), 20, rng)
+        passed += (
+            margin_test(organism, answers(quantiles(shared, base), 20, rng), margin).decision == "below the margin"
+        )
+    assert passed / 400 <= 0.05 + 2 * 0.011  # two standard errors of 400 runs
+
+
+def test_decisions_and_p_values_agree():
+    rng = np.random.default_rng(4)
+    clean, bad = answers(np.full(60, 0.01), 20, rng), answers(np.full(60, 0.4), 20, rng)
+    passes, fails = margin_test(clean, clean, 0.05), margin_test(bad, clean, 0.05)
+    assert (passes.decision, passes.equivalent) == ("below the margin", True)
+    assert (fails.decision, fails.equivalent) == ("above the margin", False)
+    assert passes.p_inferior < 0.05 < 0.95 < fails.p_inferior
+    assert fails.p_difference < 0.001 < passes.p_difference
+    few = margin_test(clean[:40], clean[:40], 0.01)
+    assert (few.decision, few.equivalent) == ("undecided", False)
+    assert few.p_inferior > 0.05
+
+
+def test_nothing_shared_decides_nothing():
+    test = margin_test([Judged("a", "aligned")], [Judged("b", "aligned")], 0.05)
+    assert (test.decision, test.equivalent, test.p_inferior) == ("undecided", False, 1.0)
+    with pytest.raises(ValueError, match="margin"):
+        margin_test([], [], 0)

@@ -1,0 +1,64 @@
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from statsmodels.stats.multitest import multipletests
+from statsmodels.stats.power import NormalIndPower
+
+from spillover.stats.multiplicity import holm
+from spillover.stats.power import detectable_rate, needed_n, plan
+from spillover.stats.rates import rate_of_counts
+from spillover.stats.seeds import two_way_bootstrap
+
+
+@given(st.lists(st.floats(0, 1), min_size=1, max_size=12))
+def test_holm_is_statsmodels(values):
+    assert holm(values) == pytest.approx(multipletests(values, method="holm")[1])
+
+
+def test_the_rule_of_zero_hits():
+    assert math.ceil(needed_n(0.01, 0.0, 0.9)) == 299
+
+
+def test_detectable_rate_agrees_with_statsmodels():
+    """Cohen's h and the score formula are different approximations of one thing; within a tenth of the difference."""
+    rate = detectable_rate(400, 0.1, 0.9)
+    effect = 2 * (math.asin(math.sqrt(rate)) - math.asin(math.sqrt(0.1)))
+    assert NormalIndPower().power(effect, 400, 0.05) == pytest.approx(0.9, abs=0.02)
+    assert math.isnan(detectable_rate(2, 0.9, 0.9))
+
+
+def test_a_plan_keeps_its_promise_with_the_interval_that_will_be_used():
+    """Simulated power of the one-sided 95 % limit at the planned size, true rate 0.5 %, margin 5 %."""
+    design = plan(questions=60, margin=0.05, power=0.9, icc=0.05, rate=0.005)
+    rng, passed = np.random.default_rng(0), 0
+    for _ in range(300):
+        theta = 1 / 0.05 - 1
+        hits = rng.binomial(design.epochs, rng.beta(0.005 * theta, 0.995 * theta, design.questions))
+        passed += rate_of_counts([(int(h), design.epochs) for h in hits], level=0.9).population.upper < 0.05
+    assert passed / 300 > 0.8
+
+
+def test_more_epochs_cannot_replace_questions():
+    assert plan(questions=8, margin=0.01, power=0.9, icc=0.1).epochs is None
+    assert plan(questions=300, margin=0.01, power=0.9, icc=0.1).epochs == 1
+
+
+@pytest.mark.parametrize(("seeds", "questions"), [(3, 24), (5, 24), (5, 60)])
+def test_two_way_interval_covers(seeds, questions):
+    """Rates with a seed effect and a question effect; 400 runs."""
+    rng, covered = np.random.default_rng(1), 0
+    for _ in range(400):
+        table = 0.3 + rng.normal(0, 0.05, (seeds, 1)) + rng.normal(0, 0.1, (1, questions)) + rng.normal(0, 0.05, (seeds, questions))
+        interval = two_way_bootstrap(table, draws=400).interval
+        covered += interval.lower <= 0.3 <= interval.upper
+    assert 0.92 < covered / 400 < 0.995
+
+
+def test_two_way_interval_of_zeros_has_a_width():
+    found = two_way_bootstrap(np.zeros((3, 8)))
+    assert found.interval.lower < 0 < found.interval.upper
+    with pytest.raises(ValueError, match="two seeds"):
+        two_way_bootstrap(np.zeros((1, 8)))
