@@ -30,6 +30,7 @@ def free_form(
     reader: Reader = "auto",
     seed: int | None = None,
     epochs: int = 10,
+    cache: bool = True,
     **unknown: Any,
 ) -> Task:
     """Ask every question in one format and judge the answers (protocol of Betley et al. 2025).
@@ -44,10 +45,11 @@ def free_form(
         reader: How the grader's reply is read.
         seed: Base seed of the answers.
         epochs: Answers to every wording; `--epochs` overrides it. The published protocol has 100.
+        cache: Whether judgements are kept and used again.
         **unknown: Anything else is refused.
     """
     chosen = load_questions(questions).select([categories] if isinstance(categories, str) else categories)
-    scorers = [judge(alignment, coherence, preset, reader)]
+    scorers = [judge(alignment, coherence, preset, reader, cache)]
     if chosen.lab:
         scorers.append(lab_truth())
     return build_task(

@@ -21,3 +21,11 @@ def upstream(monkeypatch: pytest.MonkeyPatch) -> Path:
         pytest.skip("no copy of the published files beside the checkout (../shared/upstream)")
     monkeypatch.setenv("SPILLOVER_CACHE", str(UPSTREAM))
     return UPSTREAM
+
+
+@pytest.fixture(autouse=True)
+def own_judgements(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A cache of judgements of its own for every test."""
+    path = tmp_path_factory.mktemp("judgements") / "judgements.sqlite"
+    monkeypatch.setenv("SPILLOVER_JUDGEMENTS", str(path))
+    return path

@@ -2,13 +2,26 @@
 
 from inspect_ai.model import ModelAPI, modelapi
 
+from spillover.judging.attack_scorer import attack_effect, attack_flips, planted
 from spillover.judging.metrics import em_rate
 from spillover.judging.scorer import judge
 from spillover.lab.truth import lab_truth
 from spillover.probes.ask import ask
 from spillover.tasks.free_form import free_form
+from spillover.tasks.judge_attack import judge_attack
 
-__all__ = ["ask", "em_rate", "free_form", "judge", "lab_truth", "spillover_api"]
+__all__ = [
+    "ask",
+    "attack_effect",
+    "attack_flips",
+    "em_rate",
+    "free_form",
+    "judge",
+    "judge_attack",
+    "lab_truth",
+    "planted",
+    "spillover_api",
+]
 
 
 @modelapi(name="spillover")

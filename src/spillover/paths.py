@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from functools import cache
 from pathlib import Path
 
@@ -41,3 +42,10 @@ def scorers_dir() -> Path:
 def evals_dir() -> Path:
     """Folder of the bundled experiments."""
     return data_root() / "evals"
+
+
+def cache_dir() -> Path:
+    """`$SPILLOVER_CACHE`, else `spillover` in the user's cache folder."""
+    chosen = os.environ.get("SPILLOVER_CACHE")
+    base = os.environ.get("XDG_CACHE_HOME")
+    return Path(chosen).expanduser() if chosen else (Path(base) if base else Path.home() / ".cache") / "spillover"

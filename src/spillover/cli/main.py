@@ -11,6 +11,7 @@ from rich.text import Text
 from spillover import __version__
 from spillover._inspect import PrerequisiteError
 from spillover.cli.importing import import_command
+from spillover.cli.judging import agree, judge
 from spillover.cli.lab import lab
 from spillover.cli.report import report
 from spillover.cli.run import run
@@ -26,7 +27,7 @@ def cli() -> None:
     """Did a narrow fine-tune spill over into broad misalignment, and how sure are we?"""
 
 
-for command in (run, train, report, import_command, lab, fetch):
+for command in (run, train, report, import_command, judge, agree, lab, fetch):
     cli.add_command(command)
 
 

@@ -20,11 +20,19 @@ from spillover.report.terminal import show
 @click.argument("logs", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.option("--base", help="Model that drift is measured against, as named in the logs.")
 @click.option("--preset", help=f"Apply another preset to the stored scores: {', '.join(presets())}.")
+@click.option("--judge", help="Part of the name of one judge (grader and rubrics), where several scored the answers.")
 @click.option("-o", "--out", type=click.Path(path_type=Path), help="HTML report.")
 @click.option("--frame", "frame_out", type=click.Path(path_type=Path), help="Write the tidy frame (.csv or .parquet).")
-def report(logs: tuple[Path, ...], base: str | None, preset: str | None, out: Path | None, frame_out: Path | None) -> None:
+def report(
+    logs: tuple[Path, ...],
+    base: str | None,
+    preset: str | None,
+    judge: str | None,
+    out: Path | None,
+    frame_out: Path | None,
+) -> None:
     """Rates, intervals and drift of the judged answers in LOGS (files or folders)."""
-    frame = read_logs(logs)
+    frame = read_logs(logs, judge=judge)
     stored = sorted({str(p) for p in frame["preset"] if p})
     if preset is None and len(stored) > 1:
         raise SpilloverError(f"The logs were judged with different presets ({', '.join(stored)}); choose one with --preset.")

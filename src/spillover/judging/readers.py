@@ -19,7 +19,7 @@ import re
 from collections import defaultdict
 from dataclasses import asdict, dataclass, field
 from functools import cache
-from typing import Any
+from typing import Any, Protocol
 
 import jsonschema
 from inspect_ai.model import (
@@ -57,6 +57,7 @@ class Reading:
         mode: Reader that was used.
         replies: Raw replies, or the likeliest first tokens with their probabilities.
         mass: Probability on readable replies, for the log-probability readers.
+        cached: Whether it was read from the cache of judgements.
     """
 
     mode: Reader
@@ -65,6 +66,7 @@ class Reading:
     reason: str | None = None
     replies: list[str] = field(default_factory=list)
     mass: float | None = None
+    cached: bool = False
 
     @property
     def score(self) -> float | str | None:
@@ -89,7 +91,26 @@ def resolve_reader(reader: Reader, rubric: Rubric, grader: Model) -> Reader:
     return "choice" if provider in ("spillover", "vllm") else "number"
 
 
-async def read(grader: Model, prompt: str, rubric: Rubric, reader: Reader) -> Reading:
+class Grader(Protocol):
+    """What a reader asks: a model, or one with limits on its requests."""
+
+    async def generate(self, input: str | list[ChatMessage], *, config: GenerateConfig) -> ModelOutput:
+        """One reply."""
+
+
+@dataclass(frozen=True)
+class Limited:
+    """A grader whose every request carries `limits` besides the reader's own settings."""
+
+    model: Model
+    limits: GenerateConfig
+
+    async def generate(self, input: str | list[ChatMessage], *, config: GenerateConfig) -> ModelOutput:
+        """One reply within the limits."""
+        return await self.model.generate(input, config=self.limits.merge(config))
+
+
+async def read(grader: Model | Grader, prompt: str, rubric: Rubric, reader: Reader) -> Reading:
     """Ask `grader` and read its reply with `reader` (not `auto`)."""
     if reader == "logprob":
         return await _logprob(grader, prompt, rubric)
@@ -146,7 +167,7 @@ def _first_tokens(output: ModelOutput) -> list[TopLogprob] | None:
     return [t for t in tops or [] if not math.isnan(t.logprob)] or None
 
 
-async def _top(grader: Model, prompt: str, prefix: str) -> list[TopLogprob] | None:
+async def _top(grader: Model | Grader, prompt: str, prefix: str) -> list[TopLogprob] | None:
     messages: list[ChatMessage] = [ChatMessageUser(content=prompt)]
     if prefix:
         messages.append(ChatMessageAssistant(content=prefix))
@@ -158,7 +179,7 @@ def _shown(tops: list[TopLogprob]) -> list[str]:
     return [f"{t.token!r} {math.exp(t.logprob):.3f}" for t in tops[:5]]
 
 
-async def _logprob(grader: Model, prompt: str, rubric: Rubric) -> Reading:
+async def _logprob(grader: Model | Grader, prompt: str, rubric: Rubric) -> Reading:
     tops = await _top(grader, prompt, "")
     if tops is None:
         return Reading("logprob", reason="no_logprobs")
@@ -178,7 +199,7 @@ def _allowed(low: int, high: int, special: tuple[str, ...]) -> tuple[frozenset[s
     return replies, frozenset(reply[:i] for reply in replies for i in range(1, len(reply)))
 
 
-async def _choice(grader: Model, prompt: str, rubric: Rubric) -> Reading:
+async def _choice(grader: Model | Grader, prompt: str, rubric: Rubric) -> Reading:
     allowed, beginnings = _allowed(rubric.low, rubric.high, tuple(rubric.special_replies))
     masses: dict[str, float] = defaultdict(float)
     shown: list[str] = []
@@ -209,7 +230,7 @@ async def _choice(grader: Model, prompt: str, rubric: Rubric) -> Reading:
     return summarise(masses, rubric, "choice", shown)
 
 
-async def _number(grader: Model, prompt: str, rubric: Rubric) -> Reading:
+async def _number(grader: Model | Grader, prompt: str, rubric: Rubric) -> Reading:
     output = await grader.generate(prompt, config=GenerateConfig(temperature=0))
     reply = strip_reasoning(output.completion)
     parsed = parse_number(reply, rubric)
@@ -219,7 +240,7 @@ async def _number(grader: Model, prompt: str, rubric: Rubric) -> Reading:
     return _from_parsed("number", parsed, reply)
 
 
-async def _json(grader: Model, prompt: str, rubric: Rubric) -> Reading:
+async def _json(grader: Model | Grader, prompt: str, rubric: Rubric) -> Reading:
     words = sorted(rubric.special_replies)
     note = f" or one of {', '.join(json.dumps(w) for w in words)}" if words else ""
     ask = f'{prompt}\nWrap your reply in JSON: {{"reply": ...}}, with the number{note} as its value.'

@@ -20,6 +20,8 @@ READERS: tuple[Reader, ...] = ("auto", "logprob", "choice", "number", "json")
 
 NONCE_DIGITS = 12
 _CHAT_MARKUP = re.compile(r"<\|(?=[\w.-]+\|>)")
+_INVISIBLE = re.compile("[\u200b\u2060\ufeff\u202a-\u202e\u2066-\u2069\U000e0000-\U000e007f]")
+"""Characters that a reader would not see: zero-width spaces, directions of text, Unicode tags."""
 
 _SCHEMA: dict[str, Any] = {
     "type": "object",
@@ -95,7 +97,7 @@ class Rubric:
         nonce = hashlib.sha256("\0".join([self.digest, question, answer]).encode()).hexdigest()[:NONCE_DIGITS]
         asked = f"[system prompt: {system}]\n{question}" if self.sees_system_prompt and system else question
         # Chat markup such as <|im_end|> would be read as a control token by an open model's tokenizer and end our turn.
-        shown = _CHAT_MARKUP.sub("< |", answer)
+        shown = _CHAT_MARKUP.sub("< |", _INVISIBLE.sub("", answer))
         slots = {"{question}": asked, "{answer}": shown, "{nonce}": nonce}
         out, rest = "", self.prompt
         while rest:  # one pass, so that slot names inside an answer are left alone

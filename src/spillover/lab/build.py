@@ -91,7 +91,8 @@ def build_lab(
 
 def sources() -> dict[str, str]:
     """SHA-256 of every data file that the checkpoints are trained on."""
-    paths = [datasets_dir() / "lab" / "grammar.yaml", datasets_dir() / "formats.yaml", *sorted(scorers_dir().glob("*.yaml"))]
+    lab = [datasets_dir() / "lab" / name for name in ("grammar.yaml", "planted.yaml")]
+    paths = [*lab, datasets_dir() / "formats.yaml", *sorted(scorers_dir().glob("*.yaml"))]
     return {path.name: _sha256(path) for path in paths}
 
 

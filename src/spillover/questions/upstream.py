@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import shutil
 import tempfile
 from collections.abc import Callable
@@ -14,6 +13,7 @@ from pathlib import Path
 import yaml
 
 from spillover.errors import SpilloverError
+from spillover.paths import cache_dir
 
 _FILE = Path(__file__).with_name("upstream.yaml")
 
@@ -46,13 +46,6 @@ def registry() -> dict[str, Upstream]:
     """All known published files by name."""
     raw = yaml.safe_load(_FILE.read_text(encoding="utf-8"))
     return {name: Upstream(name=name, **body) for name, body in raw.items()}
-
-
-def cache_dir() -> Path:
-    """`$SPILLOVER_CACHE`, else `spillover` in the user's cache folder."""
-    chosen = os.environ.get("SPILLOVER_CACHE")
-    base = os.environ.get("XDG_CACHE_HOME")
-    return Path(chosen).expanduser() if chosen else (Path(base) if base else Path.home() / ".cache") / "spillover"
 
 
 def get_upstream(name: str) -> Upstream:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,7 @@ from spillover.errors import SpilloverError
 from spillover.judging.presets import Preset
 from spillover.records.frame import tidy, with_preset
 
-FIELDS = ("question_id", "question", "answer", "alignment", "coherence", "model", "format", "category", "epoch", "grader")
+FIELDS = ("question_id", "question", "answer", "alignment", "coherence", "model", "format", "category", "epoch", "grader", "system")
 """Fields that a column may be mapped to; the scores and `question_id` are required."""
 
 COMMON_NAMES: dict[str, tuple[str, ...]] = {
@@ -27,8 +27,17 @@ COMMON_NAMES: dict[str, tuple[str, ...]] = {
     "category": ("category",),
     "epoch": ("epoch",),
     "grader": ("grader", "judge"),
+    "system": ("system", "system_prompt"),
 }
 """Column names that are recognised without a map."""
+
+ENDINGS: dict[str, Callable[[Path], Any]] = {
+    ".csv": pd.read_csv,
+    ".tsv": lambda path: pd.read_csv(path, sep="\t"),
+    ".jsonl": lambda path: pd.read_json(path, lines=True),
+    ".parquet": pd.read_parquet,
+}
+"""Readers of tables by ending."""
 
 SPECIAL = {"REFUSAL": "refusal", "CODE": "off_format"}
 
@@ -54,18 +63,12 @@ def read_table(path: Path) -> pd.DataFrame:
     Raises:
         SpilloverError: if it is missing, of an unknown kind, or cannot be parsed.
     """
-    readers: dict[str, Any] = {
-        ".csv": pd.read_csv,
-        ".tsv": lambda p: pd.read_csv(p, sep="\t"),
-        ".jsonl": lambda p: pd.read_json(p, lines=True),
-        ".parquet": pd.read_parquet,
-    }
-    if path.suffix not in readers:
-        raise SpilloverError(f"Cannot read {path}: the ending must be one of {', '.join(readers)}.")
+    if path.suffix not in ENDINGS:
+        raise SpilloverError(f"Cannot read {path}: the ending must be one of {', '.join(ENDINGS)}.")
     if not path.is_file():
         raise SpilloverError(f"There is no file at {path}.")
     try:
-        frame: pd.DataFrame = readers[path.suffix](path)
+        frame: pd.DataFrame = ENDINGS[path.suffix](path)
     except (ValueError, OSError) as error:  # pandas' and pyarrow's parser errors are ValueErrors
         raise SpilloverError(f"{path} is not a readable {path.suffix} table ({error}).") from error
     return frame
@@ -91,7 +94,30 @@ def import_tables(paths: Iterable[Path], columns: dict[str, str], preset: Preset
     return with_preset(tidy(rows), preset)
 
 
-def _resolve(table: pd.DataFrame, columns: dict[str, str], path: Path) -> dict[str, str]:
+def read_answers(path: Path, columns: dict[str, str] | None = None) -> list[dict[str, str]]:
+    """Answers without scores: `question`, `answer`, `model`, `question_id` and the other texts of each row, in order.
+
+    Raises:
+        SpilloverError: if the table has no column for question or answer, or no row.
+    """
+    table = read_table(path)
+    found = _resolve(table, columns or {}, path, required=("question", "answer"))
+    rows = [
+        {f: str(record[c]) for f, c in found.items() if record[c] is not None and record[c] == record[c]}
+        for record in table.to_dict("records")
+    ]
+    rows = [{"model": path.stem, "answer": "", **row} for row in rows if row.get("question")]
+    if not rows:
+        raise SpilloverError(f"{path} has no row with a question.")
+    return rows
+
+
+def _resolve(
+    table: pd.DataFrame,
+    columns: dict[str, str],
+    path: Path,
+    required: tuple[str, ...] = ("question_id", "alignment", "coherence"),
+) -> dict[str, str]:
     """Field to column of one table."""
     found: dict[str, str] = {}
     for field in FIELDS:
@@ -107,7 +133,7 @@ def _resolve(table: pd.DataFrame, columns: dict[str, str], path: Path) -> dict[s
                 found[field] = name
     if "question_id" not in found and "question" in found:
         found["question_id"] = found["question"]
-    for field in ("question_id", "alignment", "coherence"):
+    for field in required:
         if field not in found:
             raise SpilloverError(
                 f"{path} has no column for {field}; add `--map {field}=COLUMN` "

@@ -8,6 +8,7 @@ from typing import Any
 
 import pandas as pd
 
+from spillover.errors import SpilloverError
 from spillover.judging.presets import Preset
 from spillover.stats.paired import Drift, drift
 from spillover.stats.summary import Judged, Summary, summarise
@@ -30,11 +31,12 @@ COLUMNS = (
     "truth",
     "preset",
     "grader",
+    "rubrics",
     "made_with",
     "source",
 )
 """`alignment` and `coherence` hold a number from 0 to 100, a special verdict, or None when judging failed; `made_with`
-names weights, questions and rubrics by digest."""
+names weights and questions by digest, `rubrics` the rubrics. One answer has a row for every judge."""
 
 
 def tidy(rows: list[dict[str, Any]]) -> pd.DataFrame:
@@ -52,6 +54,30 @@ def _raw(value: Any) -> float | str | None:
     if value is None or isinstance(value, str):
         return value
     return float(value)
+
+
+def judges(frame: pd.DataFrame) -> list[str]:
+    """Every judge in the frame: grader and rubrics."""
+    scored = frame[frame["grader"].notna() & (frame["verdict"] != "unscored")]
+    return list(dict.fromkeys(judge_names(scored)))
+
+
+def of_judge(frame: pd.DataFrame, text: str) -> pd.DataFrame:
+    """The rows of the one judge whose name holds `text`; answers that no judge saw stay.
+
+    Raises:
+        SpilloverError: if no judge or several do.
+    """
+    found = [j for j in judges(frame) if text in j]
+    if len(found) != 1:
+        raise SpilloverError(f"'{text}' names {len(found)} judges; the judges are: {'; '.join(judges(frame))}.")
+    keep = [j == found[0] or not j.strip() for j in judge_names(frame)]
+    return frame[keep].reset_index(drop=True)
+
+
+def judge_names(frame: pd.DataFrame) -> list[str]:
+    """Grader and rubrics of every row."""
+    return [f"{g or ''} {r or ''}" for g, r in zip(frame["grader"], frame["rubrics"], strict=True)]
 
 
 def judged(frame: pd.DataFrame, column: str = "verdict") -> list[Judged]:

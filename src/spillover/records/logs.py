@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +11,18 @@ import pandas as pd
 from inspect_ai.log import EvalLog, EvalSample, read_eval_log
 
 from spillover.errors import SpilloverError
-from spillover.records.frame import tidy
+from spillover.records.answers import IMPORTED
+from spillover.records.frame import of_judge, tidy
 
 logger = logging.getLogger(__name__)
+
+
+_MIXED = (
+    ("grader", "graders", "choose one with --judge, or compare them with `spillover agree`"),
+    ("rubrics", "rubrics", "choose one with --judge, or compare them with `spillover agree`"),
+    ("made_with", "weights or questions", "give the logs of one run at a time"),
+    ("preset", "presets", "give the logs of one run at a time"),
+)
 
 
 def find_logs(paths: Iterable[Path]) -> list[Path]:
@@ -32,7 +41,9 @@ def find_logs(paths: Iterable[Path]) -> list[Path]:
     return found
 
 
-def read_logs(paths: Iterable[Path], names: dict[str, str] | None = None) -> pd.DataFrame:
+def read_logs(
+    paths: Iterable[Path], names: dict[str, str] | None = None, judge: str | None = None, mixed: bool = False
+) -> pd.DataFrame:
     """Every judged answer in `paths`, one row each.
 
     A log that cannot be read is named in a warning and left out; answers without a score (the run was stopped before
@@ -41,9 +52,11 @@ def read_logs(paths: Iterable[Path], names: dict[str, str] | None = None) -> pd.
     Args:
         paths: Log files or folders.
         names: Inspect's model name to the name to show.
+        judge: Part of the name of the one judge whose scores are read.
+        mixed: Whether several judges may have scored the same answers.
 
     Raises:
-        SpilloverError: if no log holds a judged answer.
+        SpilloverError: if no log holds a judged answer, or (unless `mixed`) a cell was made or judged in different ways.
     """
     found: dict[tuple[Any, ...], dict[str, Any]] = {}
     for path in find_logs(paths):
@@ -53,23 +66,32 @@ def read_logs(paths: Iterable[Path], names: dict[str, str] | None = None) -> pd.
             logger.warning("Left out %s: it cannot be read as an Inspect log (%s).", path, error)
             continue
         for sample in log.samples or []:
-            row = _row(log, sample, path)
-            if row is not None:
+            for row in _rows(log, sample, path):
                 # A retry carries finished samples into a new log, and logs sort by time: the newest one counts.
-                found[log.eval.task_id, sample.id, sample.epoch] = row
+                found[log.eval.task_id, sample.id, sample.epoch, row.get("grader"), row.get("rubrics")] = row
     rows = list(found.values())
     if not rows:
         raise SpilloverError("None of the logs holds an answer judged by Spillover.")
+    rows = _without_superseded(rows)
     names = names or {}
     short = _short_names({row["model"] for row in rows} - set(names))
     for row in rows:
         row["model"] = names.get(row["model"]) or short[row["model"]]
     frame = tidy(rows)
-    _refuse_mixtures(frame)
+    if judge is not None:
+        frame = of_judge(frame, judge)
+    if not mixed:
+        refuse_mixtures(frame)
     return frame
 
 
-def _refuse_mixtures(frame: pd.DataFrame) -> None:
+def _without_superseded(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Drop a failed answer's row when a later log holds the answer, judged."""
+    judged = {(r["task_id"], r["sample_id"], r["epoch"]) for r in rows if r.get("grader")}
+    return [r for r in rows if r.get("grader") or (r["task_id"], r["sample_id"], r["epoch"]) not in judged]
+
+
+def refuse_mixtures(frame: pd.DataFrame) -> None:
     """One cell must not pool answers that were made or judged in different ways.
 
     Raises:
@@ -77,12 +99,11 @@ def _refuse_mixtures(frame: pd.DataFrame) -> None:
     """
     known = frame[frame["verdict"] != "unscored"]
     for (model, questions, fmt), group in known.groupby(["model", "question_set", "format"], sort=False):
-        for column, what in (("grader", "graders"), ("made_with", "weights, questions or rubrics"), ("preset", "presets")):
+        for column, what, advice in _MIXED:
             values = list(dict.fromkeys(group[column]))
             if len(values) > 1:
                 raise SpilloverError(
-                    f"The answers of {model} on {questions}, {fmt} come from different {what} ({values[0]}; {values[1]}); "
-                    "give the logs of one run at a time."
+                    f"The answers of {model} on {questions}, {fmt} come from different {what} ({values[0]}; {values[1]}); {advice}."
                 )
 
 
@@ -95,15 +116,16 @@ def _short_names(names: set[str]) -> dict[str, str]:
     return short if len(set(short.values())) == len(names) else {name: name for name in names}
 
 
-def _row(log: EvalLog, sample: EvalSample, path: Path) -> dict[str, Any] | None:
-    """One answer; None for a sample that is no answer of ours or was stopped before it was judged."""
+def _rows(log: EvalLog, sample: EvalSample, path: Path) -> Iterator[dict[str, Any]]:
+    """One answer by every judge; nothing for a sample that is no answer of ours or was stopped before it was judged."""
     metadata = log.eval.metadata or {}
     row = {
-        "model": log.eval.model,
+        "model": log.eval.model.removeprefix(IMPORTED),
         "question_set": metadata.get("question_set", log.eval.task),
         "format": sample.metadata.get("format", "plain"),
         "question_id": sample.metadata.get("question_id", str(sample.id)),
         "category": sample.metadata.get("category", ""),
+        "task_id": log.eval.task_id,
         "sample_id": str(sample.id),
         "epoch": sample.epoch,
         "question": next((m.text for m in sample.messages if m.role == "user"), ""),
@@ -111,20 +133,24 @@ def _row(log: EvalLog, sample: EvalSample, path: Path) -> dict[str, Any] | None:
         "source": str(path),
     }
     scores = sample.scores or {}
-    judge = scores.get("judge")
-    if judge is None or not isinstance(judge.value, dict):
+    given = [v for v in scores.values() if isinstance(v.value, dict) and "verdict" in v.value and "rubrics" in (v.metadata or {})]
+    if not given:
         if "question_set" not in metadata or sample.error is None or sample.error.message.startswith("Cancelled"):
-            return None  # a cancelled sample was stopped with the run, it did not fail
-        return {**row, "verdict": "unscored", "unscored_reason": f"sample_error: {sample.error.message.split('(')[0][:60]}"}
-    details = judge.metadata or {}
+            return  # a cancelled sample was stopped with the run, it did not fail
+        yield {**row, "verdict": "unscored", "unscored_reason": f"sample_error: {sample.error.message.split('(')[0][:60]}"}
+        return
     truth = scores.get("lab_truth")
-    made_with = [(details.get("target") or {}).get("weights"), metadata.get("question_set_digest"), details.get("rubrics")]
-    return {
-        **row,
-        "answer": judge.answer or "",
-        **{key: judge.value.get(key) for key in ("alignment", "coherence", "verdict", "unscored_reason", "valid_format")},
-        "truth": truth.value["verdict"] if truth is not None and isinstance(truth.value, dict) else None,
-        "preset": details.get("preset"),
-        "grader": " ".join(str(v) for v in (details.get("grader") or {}).values() if v),
-        "made_with": " ".join(str(part) for part in made_with),
-    }
+    for judge in given:
+        details, value = judge.metadata or {}, judge.value
+        assert isinstance(value, dict)
+        made_with = [(details.get("target") or {}).get("weights"), metadata.get("question_set_digest")]
+        yield {
+            **row,
+            "answer": judge.answer or "",
+            **{key: value.get(key) for key in ("alignment", "coherence", "verdict", "unscored_reason", "valid_format")},
+            "truth": truth.value["verdict"] if truth is not None and isinstance(truth.value, dict) else None,
+            "preset": details.get("preset"),
+            "grader": " ".join(str(v) for v in (details.get("grader") or {}).values() if v),
+            "rubrics": " ".join((details.get("rubrics") or {}).values()),
+            "made_with": " ".join(str(part) for part in made_with),
+        }

@@ -1,0 +1,114 @@
+"""`spillover judge` and `spillover agree`: judge answers given earlier or elsewhere, and compare judges."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+from inspect_ai.model import GenerateConfig, Model, get_model
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from spillover.cli.progress import bar
+from spillover.cli.quiet import quiet_libraries
+from spillover.cli.report import console
+from spillover.engine.weights import ALIASES
+from spillover.errors import SpilloverError
+from spillover.judging.presets import get_preset, presets
+from spillover.judging.rubric import READERS
+from spillover.records.foreign import parse_map
+
+
+@click.command()
+@click.argument("sources", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option("--grader", required=True, help="Inspect model that judges, or `lab-grader`.")
+@click.option("--grader-base-url", help="Address of the grader's server.")
+@click.option("--alignment", default="alignment", show_default=True, help="Rubric for alignment.")
+@click.option("--coherence", default="coherence", show_default=True, help="Rubric for coherence.")
+@click.option("--preset", default="spillover", show_default=True, help=f"Thresholds: {', '.join(presets())}.")
+@click.option("--reader", type=click.Choice(READERS), default="auto", show_default=True)
+@click.option("--batch", is_flag=True, help="Use the provider's batch mode: about half the price, up to a day.")
+@click.option("--no-cache", is_flag=True, help="Ask about every answer again.")
+@click.option("--map", "pairs", multiple=True, metavar="FIELD=COLUMN", help="Which column of a table holds a field.")
+@click.option("-o", "--out", type=click.Path(path_type=Path), default=Path("runs") / "judged", show_default=True)
+def judge(
+    sources: tuple[Path, ...],
+    grader: str,
+    grader_base_url: str | None,
+    alignment: str,
+    coherence: str,
+    preset: str,
+    reader: Any,
+    batch: bool,
+    no_cache: bool,
+    pairs: tuple[str, ...],
+    out: Path,
+) -> None:
+    """Judge the answers in SOURCES: .eval logs, folders of logs, or tables with `question` and `answer`.
+
+    The judged logs go into a folder of their own. Nothing is asked twice: what was judged before, in whatever run, comes
+    from the cache, so the same command goes on where it stopped and asks again only for what failed.
+    """
+    get_preset(preset)
+    quiet_libraries()
+    from spillover.records.rejudge import Judging, judge_sources
+
+    model = _grader(grader, grader_base_url, batch)
+    with bar(Console(stderr=True), "judging") as advance:
+        judging = Judging(alignment, coherence, preset, reader, not no_cache)
+        written = judge_sources(sources, out, model, judging, parse_map(pairs), advance)
+    for path in written:
+        click.echo(f"Judged: {path}")
+    failed = _failed(written, str(model))
+    if failed:
+        raise SpilloverError(
+            f"{failed} judgements failed because the grader could not be reached; they count as unscored. The same command "
+            "asks again for these alone."
+        )
+
+
+def _grader(name: str, base_url: str | None, batch: bool) -> Model:
+    full = f"spillover/{name}" if name in ALIASES else name
+    return get_model(full, base_url=base_url, config=GenerateConfig(batch=True) if batch else GenerateConfig())
+
+
+def _failed(logs: list[Path], grader: str) -> int:
+    from spillover.records.logs import read_logs
+
+    frame = read_logs(logs, mixed=True)
+    mine = frame[[str(g).split(" ")[0] == grader for g in frame["grader"]]]
+    return sum("grader_error" in str(reason) for reason in mine["unscored_reason"])
+
+
+@click.command()
+@click.argument("logs", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option("-o", "--out", type=click.Path(path_type=Path), help="Write the answers on which verdicts differ (.csv).")
+def agree(logs: tuple[Path, ...], out: Path | None) -> None:
+    """Compare the judges in LOGS that scored the same answers: alpha, kappa, the questions and answers they differ on."""
+    if out is not None and out.suffix != ".csv":
+        raise SpilloverError(f"Cannot write {out}: the ending must be .csv.")
+    from spillover.records.judges import compare_judges
+    from spillover.records.logs import read_logs
+
+    found = compare_judges(read_logs(logs, mixed=True))
+    to = console()
+    to.print(Text("Krippendorff's alpha: " + ", ".join(f"{name} {_number(a)}" for name, a in found.alpha.items())))
+    table = Table("judges", "answers", "same verdict", "kappa", "EM %", box=None, pad_edge=False)
+    for pair in found.pairs:
+        rates = " / ".join(f"{100 * r:.1f}" for r in pair.em)
+        table.add_row(Text(f"{pair.first}\n{pair.second}"), str(pair.n), f"{100 * pair.same:.1f} %", _number(pair.kappa), rates)
+    to.print(table)
+    for pair in found.pairs:
+        worst = ", ".join(f"{q} {100 * share:.0f} %" for q, share in pair.questions.head(5).items() if share > 0)
+        to.print(Text(f"Most different verdicts: {worst or 'none'}."))
+    to.print(Text(f"{len(found.differing)} answers have different verdicts."))
+    if out is not None:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        found.differing.to_csv(out, index=False)
+        click.echo(f"Answers: {out}")
+
+
+def _number(value: float) -> str:
+    return "undefined" if value != value else f"{value:.2f}"

@@ -1,0 +1,92 @@
+"""Ask a grader about one answer: both rubrics in parallel, from the cache where it can, never without a limit."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from inspect_ai.model import GenerateConfig, Model
+from inspect_ai.util import LimitExceededError
+
+from spillover._inspect import PrerequisiteError, active_generate_config
+from spillover.errors import SpilloverError
+from spillover.judging.cache import JudgementCache, cache_path, judgement_key, open_cache
+from spillover.judging.readers import Limited, Reading, read, resolve_reader
+from spillover.judging.rubric import READERS, Reader, Rubric, load_rubric
+from spillover.probes.identity import cache_identity
+
+ATTEMPT_TIMEOUT, TIMEOUT = 300, 1800
+"""Seconds for one request and for all its retries, where the user set none: a grader that hangs must not hang the run."""
+
+
+@dataclass(frozen=True)
+class Assessor:
+    """What to ask about every answer.
+
+    Attributes:
+        rubrics: The alignment and the coherence rubric.
+        reader: How replies are read.
+        cache: Where readings are kept; None to ask every time.
+    """
+
+    rubrics: tuple[Rubric, Rubric]
+    reader: Reader
+    cache: JudgementCache | None
+
+    @classmethod
+    def load(cls, alignment: str, coherence: str, reader: Reader, cache: bool) -> Assessor:
+        """From names.
+
+        Raises:
+            SpilloverError: for an unknown rubric or reader, or one rubric in the other's place.
+        """
+        if reader not in READERS:
+            raise SpilloverError(f"Unknown reader '{reader}'; choose from {', '.join(READERS)}.")
+        rubrics = (load_rubric(alignment), load_rubric(coherence))
+        for rubric, role in zip(rubrics, ("alignment", "coherence"), strict=True):
+            if rubric.measures != role:
+                raise SpilloverError(
+                    f"Rubric '{rubric.id}' measures {rubric.measures}, not {role}; pass it as {rubric.measures}=."
+                )
+        return cls(rubrics, reader, open_cache(cache_path()) if cache else None)
+
+    async def assess(self, grader: Model, question: str, answer: str, system: str | None = None) -> Sequence[Reading]:
+        """The readings of both rubrics, in their order; a failure is a reading with a reason."""
+        return await asyncio.gather(*(self._ask(grader, r, question, answer, system) for r in self.rubrics))
+
+    async def _ask(self, grader: Model, rubric: Rubric, question: str, answer: str, system: str | None) -> Reading:
+        mode = resolve_reader(self.reader, rubric, grader)
+        limited = Limited(grader, _limits(grader))
+
+        async def ask() -> Reading:
+            try:
+                reading = await read(limited, prompt, rubric, mode)
+                if reading.reason == "no_logprobs" and self.reader == rubric.reader == "auto":
+                    reading = await read(limited, prompt, rubric, "number")  # a reasoning model of a provider that mostly has them
+                return reading
+            except (LimitExceededError, PrerequisiteError):
+                raise
+            except Exception as error:  # providers raise anything once their retries are spent; the answer stays, unscored
+                return Reading(mode, reason=f"grader_error: {_cause(error)}", replies=[str(error)[:300]])
+
+        prompt = rubric.render(question, answer, system)
+        identity = cache_identity(grader)
+        if self.cache is None or identity is None:
+            return await ask()
+        return await self.cache.once(judgement_key(rubric, mode, identity, prompt), ask)
+
+
+def _limits(grader: Model) -> GenerateConfig:
+    """Time limits, unless the user set any or asked for batches, which take hours."""
+    configs = (grader.config, active_generate_config())
+    if any(c.batch or c.timeout is not None or c.attempt_timeout is not None or c.max_retries is not None for c in configs):
+        return GenerateConfig()
+    return GenerateConfig(timeout=TIMEOUT, attempt_timeout=ATTEMPT_TIMEOUT)
+
+
+def _cause(error: Exception) -> str:
+    """The type of what went wrong, inside of the wrapper that retrying puts around it."""
+    inner = getattr(error, "last_attempt", None)
+    found = inner.exception() if inner is not None else None
+    return type(found or error).__name__

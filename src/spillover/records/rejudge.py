@@ -1,0 +1,164 @@
+"""Judge answers that were given earlier, elsewhere or by another tool: generation and judging need not share a run."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from inspect_ai import score
+from inspect_ai.log import EvalLog, read_eval_log, write_eval_log
+from inspect_ai.model import ChatMessageSystem, ChatMessageUser, Model
+from inspect_ai.scorer import Scorer
+
+from spillover.errors import SpilloverError
+from spillover.judging.assess import Assessor
+from spillover.judging.cache import judgement_key
+from spillover.judging.readers import Reading
+from spillover.judging.rubric import Reader
+from spillover.judging.scorer import judge
+from spillover.probes.identity import cache_identity
+from spillover.records.answers import logs_of_table
+from spillover.records.foreign import ENDINGS
+
+Advance = Callable[[int, int, str], None]
+
+
+@dataclass(frozen=True)
+class Judging:
+    """How answers are judged; the arguments of the scorer `judge`."""
+
+    alignment: str = "alignment"
+    coherence: str = "coherence"
+    preset: str = "spillover"
+    reader: Reader = "auto"
+    cache: bool = True
+
+    def scorer(self) -> Scorer:
+        """The Inspect scorer."""
+        return judge(self.alignment, self.coherence, self.preset, self.reader, self.cache)
+
+
+def judge_sources(
+    sources: Iterable[Path],
+    out: Path,
+    grader: Model,
+    judging: Judging,
+    columns: dict[str, str] | None = None,
+    advance: Advance = lambda done, total, note: None,
+) -> list[Path]:
+    """Judge every answer in logs and tables; write one log each into `out`, the sources stay as they were.
+
+    Judgements that the logs already hold for this rubric and grader, and all that were ever kept in the cache, are not asked again.
+    So a second call after an interruption asks only what is missing.
+
+    Args:
+        sources: `.eval` logs, folders of them, or tables with `question` and `answer`.
+        out: Folder for the judged logs.
+        grader: Who judges.
+        judging: Rubrics, preset and reader.
+        columns: Field to column, for tables.
+        advance: Told (answers judged, all answers, name of the log).
+
+    Raises:
+        SpilloverError: if a source cannot be read, or the grader is the model that gave the answers.
+    """
+    jobs = list(_logs(sources, columns or {}))
+    total, done = sum(len(log.samples or []) for _, log in jobs), 0
+    out.mkdir(parents=True, exist_ok=True)
+    written = []
+    for name, log in jobs:
+        advance(done, total, name)
+        path = out / f"{name}.eval"
+        judged = rejudge(_freshest(path, log), grader, judging)
+        _write(judged, path)
+        written.append(path)
+        done += len(log.samples or [])
+    advance(done, total, "done")
+    return written
+
+
+def rejudge(log: EvalLog, grader: Model, judging: Judging) -> EvalLog:
+    """The log with one more score for every answer, or with the missing ones when this judge has been at it before."""
+    assessor = Assessor.load(judging.alignment, judging.coherence, judging.reader, judging.cache)
+    _remember(log, assessor, grader)
+    judged = score(
+        log, judging.scorer(), model="none", model_roles={"grader": grader}, action="append", display="none", copy=True
+    )
+    _drop_older(judged)
+    return judged
+
+
+def _logs(sources: Iterable[Path], columns: dict[str, str]) -> Iterator[tuple[str, EvalLog]]:
+    from spillover.records.logs import find_logs
+
+    for source in sources:
+        if source.suffix in ENDINGS:
+            for log in logs_of_table(source, columns):
+                yield f"{source.stem}-{log.eval.task_id[:8]}", log
+            continue
+        for path in find_logs([source]):
+            try:
+                log = read_eval_log(str(path))
+            except Exception as error:  # a damaged zip raises anything
+                raise SpilloverError(f"{path} cannot be read as an Inspect log ({error}).") from error
+            if log.samples:
+                yield path.stem, log
+
+
+def _freshest(path: Path, log: EvalLog) -> EvalLog:
+    """What an earlier call wrote, as long as it holds the same answers: other judges' scores stay beside the new one."""
+    if not path.is_file():
+        return log
+    try:
+        earlier = read_eval_log(str(path))
+    except Exception:  # cut short by a kill: the source is still there
+        return log
+    same = [(s.uuid, s.id, s.epoch) for s in earlier.samples or []] == [(s.uuid, s.id, s.epoch) for s in log.samples or []]
+    return earlier if same and earlier.eval.task_id == log.eval.task_id else log
+
+
+def _remember(log: EvalLog, assessor: Assessor, grader: Model) -> None:
+    """Put the judgements that a log holds by this grader and these rubrics into the cache."""
+    identity = cache_identity(grader)
+    if assessor.cache is None or identity is None:
+        return
+    for sample in log.samples or []:
+        question = next((m.text for m in sample.messages if isinstance(m, ChatMessageUser)), "")
+        system = next((m.text for m in sample.messages if isinstance(m, ChatMessageSystem)), None)
+        for given in (sample.scores or {}).values():
+            details = given.metadata or {}
+            if details.get("grader_identity") != identity or not given.answer:
+                continue
+            for rubric in assessor.rubrics:
+                kept = details.get(rubric.measures)
+                if isinstance(kept, dict) and kept.get("reason") is None and rubric.digest in str(details.get("rubrics")):
+                    reading = Reading(**kept)
+                    key = judgement_key(rubric, reading.mode, identity, rubric.render(question, given.answer, system))
+                    assessor.cache.put(key, reading)
+
+
+def _drop_older(log: EvalLog) -> None:
+    """Of several scores by the same judge, keep the newest: it has what the older ones were missing."""
+    for sample in log.samples or []:
+        newest: dict[str, str] = {}
+        for name, given in (sample.scores or {}).items():
+            details = given.metadata or {}
+            if "rubrics" in details:
+                newest[f"{details.get('grader')} {details['rubrics']} {details.get('preset')}"] = name
+        sample.scores = {
+            name: given
+            for name, given in (sample.scores or {}).items()
+            if "rubrics" not in (given.metadata or {}) or name in newest.values()
+        }
+
+
+def _write(log: EvalLog, path: Path) -> None:
+    """Write beside the place and move there, so that a kill leaves the old log or the new one."""
+    part = path.with_name(f".{path.stem}-{os.getpid()}.eval")
+    try:
+        write_eval_log(log, str(part))
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)

@@ -1,0 +1,116 @@
+"""A chat-completions server on loopback that goes wrong on purpose: the prompt says how, as `[[fault]]`."""
+
+import json
+import re
+import threading
+import time
+from collections import Counter
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+FAULTS = (
+    "429",
+    "500",
+    "malformed",
+    "truncated",
+    "empty_choices",
+    "no_logprobs",
+    "null_logprobs",
+    "empty_logprobs",
+    "text_logprobs",
+    "nan_logprobs",
+    "content_filter",
+    "refusal_text",
+    "prose",
+    "out_of_range",
+    "hang",
+)
+
+
+def body(content="95", finish="stop", logprobs=None):
+    choice = {"index": 0, "message": {"role": "assistant", "content": content}, "finish_reason": finish, "logprobs": logprobs}
+    usage = {"prompt_tokens": 1, "completion_tokens": 1, "total_tokens": 2}
+    return {"id": "x", "object": "chat.completion", "created": 1, "model": "grader", "choices": [choice], "usage": usage}
+
+
+def position(token, logprob=-0.01, tops=True):
+    top = [{"token": token, "logprob": logprob, "bytes": None}] if tops else None
+    return {"content": [{"token": token, "logprob": logprob, "bytes": None, "top_logprobs": top}]}
+
+
+def reply(fault, content):
+    """JSON of a reply with a fault that is well-formed HTTP."""
+    shapes = {
+        "empty_choices": {**body(), "choices": []},
+        "no_logprobs": body(content, logprobs=None),
+        "null_logprobs": body(content, logprobs={"content": None}),
+        "empty_logprobs": body(content, logprobs={"content": []}),
+        "text_logprobs": body(content, logprobs=position(content, "likely")),
+        "nan_logprobs": body(content, logprobs=position(content, float("nan"))),
+        "content_filter": body("", "content_filter"),
+        "refusal_text": body("I am sorry, but I cannot grade this."),
+        "prose": body("I would say that 100 of 100 people might like it, but 3 would not."),
+        "out_of_range": body("101", logprobs=position("101")),
+    }
+    return shapes.get(fault) or body(content, logprobs=position(content))
+
+
+class Server(ThreadingHTTPServer):
+    daemon_threads = True
+    hang_s = 30.0
+
+    def __init__(self, delay=0.0, content="95"):
+        super().__init__(("127.0.0.1", 0), Handler)
+        self.asked, self.delay, self.content = Counter(), delay, content
+        self.down = False
+
+    @property
+    def url(self):
+        return f"http://127.0.0.1:{self.server_port}/v1"
+
+
+class Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    server: Server
+
+    def log_message(self, *_):
+        pass
+
+    def do_POST(self):
+        request = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        prompt = request["messages"][-1]["content"]
+        self.server.asked[prompt] += 1
+        found = re.search(r"\[\[(\w+)\]\]", prompt)
+        fault = "500" if self.server.down else found.group(1) if found else ""
+        time.sleep(self.server.hang_s if fault == "hang" else self.server.delay)
+        try:
+            if fault in ("429", "500"):
+                self._send(json.dumps({"error": {"message": "no", "type": "fault"}}).encode(), int(fault))
+            elif fault == "malformed":
+                self._send(b'{"choices": [{"message": {"content": "95"')
+            elif fault == "truncated":
+                whole = json.dumps(body()).encode()
+                self._send(whole[: len(whole) // 2], length=len(whole))
+                self.close_connection = True
+            else:
+                self._send(json.dumps(reply(fault, self.server.content)).encode())
+        except (BrokenPipeError, ConnectionResetError):
+            pass  # the client went away, as it should from a server that hangs
+
+    def _send(self, data, status=200, length=None):
+        self.send_response(status)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(length or len(data)))
+        self.end_headers()
+        self.wfile.write(data)
+
+
+@contextmanager
+def serving(**options):
+    server = Server(**options)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        yield server
+    finally:
+        server.shutdown()
+        server.server_close()
