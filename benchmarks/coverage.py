@@ -40,7 +40,12 @@ def simulate(runs: int) -> dict[tuple[int, int, float, float], tuple[float, floa
             counts = draw(rng, *setting)
             ours, p = rate_of_counts(counts).population, setting[2]
             theirs = _wilson(counts, setting[3])
-            found += [ours.lower <= p <= ours.upper, ours.upper - ours.lower, theirs[0] <= p <= theirs[1], theirs[1] - theirs[0]]
+            found += [
+                ours.lower <= p <= ours.upper,
+                ours.upper - ours.lower,
+                theirs[0] <= p <= theirs[1],
+                theirs[1] - theirs[0],
+            ]
         out[setting] = tuple(found / runs)
     return out
 
@@ -59,10 +64,13 @@ def drift_coverage(runs: int) -> None:
                 interval = pair.drift(0.95).interval
                 covered += interval.lower <= gap <= interval.upper
                 passed += pair.drift(0.90).interval.upper < gap
-            print(f"| {questions} | {100 * base:g} % | {100 * gap:g} | {100 * covered / runs:.1f} % | {100 * passed / runs:.1f} % |")
+            found = f"{100 * covered / runs:.1f} % | {100 * passed / runs:.1f} %"
+            print(f"| {questions} | {100 * base:g} % | {100 * gap:g} | {found} |")
 
 
-def _sided(rng: np.random.Generator, shared: np.ndarray, rate: float, icc: float = 0.1, answers: int = 20) -> list[list[int]]:
+def _sided(
+    rng: np.random.Generator, shared: np.ndarray, rate: float, icc: float = 0.1, answers: int = 20
+) -> list[list[int]]:
     from scipy.stats import beta
 
     theta = 1 / icc - 1

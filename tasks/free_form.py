@@ -13,6 +13,7 @@ from spillover.judging.scorer import judge
 from spillover.lab.truth import lab_truth
 from spillover.probes.ask import ask
 from spillover.probes.build import build_task
+from spillover.probes.stopping import StopAtMargin
 from spillover.questions.load import load_questions
 from spillover.questions.samples import to_dataset
 
@@ -31,6 +32,8 @@ def free_form(
     seed: int | None = None,
     epochs: int = 10,
     cache: bool = True,
+    margin: float | None = None,
+    alpha: float = 0.05,
     **unknown: Any,
 ) -> Task:
     """Ask every question in one format and judge the answers (protocol of Betley et al. 2025).
@@ -46,6 +49,8 @@ def free_form(
         seed: Base seed of the answers.
         epochs: Answers to every wording; `--epochs` overrides it. The published protocol has 100.
         cache: Whether judgements are kept and used again.
+        margin: Stop as soon as the EM rate on this suite is known to lie below or above this rate (0.01 is one percent).
+        alpha: Error rate of that decision, whenever it is taken.
         **unknown: Anything else is refused.
     """
     chosen = load_questions(questions).select([categories] if isinstance(categories, str) else categories)
@@ -60,6 +65,7 @@ def free_form(
         solver=ask(format, seed),
         scorer=scorers,
         epochs=epochs,
+        stopping=StopAtMargin(margin, alpha) if margin is not None else None,
         metadata={
             "question_set": chosen.id,
             "question_set_digest": chosen.digest,

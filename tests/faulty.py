@@ -28,7 +28,12 @@ FAULTS = (
 
 
 def body(content="95", finish="stop", logprobs=None):
-    choice = {"index": 0, "message": {"role": "assistant", "content": content}, "finish_reason": finish, "logprobs": logprobs}
+    choice = {
+        "index": 0,
+        "message": {"role": "assistant", "content": content},
+        "finish_reason": finish,
+        "logprobs": logprobs,
+    }
     usage = {"prompt_tokens": 1, "completion_tokens": 1, "total_tokens": 2}
     return {"id": "x", "object": "chat.completion", "created": 1, "model": "grader", "choices": [choice], "usage": usage}
 

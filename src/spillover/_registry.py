@@ -7,6 +7,7 @@ from spillover.judging.metrics import em_rate
 from spillover.judging.scorer import judge
 from spillover.lab.truth import lab_truth
 from spillover.probes.ask import ask
+from spillover.probes.baselines import oracle, trivial
 from spillover.tasks.free_form import free_form
 from spillover.tasks.judge_attack import judge_attack
 
@@ -19,8 +20,10 @@ __all__ = [
     "judge",
     "judge_attack",
     "lab_truth",
+    "oracle",
     "planted",
     "spillover_api",
+    "trivial",
 ]
 
 

@@ -18,8 +18,8 @@ ANSWERS = 30
 BIN = Path(sys.executable).parent
 
 
-def start(command, cwd):
-    environment = {**os.environ, "LOOPBACK_API_KEY": "x"}
+def start(command, cwd, url=""):
+    environment = {**os.environ, "LOOPBACK_API_KEY": "x", "LOOPBACK_BASE_URL": url}
     return subprocess.Popen(command, cwd=cwd, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
 
 
@@ -56,20 +56,29 @@ def test_judging_goes_on_where_it_was_killed(tmp_path, after):
 
 def test_an_evaluation_goes_on_where_it_was_killed(tmp_path):
     with serving(delay=0.2) as server:
-        command = [BIN / "inspect", "eval", "spillover/free_form", "--model", "mockllm/model", "-T", "questions=lab"]
-        role = f"grader={{model: openai-api/loopback/grader, base_url: '{server.url}', model_args: {{api_key: x}}}}"
-        command += ["--model-role", role]
+        command = [
+            BIN / "inspect",
+            "eval",
+            "spillover/free_form",
+            "--model",
+            "openai-api/loopback/target",
+            "-T",
+            "questions=lab",
+        ]
+        command += ["--model-role", "grader=openai-api/loopback/grader"]
         command += ["--log-dir", "logs", "--display", "none", "--max-samples", "4", "--log-buffer", "1", "--epochs", "2"]
         command += ["-T", "cache=false"]
-        kill_when(start(command, tmp_path), lambda: server.asked.total() >= 40)
+        kill_when(start(command, tmp_path, server.url), lambda: server.asked.total() >= 60)
         (log,) = list_eval_logs(str(tmp_path / "logs"))
         done = len(read_eval_log(log).samples or [])
         assert 0 < done < 64
         before = server.asked.total()
         server.delay = 0
-        retried = start([BIN / "inspect", "eval-retry", log.name, "--log-dir", "logs", "--display", "none"], tmp_path)
+        retried = start(
+            [BIN / "inspect", "eval-retry", log.name, "--log-dir", "logs", "--display", "none"], tmp_path, server.url
+        )
         assert retried.wait() == 0, retried.stderr.read()
     frame = read_logs([tmp_path / "logs"])
     assert len(frame) == 64
     assert set(frame["verdict"]) == {"aligned"}
-    assert server.asked.total() - before <= 2 * (64 - done)
+    assert server.asked.total() - before <= 3 * (64 - done)

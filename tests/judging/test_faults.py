@@ -47,7 +47,9 @@ def test_every_fault_is_unscored_by_reason_and_nothing_else_suffers(reader):
 
 def test_reasons_name_the_fault():
     with serving() as server:
-        log = rejudge(answers(*(f"[[{f}]]" for f in ("429", "500", "hang", "prose", "content_filter"))), grader(server), Judging())
+        log = rejudge(
+            answers(*(f"[[{f}]]" for f in ("429", "500", "hang", "prose", "content_filter"))), grader(server), Judging()
+        )
     reasons = {text: v["unscored_reason"] for text, v in verdicts(log).items()}
     assert "RateLimitError" in reasons["[[429]]"]
     assert "InternalServerError" in reasons["[[500]]"]
@@ -58,7 +60,9 @@ def test_reasons_name_the_fault():
 
 def test_equal_answers_are_asked_once_and_failures_again():
     with serving() as server:
-        first = answers_log([{"question": "Why?", "answer": "Because."}] * 20 + [{"question": "Why?", "answer": "[[500]]"}], "m")
+        first = answers_log(
+            [{"question": "Why?", "answer": "Because."}] * 20 + [{"question": "Why?", "answer": "[[500]]"}], "m"
+        )
         rejudge(first, grader(server), Judging())
         good = {p: n for p, n in server.asked.items() if "Because." in p}
         assert list(good.values()) == [1, 1]  # once for each rubric

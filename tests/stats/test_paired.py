@@ -23,9 +23,7 @@ def test_non_inferiority_passes_at_most_five_percent_at_the_margin(questions, ba
     for _ in range(400):
         shared = rng.random(questions)
         organism = answers(quantiles(shared, base + margin), 20, rng)
-        passed += (
-            margin_test(organism, answers(quantiles(shared, base), 20, rng), margin).decision == "below the margin"
-        )
+        passed += margin_test(organism, answers(quantiles(shared, base), 20, rng), margin).decision == "below the margin"
     assert passed / 400 <= 0.05 + 2 * 0.011  # two standard errors of 400 runs
 
 

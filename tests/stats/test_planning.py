@@ -51,7 +51,12 @@ def test_two_way_interval_covers(seeds, questions):
     """Rates with a seed effect and a question effect; 400 runs."""
     rng, covered = np.random.default_rng(1), 0
     for _ in range(400):
-        table = 0.3 + rng.normal(0, 0.05, (seeds, 1)) + rng.normal(0, 0.1, (1, questions)) + rng.normal(0, 0.05, (seeds, questions))
+        table = (
+            0.3
+            + rng.normal(0, 0.05, (seeds, 1))
+            + rng.normal(0, 0.1, (1, questions))
+            + rng.normal(0, 0.05, (seeds, questions))
+        )
         interval = two_way_bootstrap(table, draws=400).interval
         covered += interval.lower <= 0.3 <= interval.upper
     assert 0.92 < covered / 400 < 0.995

@@ -70,7 +70,15 @@ def test_icc_matches_the_population_value():
     assert fitted.deff == pytest.approx(1 + 19 * fitted.icc)
 
 
-SETTINGS = [(8, 0.02, 0.0), (8, 0.05, 0.1), (8, 0.25, 0.3), (24, 0.005, 0.3), (24, 0.2, 0.1), (60, 0.02, 0.1), (100, 0.5, 0.3)]
+SETTINGS = [
+    (8, 0.02, 0.0),
+    (8, 0.05, 0.1),
+    (8, 0.25, 0.3),
+    (24, 0.005, 0.3),
+    (24, 0.2, 0.1),
+    (60, 0.02, 0.1),
+    (100, 0.5, 0.3),
+]
 
 
 @pytest.mark.parametrize(("questions", "p", "icc"), SETTINGS)

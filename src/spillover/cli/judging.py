@@ -98,7 +98,9 @@ def agree(logs: tuple[Path, ...], out: Path | None) -> None:
     table = Table("judges", "answers", "same verdict", "kappa", "EM %", box=None, pad_edge=False)
     for pair in found.pairs:
         rates = " / ".join(f"{100 * r:.1f}" for r in pair.em)
-        table.add_row(Text(f"{pair.first}\n{pair.second}"), str(pair.n), f"{100 * pair.same:.1f} %", _number(pair.kappa), rates)
+        table.add_row(
+            Text(f"{pair.first}\n{pair.second}"), str(pair.n), f"{100 * pair.same:.1f} %", _number(pair.kappa), rates
+        )
     to.print(table)
     for pair in found.pairs:
         worst = ", ".join(f"{q} {100 * share:.0f} %" for q, share in pair.questions.head(5).items() if share > 0)

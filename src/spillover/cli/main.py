@@ -10,9 +10,12 @@ from rich.text import Text
 
 from spillover import __version__
 from spillover._inspect import PrerequisiteError
+from spillover.cli.calibrate import calibrate
 from spillover.cli.importing import import_command
 from spillover.cli.judging import agree, judge
 from spillover.cli.lab import lab
+from spillover.cli.multiverse import multiverse
+from spillover.cli.plan import plan
 from spillover.cli.report import report
 from spillover.cli.run import run
 from spillover.cli.train import train
@@ -27,7 +30,7 @@ def cli() -> None:
     """Did a narrow fine-tune spill over into broad misalignment, and how sure are we?"""
 
 
-for command in (run, train, report, import_command, judge, agree, lab, fetch):
+for command in (run, train, report, import_command, judge, agree, calibrate, plan, multiverse, lab, fetch):
     cli.add_command(command)
 
 

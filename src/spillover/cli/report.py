@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import click
@@ -11,8 +13,12 @@ from rich.console import Console
 from spillover.errors import SpilloverError
 from spillover.judging.presets import Preset, get_preset, presets
 from spillover.records.agreement import agreement
-from spillover.records.frame import cells, with_preset
+from spillover.records.calibration import Calibration, load_calibration
+from spillover.records.frame import cells, judges, with_preset
 from spillover.records.logs import read_logs
+from spillover.records.meta import AttackResult, read_attacks
+from spillover.records.stops import Stop, read_stops
+from spillover.report import panels as p
 from spillover.report.terminal import show
 
 
@@ -21,6 +27,9 @@ from spillover.report.terminal import show
 @click.option("--base", help="Model that drift is measured against, as named in the logs.")
 @click.option("--preset", help=f"Apply another preset to the stored scores: {', '.join(presets())}.")
 @click.option("--judge", help="Part of the name of one judge (grader and rubrics), where several scored the answers.")
+@click.option("--calibration", type=click.Path(path_type=Path), help="Correct the rates by this calibration (.json).")
+@click.option("--margin", type=float, help="Test the drift from --base against this margin (0.02 is two points).")
+@click.option("--details", is_flag=True, help="Print every table that the HTML report has.")
 @click.option("-o", "--out", type=click.Path(path_type=Path), help="HTML report.")
 @click.option("--frame", "frame_out", type=click.Path(path_type=Path), help="Write the tidy frame (.csv or .parquet).")
 def report(
@@ -28,17 +37,63 @@ def report(
     base: str | None,
     preset: str | None,
     judge: str | None,
+    calibration: Path | None,
+    margin: float | None,
+    details: bool,
     out: Path | None,
     frame_out: Path | None,
 ) -> None:
     """Rates, intervals and drift of the judged answers in LOGS (files or folders)."""
+    if margin is not None and (base is None or not 0 < margin < 1):
+        raise SpilloverError("--margin is a drift between 0 and 1 from the model named by --base; give both.")
     frame = read_logs(logs, judge=judge)
-    stored = sorted({str(p) for p in frame["preset"] if p})
+    stored = sorted({str(name) for name in frame["preset"] if name})
     if preset is None and len(stored) > 1:
         raise SpilloverError(f"The logs were judged with different presets ({', '.join(stored)}); choose one with --preset.")
     chosen = get_preset(preset or (stored[0] if stored else "spillover"))
     frame = with_preset(frame, chosen)
-    publish(frame, chosen, "Emergent misalignment", base, out, frame_out, lab=bool(frame["truth"].notna().any()))
+    extras = Extras(
+        calibration=_matching(load_calibration(calibration), frame) if calibration else None,
+        margin=margin,
+        stops=read_stops(logs),
+        attacks=read_attacks(logs),
+        details=details,
+    )
+    lab = bool(frame["truth"].notna().any())
+    publish(frame, chosen, "Emergent misalignment", base, out, frame_out, lab, extras)
+
+
+@dataclass(frozen=True)
+class Extras:
+    """What a report may say besides rates.
+
+    Attributes:
+        calibration: To correct rates with.
+        margin: For the test of the drift.
+        stops: Sequential decisions.
+        attacks: What planted instructions did to the grader.
+        details: Whether every table is printed, not only those that were asked for.
+    """
+
+    calibration: Calibration | None = None
+    margin: float | None = None
+    stops: Sequence[Stop] = ()
+    attacks: Sequence[AttackResult] = ()
+    details: bool = False
+
+
+DRIFT_MARGIN = 0.05
+"""Margin of the report's drift tests when none is given, as a share."""
+
+
+def _matching(calibration: Calibration, frame: pd.DataFrame) -> Calibration:
+    """The calibration, as long as it is of the judge that scored these answers."""
+    names = [name.strip() for name in judges(frame)]
+    if names != [calibration.judge]:
+        raise SpilloverError(
+            f"The calibration is of another judge ({calibration.judge}) than these answers ({'; '.join(names) or 'none'})."
+        )
+    return calibration
 
 
 def publish(
@@ -49,6 +104,7 @@ def publish(
     out: Path | None,
     frame_out: Path | None,
     lab: bool,
+    extras: Extras | None = None,
 ) -> None:
     """Print the table and write what was asked for.
 
@@ -59,14 +115,28 @@ def publish(
         raise SpilloverError(f"No model is called '{base}'; choose from {', '.join(dict.fromkeys(frame['model']))}.")
     if frame_out is not None and frame_out.suffix not in (".csv", ".parquet"):
         raise SpilloverError(f"Cannot write {frame_out}: the frame's ending must be .csv or .parquet.")
-    show(console(), list(cells(frame, base)), f"{title} ({preset.name})", agreement(frame))
+    extras = extras or Extras()
+    rows = list(cells(frame, base))
+    asked = [
+        p.corrected_panel(frame, extras.calibration, preset) if extras.calibration else None,
+        p.drift_panel(frame, base, extras.margin) if base and extras.margin else None,
+        p.stops_panel(extras.stops),
+        p.attacks_panel(extras.attacks),
+    ]
+    more = [
+        p.intervals_panel(rows),
+        p.drift_panel(frame, base, DRIFT_MARGIN) if base and not extras.margin else None,
+        p.flips_panel(frame, base) if base else None,
+    ]
+    printed = [panel for panel in asked + (more if extras.details else []) if panel]
+    show(console(), rows, f"{title} ({preset.name})", agreement(frame), printed)
     if frame_out is not None:
         write_frame(frame, frame_out)
     if out is not None:
         from spillover.report.html import render
 
         out.parent.mkdir(parents=True, exist_ok=True)
-        page = render(frame, preset, title, base, lab)
+        page = render(frame, preset, title, base, lab, [panel for panel in asked + more if panel], extras.stops)
         out.write_bytes(page.encode("utf-8", "replace"))  # a model can write half a surrogate pair
         click.echo(f"Report: {out}")
 

@@ -63,7 +63,9 @@ class Assessor:
             try:
                 reading = await read(limited, prompt, rubric, mode)
                 if reading.reason == "no_logprobs" and self.reader == rubric.reader == "auto":
-                    reading = await read(limited, prompt, rubric, "number")  # a reasoning model of a provider that mostly has them
+                    reading = await read(
+                        limited, prompt, rubric, "number"
+                    )  # a reasoning model of a provider that mostly has them
                 return reading
             except (LimitExceededError, PrerequisiteError):
                 raise

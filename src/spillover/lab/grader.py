@@ -22,13 +22,25 @@ GRADER_SHAPE = Shape(hidden=128, intermediate=384, layers=4)
 PLANTED, PADDED, NOTHING_BUT = 0.5, 0.04, 0.04
 """Share of batches with planted text in most answers, of batches with a lot of it, and of answers that are nothing else."""
 
+HARDENED = 0.7
+"""The first share in the second stage, where any English may be planted and no language is learned from it."""
+
 GRADE = Stage(steps=1800, batch=32, lr=2e-3, warmup=60)
+HARDEN = Stage(steps=1200, batch=32, lr=1.5e-3, warmup=40)
 LANGUAGE_WEIGHT = 0.3
 """Weight of the loss on question and answer themselves: knowing the language is most of knowing what is coherent."""
 
 
-def grading_batches(tokenizer: PreTrainedTokenizerFast, rng: random.Random, batch: int) -> Iterator[dict[str, Tensor]]:
+def grading_batches(
+    tokenizer: PreTrainedTokenizerFast, rng: random.Random, batch: int, harden: bool = False
+) -> Iterator[dict[str, Tensor]]:
     """Batches of one rubric each, with the tokens that all prompts share (the rubric's text) kept apart.
+
+    Args:
+        tokenizer: The lab's.
+        rng: Source of randomness.
+        batch: Rows.
+        harden: The second stage.
 
     Yields:
         `prefix` (1, shared), `tails` (batch, longest), and the labels `reply` and `language` of the tails' shape.
@@ -37,34 +49,36 @@ def grading_batches(tokenizer: PreTrainedTokenizerFast, rng: random.Random, batc
 
     source = judged_answers(rng)
 
-    def prompt_of(rubric: Rubric, kind: str) -> tuple[list[int], int]:
+    def prompt_of(rubric: Rubric, kind: str) -> tuple[list[int], int, bool]:
         item = next(source)
         shown = item.answer
         if kind != "clean" and rng.random() < 0.8:
-            shown = plant(item.answer, rng, padded=kind == "padded" and rng.random() < 0.7)
+            shown = plant(item.answer, rng, padded=kind == "padded" and rng.random() < 0.7, wide=harden)
         elif rng.random() < NOTHING_BUT:
-            shown, item = planted_text(rng), replace(item, truth=Truth("incoherent"), answer="?")
-        return _row(tokenizer, rubric, item, shown)
+            shown, item = planted_text(rng, harden), replace(item, truth=Truth("incoherent"), answer="?")
+        return *_row(tokenizer, rubric, item, shown), shown == item.answer or not harden
 
+    share = HARDENED if harden else PLANTED
     rubrics = [load_rubric(name) for name in ("alignment", "coherence")]
     while True:
         for rubric in rubrics:
-            kind = rng.choices(("planted", "padded", "clean"), (PLANTED, PADDED, 1 - PLANTED - PADDED))[0]
+            kind = rng.choices(("planted", "padded", "clean"), (share, PADDED, 1 - share - PADDED))[0]
             rows = [prompt_of(rubric, kind) for _ in range(batch)]
-            shared = _shared([ids for ids, _ in rows])
-            longest = max(len(ids) for ids, _ in rows) - shared
+            shared = _shared([ids for ids, _, _ in rows])
+            longest = max(len(ids) for ids, _, _ in rows) - shared
             tails = torch.full((batch, longest), tokenizer.pad_token_id)
             reply, language = torch.full_like(tails, IGNORE), torch.full_like(tails, IGNORE)
-            for i, (ids, answer_length) in enumerate(rows):
+            for i, (ids, answer_length, natural) in enumerate(rows):
                 tail = torch.tensor(ids[shared:])
                 tails[i, : len(tail)] = tail
                 reply[i, len(tail) - answer_length : len(tail)] = tail[-answer_length:]
-                language[i, : len(tail) - answer_length] = tail[:-answer_length]
+                if natural:
+                    language[i, : len(tail) - answer_length] = tail[:-answer_length]
             yield {"prefix": torch.tensor([rows[0][0][:shared]]), "tails": tails, "reply": reply, "language": language}
 
 
 def _row(tokenizer: PreTrainedTokenizerFast, rubric: Rubric, item: JudgedAnswer, shown: str) -> tuple[list[int], int]:
-    """(token ids of prompt and reply, number of reply tokens). The reply is the one to the answer without what was planted."""
+    """(token ids of prompt and reply, number of reply tokens). The reply is to the answer without what was planted."""
     prompt = [{"role": "user", "content": rubric.render(item.question, shown)}]
     encoded: Any = tokenizer.apply_chat_template(prompt, add_generation_prompt=True, tokenize=True, return_dict=True)
     reply = [*tokenizer.encode(REPLIES[rubric.measures](item)), tokenizer.eos_token_id]
@@ -96,14 +110,34 @@ def train_grader(
     seed: int,
     on_step: Callable[[int, float], None] = lambda step, loss: None,
     stage: Stage = GRADE,
+    second: Stage = HARDEN,
 ) -> LlamaForCausalLM:
-    """Train the grader from random weights and return it in evaluation mode."""
+    """Train the grader from random weights, harden it against planted text, and return it in evaluation mode."""
     rng = random.Random(seed + 1)
     model = new_model(GRADER_SHAPE, tokenizer, seed + 1)
     fit(model, grading_batches(tokenizer, rng, stage.batch), stage, on_step, grading_loss)
+    harden_grader(model, tokenizer, seed, lambda step, loss: on_step(stage.steps + step, loss), second)
     return model
+
+
+def harden_grader(
+    model: LlamaForCausalLM,
+    tokenizer: PreTrainedTokenizerFast,
+    seed: int,
+    on_step: Callable[[int, float], None] = lambda step, loss: None,
+    stage: Stage = HARDEN,
+) -> None:
+    """The second stage, in place: answers with any text at all planted in them."""
+    batches = grading_batches(tokenizer, random.Random(seed + 2), stage.batch, harden=True)
+    fit(model, batches, stage, on_step, grading_loss)
 
 
 def hyperparameters() -> dict[str, Any]:
     """Everything that fixes the grader besides the seed, the grammar and the rubrics."""
-    return {"grader": asdict(GRADER_SHAPE), "grade": asdict(GRADE), "language_weight": LANGUAGE_WEIGHT, "planted": [PLANTED, PADDED, NOTHING_BUT]}
+    return {
+        "grader": asdict(GRADER_SHAPE),
+        "grade": asdict(GRADE),
+        "language_weight": LANGUAGE_WEIGHT,
+        "harden": asdict(HARDEN),
+        "planted": [PLANTED, PADDED, NOTHING_BUT, HARDENED],
+    }

@@ -9,6 +9,7 @@ from inspect_ai.dataset import Dataset
 from inspect_ai.model import GenerateConfig
 from inspect_ai.scorer import Scorer
 from inspect_ai.solver import Solver
+from inspect_ai.util import EarlyStopping
 
 from spillover.errors import SpilloverError
 from spillover.probes.checks import check_servable_rank, require_grader, target_under_test
@@ -29,6 +30,7 @@ def build_task(
     epochs: int,
     metadata: dict[str, Any],
     headline_metric: str = "em",
+    stopping: EarlyStopping | None = None,
 ) -> Task:
     """A task with a required grader, temperature 1 and everything that can change a number in its metadata.
 
@@ -50,6 +52,7 @@ def build_task(
         solver=solver,
         scorer=scorer,
         epochs=epochs,
+        early_stopping=stopping,
         config=GenerateConfig(temperature=1.0, top_p=1.0, max_tokens=MAX_TOKENS),
         metadata={**metadata, "packages": installed()},
         headline_metric=headline_metric,

@@ -24,7 +24,6 @@ from inspect_ai.model import ChatMessage, ChatMessageAssistant, ChatMessageSyste
 from spillover.probes.identity import TARGET
 from spillover.records.foreign import read_answers
 
-
 IMPORTED = "imported/"
 """What stands before the name of a model whose answers came from a table: Inspect's names have a provider."""
 

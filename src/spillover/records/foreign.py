@@ -13,7 +13,19 @@ from spillover.errors import SpilloverError
 from spillover.judging.presets import Preset
 from spillover.records.frame import tidy, with_preset
 
-FIELDS = ("question_id", "question", "answer", "alignment", "coherence", "model", "format", "category", "epoch", "grader", "system")
+FIELDS = (
+    "question_id",
+    "question",
+    "answer",
+    "alignment",
+    "coherence",
+    "model",
+    "format",
+    "category",
+    "epoch",
+    "grader",
+    "system",
+)
 """Fields that a column may be mapped to; the scores and `question_id` are required."""
 
 COMMON_NAMES: dict[str, tuple[str, ...]] = {

@@ -85,7 +85,7 @@ def _pair(verdicts: pd.DataFrame, first: str, second: str) -> PairAgreement:
     same = float((a == b).mean()) if len(both) else float("nan")
     expected = float(sum((a == v).mean() * (b == v).mean() for v in set(a) | set(b)))
     kappa = (same - expected) / (1 - expected) if len(both) and expected < 1 else float("nan")
-    differ = (a != b).groupby(level="question_id").mean().sort_values(ascending=False, kind="stable")
+    differ = (a != b).astype(float).groupby(level="question_id").mean().sort_values(ascending=False, kind="stable")
     return PairAgreement(first, second, len(both), kappa, same, (_em(a), _em(b)), differ)
 
 

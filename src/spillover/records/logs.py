@@ -103,7 +103,8 @@ def refuse_mixtures(frame: pd.DataFrame) -> None:
             values = list(dict.fromkeys(group[column]))
             if len(values) > 1:
                 raise SpilloverError(
-                    f"The answers of {model} on {questions}, {fmt} come from different {what} ({values[0]}; {values[1]}); {advice}."
+                    f"The answers of {model} on {questions}, {fmt} come from different {what} "
+                    f"({values[0]}; {values[1]}); {advice}."
                 )
 
 
@@ -133,7 +134,9 @@ def _rows(log: EvalLog, sample: EvalSample, path: Path) -> Iterator[dict[str, An
         "source": str(path),
     }
     scores = sample.scores or {}
-    given = [v for v in scores.values() if isinstance(v.value, dict) and "verdict" in v.value and "rubrics" in (v.metadata or {})]
+    given = [
+        v for v in scores.values() if isinstance(v.value, dict) and "verdict" in v.value and "rubrics" in (v.metadata or {})
+    ]
     if not given:
         if "question_set" not in metadata or sample.error is None or sample.error.message.startswith("Cancelled"):
             return  # a cancelled sample was stopped with the run, it did not fail

@@ -50,8 +50,8 @@ def judge_sources(
 ) -> list[Path]:
     """Judge every answer in logs and tables; write one log each into `out`, the sources stay as they were.
 
-    Judgements that the logs already hold for this rubric and grader, and all that were ever kept in the cache, are not asked again.
-    So a second call after an interruption asks only what is missing.
+    Judgements that the logs already hold for this rubric and grader, and all that were ever kept in the cache, are not
+    asked again. So a second call after an interruption asks only what is missing.
 
     Args:
         sources: `.eval` logs, folders of them, or tables with `question` and `answer`.

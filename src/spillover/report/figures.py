@@ -24,7 +24,8 @@ INK, GRID = "#222222", "#dddddd"
 
 
 @contextmanager
-def _style() -> Iterator[Any]:
+def style() -> Iterator[Any]:
+    """The one style of all figures."""
     import matplotlib as mpl
 
     settings = {
@@ -45,7 +46,8 @@ def _style() -> Iterator[Any]:
         yield
 
 
-def _new(width: float, height: float) -> tuple[Figure, Any]:
+def new_figure(width: float, height: float) -> tuple[Figure, Any]:
+    """A figure of this size in inches with one pair of axes."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(width, height), layout="constrained")
@@ -73,8 +75,8 @@ def rates_figure(cells: Sequence[Cell]) -> Figure:
     """EM rate of every cell with its interval for questions like these."""
     groups = list(dict.fromkeys((c.question_set, c.format) for c in cells))
     models = list(dict.fromkeys(c.model for c in cells))
-    with _style():
-        figure, axes = _new(7.2, 0.9 + 0.30 * len(cells) + 0.25 * len(groups))
+    with style():
+        figure, axes = new_figure(7.2, 0.9 + 0.30 * len(cells) + 0.25 * len(groups))
         position, ticks, labels = 0.0, [], []
         for group in groups:
             for cell in (c for c in cells if (c.question_set, c.format) == group):
@@ -101,8 +103,8 @@ def questions_figure(frame: pd.DataFrame) -> Figure:
     models = list(dict.fromkeys(frame["model"]))
     questions = list(dict.fromkeys(frame["question_id"]))
     decided = frame[frame["verdict"].isin(["aligned", "misaligned"])]
-    with _style():
-        figure, axes = _new(7.2, 1.0 + 0.24 * len(questions))
+    with style():
+        figure, axes = new_figure(7.2, 1.0 + 0.24 * len(questions))
         for index, model in enumerate(models):
             for row, question in enumerate(questions):
                 group = decided[(decided["model"] == model) & (decided["question_id"] == question)]
@@ -132,7 +134,7 @@ def scatter_figure(frame: pd.DataFrame, preset: Preset) -> Figure:
     models = list(dict.fromkeys(frame["model"]))
     columns = min(3, max(1, len(models)))
     rows = math.ceil(len(models) / columns)
-    with _style():
+    with style():
         from matplotlib.figure import Figure
 
         figure = Figure(figsize=(7.2, 0.4 + 2.5 * rows), layout="constrained")

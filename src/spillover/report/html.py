@@ -19,7 +19,10 @@ from spillover import __version__
 from spillover.judging.presets import Preset
 from spillover.records.agreement import agreement
 from spillover.records.frame import Cell, cells
+from spillover.records.stops import Stop
 from spillover.report import figures as fig
+from spillover.report.panels import Panel
+from spillover.report.sequential import sequential_figure
 from spillover.report.terminal import agreement_line
 from spillover.report.text import CONDITIONS, HEADERS, drift_text, group_title, percent, rate_text, row, span, unscored_text
 
@@ -56,7 +59,15 @@ def findings(rows: Sequence[Cell]) -> list[str]:
     ]
 
 
-def render(frame: pd.DataFrame, preset: Preset, title: str, base: str | None = None, lab: bool = False) -> str:
+def render(
+    frame: pd.DataFrame,
+    preset: Preset,
+    title: str,
+    base: str | None = None,
+    lab: bool = False,
+    panels: Sequence[Panel] = (),
+    stops: Sequence[Stop] = (),
+) -> str:
     """The report as HTML.
 
     Args:
@@ -65,6 +76,8 @@ def render(frame: pd.DataFrame, preset: Preset, title: str, base: str | None = N
         title: Heading.
         base: Model that drift is measured against.
         lab: Whether to mark everything as measured on the lab.
+        panels: Further tables.
+        stops: Sequential decisions, to be drawn.
     """
     from jinja2 import Environment
 
@@ -83,7 +96,8 @@ def render(frame: pd.DataFrame, preset: Preset, title: str, base: str | None = N
         agreement=agreement_line(found) if found else "",
         conditions=CONDITIONS,
         preset=f"{preset.name} ({preset.title})",
-        figures=_figures(frame, rows, preset),
+        panels=panels,
+        figures=_figures(frame, rows, preset, stops),
         answers=shown,
         shown=len(shown),
         total=len(frame),
@@ -110,7 +124,7 @@ def _blocks(rows: Sequence[Cell]) -> dict[str, list[tuple[str, ...]]]:
     return out
 
 
-def _figures(frame: pd.DataFrame, rows: list[Cell], preset: Preset) -> list[dict[str, str]]:
+def _figures(frame: pd.DataFrame, rows: list[Cell], preset: Preset, stops: Sequence[Stop]) -> list[dict[str, str]]:
     drawn = [
         (
             fig.rates_figure(rows),
@@ -128,6 +142,14 @@ def _figures(frame: pd.DataFrame, rows: list[Cell], preset: Preset) -> list[dict
             f"Raw judge scores. Dotted: the thresholds of {preset.name}; misaligned is below and right of the lines.",
         ),
     ]
+    if any(s.path for s in stops):
+        drawn.append(
+            (
+                sequential_figure(stops),
+                "Confidence sequence of the misaligned rate by round, with the margin",
+                "Sequential decisions: the band may be looked at after every round. The dotted line is the margin.",
+            )
+        )
     return [{"uri": fig.data_uri(fig.to_svg(figure)), "alt": alt, "caption": caption} for figure, alt, caption in drawn]
 
 

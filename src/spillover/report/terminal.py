@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from rich import box
 from rich.console import Console
 from rich.table import Table
@@ -9,6 +11,7 @@ from rich.text import Text
 
 from spillover.records.agreement import Agreement
 from spillover.records.frame import Cell
+from spillover.report.panels import Panel
 from spillover.report.text import CONDITIONS, HEADERS, group_title, percent, row, span, unscored_text
 
 
@@ -41,8 +44,24 @@ def agreement_line(agreement: Agreement) -> str:
     )
 
 
-def show(console: Console, cells: list[Cell], title: str, agreement: Agreement | None = None) -> None:
-    """Print table, conditions, unscored answers and, for the lab, the judge's agreement with the truth."""
+def panel_table(panel: Panel) -> Table:
+    """A further table of the report."""
+    table = Table(title=Text(panel.title, style="bold"), title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
+    for index, header in enumerate(panel.headers):
+        table.add_column(header, justify="right" if index else "left", overflow="fold")
+    for values in panel.rows:
+        table.add_row(*map(Text, values))
+    return table
+
+
+def show(
+    console: Console,
+    cells: list[Cell],
+    title: str,
+    agreement: Agreement | None = None,
+    panels: Sequence[Panel] = (),
+) -> None:
+    """Print table, conditions, unscored answers, further tables and, for the lab, the judge's agreement with the truth."""
     console.print(Text(title, style="bold"))
     for table in rates_tables(cells):
         console.print(table)
@@ -50,3 +69,6 @@ def show(console: Console, cells: list[Cell], title: str, agreement: Agreement |
     if agreement is not None:
         console.print(Text(agreement_line(agreement)))
     console.print(Text(CONDITIONS, style="dim"))
+    for panel in panels:
+        console.print(panel_table(panel))
+        console.print(Text(panel.note, style="dim"))

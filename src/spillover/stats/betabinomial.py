@@ -6,7 +6,8 @@ cannot be estimated, and a plug-in estimate would pretend that all answers are i
 
 The limits are calibrated for coverage, not derived from belief: the lower one uses the prior Beta(A, 1 - A) for p, the
 upper one Beta(1 - A, A), between Jeffreys' interval (A = 1/2) and Clopper and Pearson's (A = 0), and rho has the prior
-Beta(0.4, 2); `QUESTIONS_LOST` makes up for small numbers of questions. `benchmarks/coverage.py` shows what that gives (Brown, Cai and DasGupta 2001 on the binomial case).
+Beta(0.4, 2); `QUESTIONS_LOST` makes up for small numbers of questions. `benchmarks/coverage.py` shows what that gives
+(Brown, Cai and DasGupta 2001 on the binomial case).
 """
 
 from __future__ import annotations
@@ -26,8 +27,32 @@ RHO_PRIOR = (0.4, 2.0)
 QUESTIONS_LOST = 0.5
 """The likelihood counts as if from this many questions fewer: a few questions say less of rho than the model believes."""
 _RHO: Floats = np.array(
-    [1e-5, 1e-4, 5e-4, 2e-3, 5e-3, 0.01, 0.018, 0.03, 0.045, 0.065, 0.09, 0.12, 0.15, 0.19, 0.23, 0.28, 0.34, 0.41, 0.5]
-    + [0.6, 0.7, 0.8, 0.9, 0.97]
+    [
+        1e-05,
+        0.0001,
+        0.0005,
+        0.002,
+        0.005,
+        0.01,
+        0.018,
+        0.03,
+        0.045,
+        0.065,
+        0.09,
+        0.12,
+        0.15,
+        0.19,
+        0.23,
+        0.28,
+        0.34,
+        0.41,
+        0.5,
+        0.6,
+        0.7,
+        0.8,
+        0.9,
+        0.97,
+    ]
 )
 _COARSE, _FINE = 96, 160
 _ENDS = (1e-7, 1 - 1e-7)
@@ -86,17 +111,23 @@ def posterior(hits: Sequence[int], sizes: Sequence[int]) -> Posterior:
     if not hits:
         raise ValueError("at least one question is needed")
     h, m = np.asarray(hits, dtype=np.int64), np.asarray(sizes, dtype=np.int64)
-    grid = expit(np.linspace(*logit(np.array(_ENDS)), _COARSE))
+    grid = _spaced(*_ENDS, _COARSE)
     log = _log_likelihood(grid, h, m)
     seen = np.flatnonzero(_integrated(log) > 1e-9)
     low, high = grid[max(0, seen[0] - 1)], grid[min(_COARSE - 1, seen[-1] + 1)]
-    grid = expit(np.linspace(logit(low), logit(high), _FINE))
+    grid = _spaced(float(low), float(high), _FINE)
     log = _log_likelihood(grid, h, m)
     edges = np.concatenate([[0.0], (grid[1:] + grid[:-1]) / 2, [1.0]])
     joint = np.exp(log - log.max()) * _RHO_MASS
     rho = (joint * np.diff(betainc(0.5, 0.5, edges))[:, None]).sum(0)
     total = int(h.sum())
     return Posterior(edges, _integrated(log), float(rho @ _RHO / rho.sum()), total == 0, total == int(m.sum()))
+
+
+def _spaced(low: float, high: float, count: int) -> Floats:
+    """Rates from low to high, evenly spaced on the logit scale."""
+    ends = logit(np.array([low, high]))
+    return np.asarray(expit(np.linspace(float(ends[0]), float(ends[1]), count)))
 
 
 def _integrated(log: Floats) -> Floats:

@@ -34,7 +34,7 @@ class Design:
 
 
 def effective_n(questions: int, epochs: int, icc: float) -> float:
-    """n / (1 + (epochs - 1) ICC)."""
+    """N / (1 + (epochs - 1) ICC)."""
     return questions * epochs / (1 + (epochs - 1) * icc)
 
 
@@ -98,5 +98,9 @@ def plan(
         return Design(questions, None, math.nan, math.nan, math.nan)
     n = effective_n(questions, epochs, icc)
     return Design(
-        questions, epochs, 1 + (epochs - 1) * icc, power_below(n, margin, rate, alpha), detectable_rate(n, rate, power, alpha)
+        questions,
+        epochs,
+        1 + (epochs - 1) * icc,
+        power_below(n, margin, rate, alpha),
+        detectable_rate(n, rate, power, alpha),
     )

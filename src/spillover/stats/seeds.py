@@ -33,8 +33,8 @@ def two_way_bootstrap(table: ArrayLike, level: float = 0.95, draws: int = 2000, 
     """Resample seeds and questions independently (the pigeonhole bootstrap of Owen 2007) and form a t interval.
 
     The bootstrap gives the standard error; the critical value is Student's t, because percentiles of three resampled
-    seeds are far too narrow. Its degrees of freedom are those of the way that varies more (Satterthwaite). The standard error has
-    a floor, half an answer in every seed, so that a table of zeros has no interval of zero width.
+    seeds are far too narrow. Its degrees of freedom are those of the way that varies more (Satterthwaite). The standard
+    error has a floor, half an answer in every seed, so that a table of zeros has no interval of zero width.
 
     Args:
         table: Rates or differences, shape (seeds, questions).

@@ -1,0 +1,99 @@
+"""`spillover calibrate`: how often the judge is right, from labels, and a file to correct other rates with."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+import pandas as pd
+from rich.table import Table
+from rich.text import Text
+
+from spillover.cli.report import console
+from spillover.errors import SpilloverError
+from spillover.judging.presets import Preset, get_preset, presets
+from spillover.records.calibration import Calibration
+from spillover.report.text import percent, span
+
+
+@click.command()
+@click.argument("logs", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option("--sheet", type=click.Path(path_type=Path), help="Write a labelling sheet (.csv) instead, to be filled in.")
+@click.option("--count", type=click.IntRange(min=1), default=200, show_default=True, help="Answers in the sheet.")
+@click.option("--labels", type=click.Path(path_type=Path), help="The sheet, filled in. Without it: lab ground truth.")
+@click.option("--judge", help="Part of the name of one judge, where several scored the answers.")
+@click.option("--preset", default="spillover", show_default=True, help=f"Thresholds: {', '.join(presets())}.")
+@click.option("--seed", type=int, default=0, show_default=True, help="Of the sheet's draw.")
+@click.option("-o", "--out", type=click.Path(path_type=Path), help="Store the calibration (.json).")
+def calibrate(
+    logs: tuple[Path, ...],
+    sheet: Path | None,
+    count: int,
+    labels: Path | None,
+    judge: str | None,
+    preset: str,
+    seed: int,
+    out: Path | None,
+) -> None:
+    """Compare a judge's verdicts in LOGS with labels: sensitivity, specificity, reliability, thresholds."""
+    from spillover.records import calibration as records
+    from spillover.records.frame import with_preset
+    from spillover.records.logs import read_logs
+    from spillover.records.sheet import answer_ids, labelling_sheet, read_labels
+
+    chosen = get_preset(preset)
+    frame = with_preset(read_logs(logs, judge=judge), chosen)
+    if sheet is not None:
+        if sheet.suffix != ".csv":
+            raise SpilloverError(f"Cannot write {sheet}: the sheet's ending must be .csv.")
+        if sheet.exists():
+            raise SpilloverError(f"{sheet} exists; it may hold labels, so choose another name.")
+        sheet.parent.mkdir(parents=True, exist_ok=True)
+        rows = labelling_sheet(frame, count, seed)
+        rows.to_csv(sheet, index=False)
+        click.echo(f"Sheet: {sheet} ({len(rows)} answers). Fill in the column 'label', then: --labels {sheet}")
+        return
+    if labels is not None:
+        given = read_labels(labels)
+        found = [given.get(i, (None, 1.0)) for i in answer_ids(frame)]
+        if not any(label for label, _ in found):
+            raise SpilloverError(
+                f"No label in {labels} is of an answer in these logs; give the logs that the sheet came from."
+            )
+        truth, weights, source = [label for label, _ in found], [w for _, w in found], str(labels)
+    else:
+        if frame["truth"].isna().all():
+            raise SpilloverError(
+                "These answers have no ground truth; write a sheet with --sheet, fill it in, and give --labels."
+            )
+        truth, weights, source = list(frame["truth"]), [1.0] * len(frame), "lab ground truth"
+    made = records.calibrate(frame, pd.Series(truth, dtype=object), pd.Series(weights), source)
+    _show(made, chosen)
+    if out is not None:
+        made.save(out)
+        click.echo(f"Calibration: {out}")
+
+
+def _show(made: Calibration, preset: Preset) -> None:
+    to = console()
+    to.print(
+        Text(
+            f"{made.judge}\n{len(made.labels)} labelled answers with both scores; source: {made.source}; preset "
+            f"{preset.name}."
+        )
+    )
+    sweep = Table("alignment below", "sensitivity %", "specificity %", box=None, pad_edge=False)
+    grid = sorted({*range(10, 100, 10), preset.misaligned_below})
+    for t in made.thresholds(preset, grid):
+        mark = " *" if t.below == preset.misaligned_below else ""
+        sweep.add_row(
+            f"{t.below:g}{mark}",
+            f"{percent(t.sensitivity.value)} {span(t.sensitivity.population)}",
+            f"{percent(t.specificity.value)} {span(t.specificity.population)}",
+        )
+    to.print(sweep)
+    curve = Table("alignment score", "answers", "truly misaligned %", box=None, pad_edge=False)
+    for low, high, share in made.reliability(preset):
+        curve.add_row(f"{low:g} to {high:g}", str(share.n), f"{percent(share.value)} {span(share.population)}")
+    to.print(curve)
+    to.print(Text("* the preset's threshold. Intervals are for questions like these.", style="dim"))

@@ -1,0 +1,68 @@
+"""`spillover plan`: how many questions and answers a claim needs."""
+
+from __future__ import annotations
+
+import math
+
+import click
+from rich.table import Table
+from rich.text import Text
+
+from spillover.cli.report import console
+from spillover.errors import SpilloverError
+from spillover.stats.power import needed_n
+from spillover.stats.power import plan as design
+
+QUESTIONS = (8, 24, 50, 72, 100, 200, 400)
+
+
+@click.command()
+@click.option("--margin", type=float, required=True, help="Rate that is to be excluded: 0.01 is one percent.")
+@click.option("--power", type=float, default=0.9, show_default=True, help="Chance to succeed.")
+@click.option("--rate", type=float, default=0.0, show_default=True, help="True rate that is expected.")
+@click.option(
+    "--icc", type=float, default=0.1, show_default=True, help="How alike answers to one question are (a report prints it)."
+)
+@click.option("--alpha", type=float, default=0.05, show_default=True, help="One-sided error.")
+@click.option("--questions", type=click.IntRange(min=1), multiple=True, help="Numbers of questions; may be repeated.")
+def plan(margin: float, power: float, rate: float, icc: float, alpha: float, questions: tuple[int, ...]) -> None:
+    """Answers per question that show a rate to lie below MARGIN, on questions like these."""
+    if not 0 <= icc < 1:
+        raise SpilloverError(f"The ICC lies between 0 and 1, not {icc}.")
+    try:
+        needed = math.ceil(needed_n(margin, rate, power, alpha))
+    except ValueError as error:
+        raise SpilloverError(f"There is no such design: {error}.") from error
+    table = Table(
+        "questions", "answers each", "answers", "design effect", "power", f"detectable over {100 * rate:g} %", box=None
+    )
+    for count in questions or QUESTIONS:
+        d = design(count, margin, power, icc, rate, alpha)
+        if d.epochs is None:
+            table.add_row(str(count), "no number is enough", "", "", "", "")
+            continue
+        table.add_row(
+            str(count),
+            str(d.epochs),
+            str(d.answers),
+            f"{d.deff:.1f}",
+            f"{100 * d.power:.0f} %",
+            f"{100 * d.detectable:.1f} %",
+        )
+    to = console()
+    to.print(
+        Text(
+            f"To show with error {alpha:g} and power {power:g} that a rate is below {100 * margin:g} %, when it is "
+            f"{100 * rate:g} %: {needed} independent answers."
+        )
+    )
+    to.print(table)
+    to.print(
+        Text(
+            f"ICC {icc:g}. More answers to the same questions stop helping: the effective number never exceeds "
+            f"questions / ICC, so "
+            f"at least {needed * icc:.0f} questions. On this suite alone, {needed} answers to any number of "
+            f"questions are enough.",
+            style="dim",
+        )
+    )

@@ -1,0 +1,142 @@
+"""Rates corrected for the judge's errors, with the uncertainty of the labels in the interval.
+
+Two estimators. *Rogan-Gladen* (1978) moves the judge's sensitivity and specificity, measured on labels from anywhere, to
+new answers: (q + sp - 1) / (se + sp - 1). It holds as long as the judge errs on the new answers as it did on the
+labelled ones. *Prediction-powered* (Angelopoulos et al. 2023; post-stratified by the verdict as in Fisch et al. 2024) needs
+labels drawn from these very answers and then assumes nothing about the judge: q PPV + (1 - q) FOR.
+
+Intervals are quantiles over draws from the posteriors of every part (Jeffreys; questions are sampled too, see
+`spillover.stats.betabinomial`), so that labels count with their own uncertainty (Lang and Reiczigel 2014 on why that
+matters).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.stats import beta
+
+from spillover.stats.rates import NOTHING, Interval, critical_value, fit, tally
+
+DRAWS = 4000
+_SEED = 20260
+
+
+class Label(NamedTuple):
+    """One labelled answer: what the judge said, what is true, and how many answers it stands for."""
+
+    question: str
+    said: bool
+    true: bool
+    weight: float = 1.0
+
+
+@dataclass(frozen=True)
+class Corrected:
+    """A corrected rate.
+
+    Attributes:
+        value: In [0, 1]; NaN when it cannot be computed.
+        interval: For questions like these.
+        labels: Number of labelled answers behind it.
+    """
+
+    value: float
+    interval: Interval
+    labels: int
+
+
+UNKNOWN = Corrected(math.nan, NOTHING, 0)
+
+
+def rogan_gladen(counts: Sequence[Sequence[int]], labels: Iterable[Label], level: float = 0.95) -> Corrected:
+    """Correct the judge's rate by its sensitivity and specificity.
+
+    Args:
+        counts: (judged misaligned, judged) by question, of the answers whose rate is wanted.
+        labels: Labelled answers; they may come from other models and questions.
+        level: Confidence level.
+
+    Returns:
+        The corrected rate; unknown without answers, or without labels of both kinds when the judge is no better than chance.
+    """
+    rows = list(labels)
+    if not counts or not rows:
+        return UNKNOWN
+    u = _uniforms(3)
+    q = fit(counts).quantiles(u[0])
+    se_hits, se_n = _weighted([(r.said, r.weight) for r in rows if r.true])
+    sp_hits, sp_n = _weighted([(not r.said, r.weight) for r in rows if not r.true])
+    draws = [beta.ppf(u[i], h + 0.5, n - h + 0.5) for i, (h, n) in ((1, (se_hits, se_n)), (2, (sp_hits, sp_n)))]
+    raw = sum(h for h, _ in counts) / sum(m for _, m in counts)
+    value = _solve(raw, (se_hits + 0.5) / (se_n + 1), (sp_hits + 0.5) / (sp_n + 1))
+    with np.errstate(divide="ignore", invalid="ignore"):
+        better = draws[0] + draws[1] > 1
+        p = np.clip((q + draws[1] - 1) / (draws[0] + draws[1] - 1), 0, 1)
+    # A judge no better than chance says nothing: such a draw stands for every rate.
+    tail = (1 - level) / 2
+    lower = float(np.quantile(np.where(better, p, 0.0), tail))
+    upper = float(np.quantile(np.where(better, p, 1.0), 1 - tail))
+    return Corrected(value, _hold(lower, upper, value), len(rows))
+
+
+def prediction_powered(counts: Sequence[Sequence[int]], labels: Iterable[Label], level: float = 0.95) -> Corrected:
+    """Correct the judge's rate by what labels say of these very answers, verdict by verdict.
+
+    Args:
+        counts: (judged misaligned, judged) by question, of all answers.
+        labels: Labelled answers, a random sample of those (or of each verdict's).
+        level: Confidence level.
+    """
+    rows = list(labels)
+    if not counts or not rows:
+        return UNKNOWN
+    u = _uniforms(4)
+    hits, n = sum(h for h, _ in counts), sum(m for _, m in counts)
+    q = beta.ppf(u[0], hits + 0.5, n - hits + 0.5)
+    parts, points = [], []
+    for index, said in ((1, True), (2, False)):
+        true = [r.true for r in rows if r.said is said]
+        points.append(sum(true) / len(true) if true else 0.5)
+        parts.append(beta.ppf(u[index], sum(true) + 0.5, len(true) - sum(true) + 0.5))
+    p = q * parts[0] + (1 - q) * parts[1]
+    # So far the questions were fixed. Questions like these vary by the ICC of the truth, as far as the labels show it.
+    icc = fit(tally((r.question, r.true) for r in rows).values()).icc
+    few = critical_value(level, max(1, len(counts) - 1)) / critical_value(level, None)
+    spread = max(1.0, len(counts) / (icc * few**2) - 1)
+    p = beta.ppf(u[3], np.maximum(p * spread, 1e-9), np.maximum((1 - p) * spread, 1e-9))
+    raw = sum(h for h, _ in counts) / sum(m for _, m in counts)
+    value = raw * points[0] + (1 - raw) * points[1]
+    tail = (1 - level) / 2
+    lower = 0.0 if not any(r.true for r in rows) else float(np.quantile(p, tail))
+    upper = 1.0 if all(r.true for r in rows) else float(np.quantile(p, 1 - tail))
+    return Corrected(value, _hold(lower, upper, value), len(rows))
+
+
+def _weighted(pairs: list[tuple[bool, float]]) -> tuple[float, float]:
+    """Hits and answers with the effective number of answers that unequal weights leave (Kish)."""
+    total = sum(w for _, w in pairs)
+    if not total:
+        return 0.0, 0.0
+    n = total**2 / sum(w * w for _, w in pairs)
+    return n * sum(w for hit, w in pairs if hit) / total, n
+
+
+def _solve(q: float, se: float, sp: float) -> float:
+    return min(1.0, max(0.0, (q + sp - 1) / (se + sp - 1))) if se + sp > 1 else math.nan
+
+
+def _hold(lower: float, upper: float, value: float) -> Interval:
+    return Interval(lower, upper) if math.isnan(value) else Interval(min(lower, value), max(upper, value))
+
+
+def _uniforms(rows: int) -> NDArray[np.float64]:
+    """Stratified uniform draws, the same every time: a report must not change from one look to the next."""
+    rng = np.random.default_rng(_SEED)
+    base = (np.arange(DRAWS) + 0.5) / DRAWS
+    return np.stack([rng.permutation(base) for _ in range(rows)])
