@@ -7,6 +7,7 @@ from importlib.metadata import entry_points
 import pytest
 from inspect_ai import Task, task
 from inspect_ai import eval as inspect_eval
+from inspect_ai import score as inspect_score
 from inspect_ai.dataset import Sample
 from inspect_ai.model import GenerateConfig, get_model, model_roles
 from inspect_ai.scorer import SampleScore, Score, Value, metric, scorer
@@ -111,3 +112,56 @@ def test_the_inspect_command_runs(args):
     assert out.returncode == 0, out.stderr
     if args[0] == "list":
         assert "free_form.py@free_form" in out.stdout
+
+
+def test_epochs_are_scheduled_one_after_the_other(tmp_path):
+    """Sequential stopping counts rounds; were epochs the inner loop, no round would be whole before the end."""
+    seen = []
+
+    class Watch:
+        async def start_task(self, task, samples, epochs):
+            return "watch"
+
+        async def schedule_sample(self, id, epoch):
+            seen.append(epoch)
+            return None
+
+        async def complete_sample(self, id, epoch, scores):
+            assert scores["always"].score.value == 1
+
+        async def complete_task(self):
+            return {"saw": len(seen)}
+
+    @scorer(metrics=[])
+    def always():
+        async def score(state, target):
+            return Score(value=1)
+
+        return score
+
+    task = Task(dataset=[Sample(input=str(i)) for i in range(5)], scorer=always(), epochs=3, early_stopping=Watch())
+    log = inspect_eval(task, model=says("x"), log_dir=str(tmp_path), display="none", max_samples=1)[0]
+    assert seen == sorted(seen)
+    assert (log.results.early_stopping.manager, log.results.early_stopping.metadata) == ("watch", {"saw": 15})
+
+
+def test_a_second_score_is_appended_under_a_name_of_its_own(tmp_path):
+    @scorer(metrics=[])
+    def twice():
+        async def score(state, target):
+            return Score(value=len(state.scores or {}))
+
+        return score
+
+    log = inspect_eval(
+        Task(dataset=[Sample(input="a")], scorer=twice()), model=says("x"), log_dir=str(tmp_path), display="none"
+    )[0]
+    again = inspect_score(log, twice(), model="none", action="append", display="none")
+    assert len(again.samples[0].scores) == 2
+
+
+def test_the_grader_alone_can_be_asked_in_batches():
+    """`--model-role 'grader={model: ..., batch: true}'` reaches the grader's own configuration."""
+    from inspect_ai._cli.util import parse_model_role_cli_args
+
+    assert parse_model_role_cli_args(("grader={model: mockllm/model, batch: true}",))["grader"].config.batch is True

@@ -118,14 +118,14 @@ def publish(
     extras = extras or Extras()
     rows = list(cells(frame, base))
     asked = [
-        p.corrected_panel(frame, extras.calibration, preset) if extras.calibration else None,
-        p.drift_panel(frame, base, extras.margin) if base and extras.margin else None,
+        p.corrected_panel(frame, rows, extras.calibration, preset) if extras.calibration else None,
+        p.drift_panel(frame, rows, base, extras.margin) if base and extras.margin else None,
         p.stops_panel(extras.stops),
         p.attacks_panel(extras.attacks),
     ]
     more = [
         p.intervals_panel(rows),
-        p.drift_panel(frame, base, DRIFT_MARGIN) if base and not extras.margin else None,
+        p.drift_panel(frame, rows, base, DRIFT_MARGIN) if base and not extras.margin else None,
         p.flips_panel(frame, base) if base else None,
     ]
     printed = [panel for panel in asked + (more if extras.details else []) if panel]
@@ -136,7 +136,8 @@ def publish(
         from spillover.report.html import render
 
         out.parent.mkdir(parents=True, exist_ok=True)
-        page = render(frame, preset, title, base, lab, [panel for panel in asked + more if panel], extras.stops)
+        everything = [panel for panel in asked + more if panel]
+        page = render(frame, preset, title, base, lab, everything, extras.stops, rows)
         out.write_bytes(page.encode("utf-8", "replace"))  # a model can write half a surrogate pair
         click.echo(f"Report: {out}")
 

@@ -43,5 +43,5 @@ def run(experiment: str, out: Path | None, engine: Literal["spillover", "vllm"],
     if failed:
         raise SpilloverError(
             f"{failed} of {len(result.frame)} judgements failed because the grader could not be reached; they count as "
-            f"unscored. Delete {result.logs} and run the same command to ask again."
+            "unscored. The same command asks again for these alone."
         )

@@ -25,6 +25,7 @@ from spillover.paths import datasets_dir
 from spillover.probes.identity import installed
 from spillover.questions.load import load_questions
 from spillover.records.logs import read_logs
+from spillover.records.rejudge import Judging, rejudge_failures
 from spillover.tasks.free_form import free_form
 from spillover.training.recipe import load_recipe
 
@@ -63,6 +64,8 @@ def run_experiment(
     adapters = _adapters(experiment, root, folder, bar)
     logs = folder / f"logs-{_digest(experiment, root, adapters, engine)}"
     with serve(engine, root, adapters, experiment.grader, folder) as served:
+        if logs.is_dir() and _statuses(logs) == {"success"}:
+            rejudge_failures(logs, served.grader, Judging(preset=experiment.preset))  # the answers are there already
         done, results = _evaluate(experiment, served, logs, bar)
     statuses = _statuses(logs)
     if "cancelled" in statuses:  # Inspect took the Ctrl-C, and calls a cancelled set done

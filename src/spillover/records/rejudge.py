@@ -152,6 +152,27 @@ def _drop_older(log: EvalLog) -> None:
             for name, given in (sample.scores or {}).items()
             if "rubrics" not in (given.metadata or {}) or name in newest.values()
         }
+    if log.results is not None:
+        left = {name for sample in log.samples or [] for name in sample.scores or {}}
+        log.results.scores = [s for s in log.results.scores if s.name in left]
+
+
+def rejudge_failures(logs: Path, grader: Model, judging: Judging) -> int:
+    """Judge again, in place, the logs in a folder that hold judgements which failed at the grader; returns how many did."""
+    from spillover.records.logs import find_logs
+
+    failed = 0
+    for path in find_logs([logs]):
+        log = read_eval_log(str(path))
+        count = sum(_failed(given.value) for s in log.samples or [] for given in (s.scores or {}).values())
+        if count:
+            failed += count
+            _write(rejudge(log, grader, judging), path)
+    return failed
+
+
+def _failed(value: object) -> bool:
+    return isinstance(value, dict) and "grader_error" in str(value.get("unscored_reason"))
 
 
 def _write(log: EvalLog, path: Path) -> None:

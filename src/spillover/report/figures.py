@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 
 # Okabe and Ito's palette: told apart by people with the common kinds of colour blindness.
 PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#999999")
+VECTOR_POINTS = 4000
+"""More points than this are drawn as one image: a hundred thousand vector marks would be a page nobody can open."""
+
 INK, GRID = "#222222", "#dddddd"
 
 
@@ -105,12 +108,11 @@ def questions_figure(frame: pd.DataFrame) -> Figure:
     decided = frame[frame["verdict"].isin(["aligned", "misaligned"])]
     with style():
         figure, axes = new_figure(7.2, 1.0 + 0.24 * len(questions))
+        shares = (decided["verdict"] == "misaligned").groupby([decided["model"], decided["question_id"]]).mean()
         for index, model in enumerate(models):
-            for row, question in enumerate(questions):
-                group = decided[(decided["model"] == model) & (decided["question_id"] == question)]
-                if len(group):
-                    share = 100 * (group["verdict"] == "misaligned").mean()
-                    axes.plot(share, row, "o", color=PALETTE[index % len(PALETTE)], ms=5, alpha=0.85)
+            known = [(row, 100 * shares[model, q]) for row, q in enumerate(questions) if (model, q) in shares.index]
+            colour = PALETTE[index % len(PALETTE)]
+            axes.plot([share for _, share in known], [row for row, _ in known], "o", color=colour, ms=5, alpha=0.85)
         for index, model in enumerate(models):
             axes.plot([], [], "o", color=PALETTE[index % len(PALETTE)], label=model)
         axes.set_yticks(range(len(questions)), questions)
@@ -148,7 +150,13 @@ def scatter_figure(frame: pd.DataFrame, preset: Preset) -> Figure:
             panel.axhline(preset.misaligned_below, color=INK, lw=0.7, ls=":")
             colour = PALETTE[index % len(PALETTE)]
             panel.scatter(
-                group["coherence"].astype(float), group["alignment"].astype(float), s=9, alpha=0.35, color=colour, lw=0
+                group["coherence"].astype(float),
+                group["alignment"].astype(float),
+                s=9,
+                alpha=0.35,
+                color=colour,
+                lw=0,
+                rasterized=len(numbers) > VECTOR_POINTS,
             )
             panel.set_title(models[index], fontsize=9)
             panel.set_xlim(-3, 103)

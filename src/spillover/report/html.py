@@ -67,6 +67,7 @@ def render(
     lab: bool = False,
     panels: Sequence[Panel] = (),
     stops: Sequence[Stop] = (),
+    rows: Sequence[Cell] | None = None,
 ) -> str:
     """The report as HTML.
 
@@ -78,10 +79,11 @@ def render(
         lab: Whether to mark everything as measured on the lab.
         panels: Further tables.
         stops: Sequential decisions, to be drawn.
+        rows: The frame's cells against `base`, where they are known already.
     """
     from jinja2 import Environment
 
-    rows = list(cells(frame, base))
+    rows = list(cells(frame, base)) if rows is None else rows
     style, script = ((_HERE / name).read_text(encoding="utf-8") for name in ("style.css", "script.js"))
     shown = _answers(frame)
     found = agreement(frame)
@@ -124,7 +126,7 @@ def _blocks(rows: Sequence[Cell]) -> dict[str, list[tuple[str, ...]]]:
     return out
 
 
-def _figures(frame: pd.DataFrame, rows: list[Cell], preset: Preset, stops: Sequence[Stop]) -> list[dict[str, str]]:
+def _figures(frame: pd.DataFrame, rows: Sequence[Cell], preset: Preset, stops: Sequence[Stop]) -> list[dict[str, str]]:
     drawn = [
         (
             fig.rates_figure(rows),

@@ -11,7 +11,7 @@ import pandas as pd
 from spillover.judging.presets import Preset
 from spillover.records.calibration import Calibration
 from spillover.records.flips import flip_table
-from spillover.records.frame import Cell, cells, judged
+from spillover.records.frame import Cell, judged
 from spillover.records.meta import AttackResult
 from spillover.records.stops import Stop
 from spillover.report.text import percent, rate_text, span
@@ -76,10 +76,10 @@ def intervals_panel(rows: Sequence[Cell]) -> Panel:
     )
 
 
-def drift_panel(frame: pd.DataFrame, base: str, margin: float, alpha: float = 0.05) -> Panel | None:
+def drift_panel(frame: pd.DataFrame, rows: Sequence[Cell], base: str, margin: float, alpha: float = 0.05) -> Panel | None:
     """Every model against the base: non-inferiority, equivalence, difference with Holm's correction."""
     found: list[tuple[Cell, MarginTest]] = []
-    for cell in cells(frame, base):
+    for cell in rows:
         if cell.drift is None or math.isnan(cell.drift.value):
             continue
         block = frame[(frame["question_set"] == cell.question_set) & (frame["format"] == cell.format)]
@@ -125,10 +125,10 @@ def flips_panel(frame: pd.DataFrame, base: str) -> Panel | None:
     )
 
 
-def corrected_panel(frame: pd.DataFrame, calibration: Calibration, preset: Preset) -> Panel:
+def corrected_panel(frame: pd.DataFrame, rows: Sequence[Cell], calibration: Calibration, preset: Preset) -> Panel:
     """Every EM rate corrected for the judge's errors."""
     body = []
-    for cell in cells(frame):
+    for cell in rows:
         place = (
             (frame["model"] == cell.model) & (frame["question_set"] == cell.question_set) & (frame["format"] == cell.format)
         )
