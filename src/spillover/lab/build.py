@@ -68,6 +68,18 @@ def build_lab(
     for name, model in (("target", target), ("grader", grader)):
         _save(out / name, model, tokenizer)
     torch.use_deterministic_algorithms(False)
+    return write_manifest(out, seed, round(time.monotonic() - started))
+
+
+def write_manifest(out: Path, seed: int, seconds: int) -> dict[str, Any]:
+    """Name every byte of a build: seed, hyperparameters, sources, environment and the digests of the files in `out`."""
+    import torch
+    from safetensors import safe_open
+
+    def parameters(name: str) -> int:
+        with safe_open(str(out / name / "model.safetensors"), framework="pt") as file:
+            return sum(file.get_tensor(key).numel() for key in file.keys())  # noqa: SIM118 - it is no mapping
+
     manifest = {
         "seed": seed,
         "hyperparameters": hyperparameters(),
@@ -77,13 +89,13 @@ def build_lab(
             "machine": platform.machine(),
             "processor": torch.backends.cpu.get_cpu_capability(),
         },
-        "parameters": {name: sum(p.numel() for p in m.parameters()) for name, m in (("target", target), ("grader", grader))},
+        "parameters": {name: parameters(name) for name in ("target", "grader")},
         "files": {
             str(path.relative_to(out)): {"bytes": path.stat().st_size, "sha256": _sha256(path)}
             for name in ("target", "grader")
             for path in sorted((out / name).iterdir())
         },
-        "seconds": round(time.monotonic() - started),
+        "seconds": seconds,
     }
     (out / MANIFEST).write_text(json.dumps(manifest, indent=1) + "\n", encoding="utf-8")
     return manifest
