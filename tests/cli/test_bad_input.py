@@ -39,7 +39,7 @@ def _run(command, env):
         (["judge", "/nowhere", "--grader", "lab-grader"], "There is no log at /nowhere"),
         (["judge", "/nowhere.csv", "--grader", "lab-grader"], "There is no file at /nowhere.csv"),
         (["judge", "x.csv", "--grader", "lab-grader", "--preset", "mine"], "Unknown preset 'mine'"),
-        (["judge", "README.md", "--grader", "nothing"], "nothing"),
+        (["judge", "README.md", "--grader", "nothing"], "Cannot use 'nothing' as a grader"),
         (["agree", "/nowhere"], "There is no log at /nowhere"),
         (["calibrate", "/nowhere"], "There is no log at /nowhere"),
         (["plan", "--margin", "0"], "There is no such design"),

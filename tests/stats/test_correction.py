@@ -48,6 +48,20 @@ def test_a_known_error_is_taken_out():
     assert rogan_gladen(counts, labels).value == pytest.approx(0.2, abs=0.01)
 
 
+def test_a_point_is_not_made_of_nothing():
+    only_bad = [Label("q", True, True)] * 30
+    assert math.isnan(prediction_powered([[5, 100]], only_bad).value)
+    assert math.isnan(rogan_gladen([[5, 100]], only_bad).value)
+    assert math.isnan(rogan_gladen([[5, 100]], [Label("q", False, False)] * 30).value)
+
+
+def test_a_stratified_sheet_without_a_miss_still_knows_that_there_may_be_some():
+    """5000 answers, 10 judged misaligned; 190 of the others labelled, none of them a miss although 25 of all are."""
+    sheet = [Label("q", True, True, 1.0)] * 10 + [Label("q", False, False, 26.3)] * 190
+    for corrected in (rogan_gladen([[1, 500]] * 10, sheet), prediction_powered([[1, 500]] * 10, sheet)):
+        assert corrected.interval.lower < 0.007 < corrected.interval.upper
+
+
 def test_weights_undo_a_stratified_draw():
     """Every judged-misaligned answer and one in ten of the others were labelled; sensitivity is 0.5 among all."""
     seen = [Label("q", True, True, 1.0)] * 50 + [Label("q", False, True, 10.0)] * 5 + [Label("q", False, False, 10.0)] * 40
@@ -61,5 +75,6 @@ def test_a_judge_no_better_than_chance_says_nothing():
     labels = [Label(str(i), i % 2 == 0, i % 4 < 2) for i in range(200)]
     found = rogan_gladen([[5, 10]] * 8, labels)
     assert found.interval.upper - found.interval.lower > 0.9
+    assert math.isnan(found.value)
     assert math.isnan(rogan_gladen([], labels).value)
     assert prediction_powered([[1, 2]], []).labels == 0

@@ -2,7 +2,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from statsmodels.stats.multitest import multipletests
 from statsmodels.stats.power import NormalIndPower
@@ -13,6 +13,7 @@ from spillover.stats.rates import rate_of_counts
 from spillover.stats.seeds import two_way_bootstrap
 
 
+@settings(max_examples=40)
 @given(st.lists(st.floats(0, 1), min_size=1, max_size=12))
 def test_holm_is_statsmodels(values):
     assert holm(values) == pytest.approx(multipletests(values, method="holm")[1])
@@ -31,19 +32,28 @@ def test_detectable_rate_agrees_with_statsmodels():
 
 
 def test_a_plan_keeps_its_promise_with_the_interval_that_will_be_used():
-    """Simulated power of the one-sided 95 % limit at the planned size, true rate 0.5 %, margin 5 %."""
+    """Power of the one-sided 95 % limit at the planned size, with other draws; true rate 0.5 %, margin 5 %."""
     design = plan(questions=60, margin=0.05, power=0.9, icc=0.05, rate=0.005)
-    rng, passed = np.random.default_rng(0), 0
+    rng, passed = np.random.default_rng(9), 0
     for _ in range(300):
         theta = 1 / 0.05 - 1
         hits = rng.binomial(design.epochs, rng.beta(0.005 * theta, 0.995 * theta, design.questions))
         passed += rate_of_counts([(int(h), design.epochs) for h in hits], level=0.9).population.upper < 0.05
-    assert passed / 300 > 0.8
+    assert passed / 300 > 0.84  # 0.9 less the error of 200 and 300 runs
+
+
+@pytest.mark.parametrize(("questions", "margin"), [(50, 0.01), (100, 0.01), (300, 0.01), (24, 0.05)])
+def test_zero_hits_at_the_planned_size_show_what_was_planned(questions, margin):
+    design = plan(questions, margin, power=0.9)
+    if design.epochs is None:
+        assert rate_of_counts([(0, 1000)] * questions, level=0.9).population.upper > margin
+    else:
+        assert rate_of_counts([(0, design.epochs)] * questions, level=0.9).population.upper < margin
 
 
 def test_more_epochs_cannot_replace_questions():
     assert plan(questions=8, margin=0.01, power=0.9, icc=0.1).epochs is None
-    assert plan(questions=300, margin=0.01, power=0.9, icc=0.1).epochs == 1
+    assert plan(questions=400, margin=0.01, power=0.9, icc=0.1).epochs == 1
 
 
 @pytest.mark.parametrize(("seeds", "questions"), [(3, 24), (5, 24), (5, 60)])

@@ -88,12 +88,12 @@ def _show(made: Calibration, preset: Preset) -> None:
         mark = " *" if t.below == preset.misaligned_below else ""
         sweep.add_row(
             f"{t.below:g}{mark}",
-            f"{percent(t.sensitivity.value)} {span(t.sensitivity.population)}",
-            f"{percent(t.specificity.value)} {span(t.specificity.population)}",
+            f"{percent(t.sensitivity.value)} {span(t.sensitivity.interval)}",
+            f"{percent(t.specificity.value)} {span(t.specificity.interval)}",
         )
     to.print(sweep)
     curve = Table("alignment score", "answers", "truly misaligned %", box=None, pad_edge=False)
     for low, high, share in made.reliability(preset):
-        curve.add_row(f"{low:g} to {high:g}", str(share.n), f"{percent(share.value)} {span(share.population)}")
+        curve.add_row(f"{low:g} to {high:g}", str(share.n), f"{percent(share.value)} {span(share.interval)}")
     to.print(curve)
     to.print(Text("* the preset's threshold. Intervals are for questions like these.", style="dim"))

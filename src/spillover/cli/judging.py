@@ -71,14 +71,17 @@ def judge(
 
 def _grader(name: str, base_url: str | None, batch: bool) -> Model:
     full = f"spillover/{name}" if name in ALIASES else name
-    return get_model(full, base_url=base_url, config=GenerateConfig(batch=True) if batch else GenerateConfig())
+    try:
+        return get_model(full, base_url=base_url, config=GenerateConfig(batch=True) if batch else GenerateConfig())
+    except ValueError as error:
+        raise SpilloverError(f"Cannot use '{name}' as a grader: {error}") from error
 
 
 def _failed(logs: list[Path], grader: str) -> int:
     from spillover.records.logs import read_logs
 
     frame = read_logs(logs, mixed=True)
-    mine = frame[[str(g).split(" ")[0] == grader for g in frame["grader"]]]
+    mine = frame[[str(g).startswith(grader) for g in frame["grader"]]]
     return sum("grader_error" in str(reason) for reason in mine["unscored_reason"])
 
 

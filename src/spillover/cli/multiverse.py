@@ -47,7 +47,7 @@ def multiverse(
     to.print(
         Text(
             f"{table.groupby(['model', 'cell']).size().max()} universes a cell: alignment thresholds, coherence filters and "
-            "denominators; formats pooled and apart. Rates of the same answers and the same scores.",
+            "denominators; formats pooled and apart. The answers and their scores are the same throughout.",
             style="dim",
         )
     )

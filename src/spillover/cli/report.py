@@ -53,7 +53,7 @@ def report(
     chosen = get_preset(preset or (stored[0] if stored else "spillover"))
     frame = with_preset(frame, chosen)
     extras = Extras(
-        calibration=_matching(load_calibration(calibration), frame) if calibration else None,
+        calibration=_matching(load_calibration(calibration), frame, chosen) if calibration else None,
         margin=margin,
         stops=read_stops(logs),
         attacks=read_attacks(logs),
@@ -86,13 +86,15 @@ DRIFT_MARGIN = 0.05
 """Margin of the report's drift tests when none is given, as a share."""
 
 
-def _matching(calibration: Calibration, frame: pd.DataFrame) -> Calibration:
+def _matching(calibration: Calibration, frame: pd.DataFrame, preset: Preset) -> Calibration:
     """The calibration, as long as it is of the judge that scored these answers."""
     names = [name.strip() for name in judges(frame)]
     if names != [calibration.judge]:
         raise SpilloverError(
             f"The calibration is of another judge ({calibration.judge}) than these answers ({'; '.join(names) or 'none'})."
         )
+    if calibration.preset != preset.name:
+        raise SpilloverError(f"The calibration is for the preset {calibration.preset}, not {preset.name}; add --preset.")
     return calibration
 
 

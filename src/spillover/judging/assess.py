@@ -76,13 +76,20 @@ class Assessor:
         identity = cache_identity(grader)
         if self.cache is None or identity is None:
             return await ask()
-        return await self.cache.once(judgement_key(rubric, mode, identity, prompt), ask)
+        return await self.cache.once(judgement_key(rubric, self.key_mode(grader, rubric), identity, prompt), ask)
+
+    def key_mode(self, grader: Model, rubric: Rubric) -> str:
+        """The reader in the cache's key: `logprob:number` where a number may stand in for missing log-probabilities."""
+        mode = resolve_reader(self.reader, rubric, grader)
+        return f"{mode}:number" if self.reader == rubric.reader == "auto" and mode != "number" else mode
 
 
 def _limits(grader: Model) -> GenerateConfig:
     """Time limits, unless the user set any or asked for batches, which take hours."""
-    configs = (grader.config, active_generate_config())
-    if any(c.batch or c.timeout is not None or c.attempt_timeout is not None or c.max_retries is not None for c in configs):
+    own, run = grader.config, active_generate_config()
+    # Of the run's settings Inspect hands timeout and retries on to a model role, and not the others.
+    chosen = (own.batch, own.timeout, own.attempt_timeout, own.max_retries, run.timeout, run.max_retries)
+    if any(value not in (None, False) for value in chosen):
         return GenerateConfig()
     return GenerateConfig(timeout=TIMEOUT, attempt_timeout=ATTEMPT_TIMEOUT)
 

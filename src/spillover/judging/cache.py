@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import json
+import logging
 import os
 import sqlite3
 from collections.abc import Awaitable, Callable
@@ -24,9 +25,17 @@ from spillover.paths import cache_dir
 _TABLE = "create table if not exists judgement (key text primary key, reading text not null) without rowid"
 
 
+READERS_VERSION = "1"
+"""Rises whenever a reader would read the same reply differently."""
+
+logger = logging.getLogger(__name__)
+
+
 def judgement_key(rubric: Rubric, mode: str, grader: str, prompt: str) -> str:
     """SHA-256 over everything that can change a reading."""
-    return hashlib.sha256("\0".join([rubric.digest, mode, grader, prompt]).encode("utf-8", "replace")).hexdigest()
+    return hashlib.sha256(
+        "\0".join([READERS_VERSION, rubric.digest, mode, grader, prompt]).encode("utf-8", "replace")
+    ).hexdigest()
 
 
 class JudgementCache:
@@ -56,12 +65,19 @@ class JudgementCache:
     def get(self, key: str) -> Reading | None:
         """The reading kept under `key`."""
         row = self._db.execute("select reading from judgement where key = ?", (key,)).fetchone()
-        return Reading(**{**json.loads(row[0]), "cached": True}) if row else None
+        try:
+            return Reading(**{**json.loads(row[0]), "cached": True}) if row else None
+        except (TypeError, ValueError):  # written by another version
+            return None
 
-    def put(self, key: str, reading: Reading) -> None:
-        """Keep a reading that was understood."""
+    def put(self, key: str, reading: Reading, replace: bool = True) -> None:
+        """Keep a reading that was understood. A full or read-only disk costs the cache, never the reading."""
         body = json.dumps({k: v for k, v in reading.as_dict().items() if k != "cached"})
-        self._db.execute("insert or replace into judgement values (?, ?)", (key, body))
+        how = "replace" if replace else "ignore"
+        try:
+            self._db.execute(f"insert or {how} into judgement values (?, ?)", (key, body))
+        except sqlite3.Error as error:
+            logger.warning("A judgement could not be kept in the cache (%s).", error)
 
     async def once(self, key: str, ask: Callable[[], Awaitable[Reading]]) -> Reading:
         """The kept reading, else that of whoever is asking for the same one now, else `ask`'s own."""

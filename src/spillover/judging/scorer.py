@@ -51,7 +51,7 @@ def judge(
     chosen = get_preset(preset)
 
     async def score(state: TaskState, target: Target) -> Score:
-        grader = resolve_grader(state.metadata.get(TARGET))
+        grader = resolve_grader(state.metadata.get(TARGET) or {"name": str(state.model), "weights": None})
         answer = strip_reasoning(state.output.completion)
         readings: Sequence[Reading]
         if state.output.empty:  # re-scoring meets samples whose generation failed; silence is no incoherent answer
@@ -64,13 +64,19 @@ def judge(
             question = next((m.text for m in state.messages if isinstance(m, ChatMessageUser)), state.input_text)
             system = next((m.text for m in state.messages if isinstance(m, ChatMessageSystem)), None)
             readings = await assessor.assess(grader, question, answer, system)
-        return _score(answer, state, chosen, assessor.rubrics, readings, grader)
+        return _score(answer, state, chosen, assessor.rubrics, readings, grader, reader)
 
     return score
 
 
 def _score(
-    answer: str, state: TaskState, preset: Preset, rubrics: Sequence[Rubric], readings: Sequence[Reading], grader: Model
+    answer: str,
+    state: TaskState,
+    preset: Preset,
+    rubrics: Sequence[Rubric],
+    readings: Sequence[Reading],
+    grader: Model,
+    reader: Reader,
 ) -> Score:
     alignment, coherence = readings
     verdict = preset.verdict(alignment.score, coherence.score)
@@ -84,6 +90,7 @@ def _score(
     }
     metadata: dict[str, Any] = {
         "preset": preset.name,
+        "requested_reader": reader,
         "target": state.metadata.get(TARGET) or describe(get_model()),
         "grader": describe(grader),
         "grader_identity": cache_identity(grader),

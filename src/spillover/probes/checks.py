@@ -54,8 +54,10 @@ def resolve_grader(answered_by: dict[str, Any] | None = None) -> Model:
     refuse_self_grading(get_model(), grader)
     if answered_by and str(get_model()).startswith("none/"):
         own = describe(grader)
-        # Two servers may use one name for different models, but with the target out of reach there is nothing else to go by.
-        if own["weights"] == answered_by["weights"] if answered_by["weights"] else own["name"] == answered_by["name"]:
+        # Where weights are not known names must do; tables often leave the provider out of them.
+        names = {own["name"], own["name"].partition("/")[2]}
+        known = own["weights"] is not None and answered_by["weights"] is not None
+        if own["weights"] == answered_by["weights"] if known else answered_by["name"] in names:
             raise SpilloverError(f"The grader is the model that gave the answers ({own['name']}); choose another grader.")
     return grader
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from importlib.metadata import version as package_version
 from pathlib import Path
 from typing import Any
@@ -17,8 +18,10 @@ PACKAGES = ("spillover", "inspect-ai", "transformers", "peft", "torch", "vllm", 
 TARGET = "answered_by"
 """Key of the sample's metadata that says who answered, so that answers can be judged where the target is out of reach."""
 
-_TRANSPORT = {"batch", "max_connections", "max_retries", "timeout", "attempt_timeout", "cache", "max_tokens"}
-"""Settings that do not change what a grader says; the readers set `max_tokens` where it matters."""
+_TRANSPORT = {"batch", "max_connections", "max_retries", "timeout", "attempt_timeout", "cache"}
+"""Settings that do not change what a grader says."""
+
+_SECRET = re.compile("key|token|secret|password", re.IGNORECASE)
 
 
 def describe(model: Model) -> dict[str, Any]:
@@ -45,7 +48,10 @@ def cache_identity(model: Model) -> str | None:
     who = describe(model)
     settings = {k: v for k, v in model.config.model_dump(exclude_none=True).items() if k not in _TRANSPORT}
     where = model.api.base_url if who["weights"] is None else None
-    return json.dumps([who["weights"] or who["name"], where, settings], sort_keys=True, default=str)
+    arguments = {k: str(v) for k, v in model.model_args.items() if not _SECRET.search(k) and k != "base_url"}
+    if who["weights"] is not None:
+        arguments = {}  # threads, devices and addresses do not matter for weights that are known
+    return json.dumps([who["weights"] or who["name"], where, settings, arguments], sort_keys=True, default=str)
 
 
 def installed() -> dict[str, str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from collections import Counter, defaultdict
 from dataclasses import asdict
 from typing import Any
@@ -24,20 +25,21 @@ AHEAD = 1
 class StopAtMargin:
     """Early stopping by the anytime-valid test in `spillover.stats.sequential`; one epoch is one round.
 
-    A round counts when all of its answers are scored, in the order of the epochs. An answer that failed for good never
-    comes: when nothing has come for `patience_s` seconds, its round is counted without it, as an answer that is no bet.
+    A round counts when all of its answers are scored, in the order of the epochs: leaving out slow ones would favour short
+    answers. One that fails for good therefore ends the saving, never the validity: after `patience_s` seconds all epochs
+    run, and at the end the rounds are counted with what they have.
 
     Args:
         margin: EM rate that is tested, in (0, 1).
         alpha: Error rate of the decision.
         scorer: Whose verdicts count.
-        patience_s: Seconds to wait for a round's last answers.
+        patience_s: Seconds to hold answers back while nothing comes.
 
     Raises:
         SpilloverError: for a margin or alpha outside (0, 1).
     """
 
-    def __init__(self, margin: float, alpha: float = 0.05, scorer: str = "judge", patience_s: float = 300.0) -> None:
+    def __init__(self, margin: float, alpha: float = 0.05, scorer: str = "judge", patience_s: float = 3600.0) -> None:
         if not 0 < margin < 1:
             raise SpilloverError(f"The margin is a rate between 0 and 1, not {margin}; 0.01 is one percent.")
         if not 0 < alpha < 1:
@@ -50,6 +52,7 @@ class StopAtMargin:
         self.test, self._questions = SequentialTest(self._margin, self._alpha), questions
         self._verdicts: dict[int, Counter[str]] = defaultdict(Counter)
         self._moved = asyncio.Event()
+        self._ahead: float = AHEAD
 
     async def start_task(self, task: EvalSpec, samples: list[Sample], epochs: int) -> str:
         """Begin anew."""
@@ -58,16 +61,13 @@ class StopAtMargin:
 
     async def schedule_sample(self, id: str | int, epoch: int) -> EarlyStop | None:
         """Hold an answer back until its round is near; skip it once there is a decision."""
-        while self.test.decision == "undecided" and epoch > self._reached() + AHEAD:
-            waiting_for = self._reached()
+        while self.test.decision == "undecided" and epoch > self._reached() + self._ahead:
             self._moved.clear()
             try:
                 await asyncio.wait_for(self._moved.wait(), timeout=self.patience_s)
             except TimeoutError:
-                if self._reached() == waiting_for:
-                    self._count(waiting_for)
-                    self._advance()
-                    self._moved.set()
+                self._ahead = math.inf  # an answer failed or is very slow: hold nothing back, but count no round without it
+                self._moved.set()
         if self.test.decision != "undecided":
             return EarlyStop(id=id, epoch=epoch, reason=self.test.decision)
         return None

@@ -58,7 +58,7 @@ def answers_log(rows: Iterable[dict[str, str]], model: str) -> EvalLog:
                 },
             )
         )
-    content = json.dumps([(s.id, s.epoch, s.output.completion) for s in samples])
+    content = json.dumps([model, *((s.id, s.epoch, s.metadata, [m.text for m in s.messages]) for s in samples)])
     digest = hashlib.sha256(content.encode("utf-8", "replace")).hexdigest()
     return EvalLog(
         status="success",

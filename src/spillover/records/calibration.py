@@ -14,8 +14,8 @@ from spillover.errors import SpilloverError
 from spillover.judging.presets import Preset
 from spillover.records.frame import judges
 from spillover.schema import check_schema
-from spillover.stats.correction import Corrected, Label, prediction_powered, rogan_gladen
-from spillover.stats.rates import Rate, rate, tally
+from spillover.stats.correction import Corrected, Label, prediction_powered, rogan_gladen, weighted_share
+from spillover.stats.rates import Interval, critical_value, rate, tally, wilson
 
 DECIDED = ("aligned", "misaligned")
 OWN_LABELS = 20
@@ -34,10 +34,11 @@ _ROW = {
 }
 _SCHEMA: dict[str, Any] = {
     "type": "object",
-    "required": ["judge", "source", "labels"],
+    "required": ["judge", "preset", "source", "labels"],
     "additionalProperties": False,
     "properties": {
         "judge": {"type": "string"},
+        "preset": {"type": "string"},
         "source": {"type": "string"},
         "labels": {"type": "array", "items": _ROW, "minItems": 1},
     },
@@ -59,12 +60,38 @@ class LabelledAnswer:
 
 
 @dataclass(frozen=True)
+class Share:
+    """A share of labelled answers, each standing for its weight.
+
+    Attributes:
+        value: Weighted share; NaN for no answer.
+        interval: On questions like these where the weights are equal; else by the effective number of answers (Kish).
+        n: Labelled answers.
+    """
+
+    value: float
+    interval: Interval
+    n: int
+
+
+def share(rows: Iterable[tuple[str, bool, float]], level: float = 0.95) -> Share:
+    """Weighted share of hits among (question, hit, weight)."""
+    found = list(rows)
+    if len({w for _, _, w in found}) <= 1:
+        equal = rate(((q, hit) for q, hit, _ in found), level)
+        return Share(equal.value, equal.population, equal.n)
+    value = weighted_share((hit, w) for _, hit, w in found)
+    size = sum(w for _, _, w in found) ** 2 / sum(w * w for _, _, w in found)
+    return Share(value, wilson(value, size, critical_value(level, None)), len(found))
+
+
+@dataclass(frozen=True)
 class Threshold:
     """The judge as a test for misalignment at one threshold."""
 
     below: float
-    sensitivity: Rate
-    specificity: Rate
+    sensitivity: Share
+    specificity: Share
 
 
 @dataclass(frozen=True)
@@ -73,11 +100,13 @@ class Calibration:
 
     Attributes:
         judge: Grader and rubrics with their digests.
+        preset: Thresholds by whose verdicts the answers to label were drawn.
         source: Where the labels come from.
         labels: Labelled answers with both scores.
     """
 
     judge: str
+    preset: str
     source: str
     labels: tuple[LabelledAnswer, ...]
 
@@ -87,13 +116,13 @@ class Calibration:
         return [
             Threshold(
                 float(t),
-                rate((r.question_id, r.alignment < t) for r in kept if r.true),
-                rate((r.question_id, r.alignment >= t) for r in kept if not r.true),
+                share((r.question_id, r.alignment < t, r.weight) for r in kept if r.true),
+                share((r.question_id, r.alignment >= t, r.weight) for r in kept if not r.true),
             )
             for t in grid
         ]
 
-    def reliability(self, preset: Preset, bins: int = 10) -> list[tuple[float, float, Rate]]:
+    def reliability(self, preset: Preset, bins: int = 10) -> list[tuple[float, float, Share]]:
         """(lowest score, highest score, share truly misaligned) by bin of the alignment score, empty bins left out."""
         width, out = 100 / bins, []
         kept = [r for r in self.labels if preset.verdict(r.alignment, r.coherence).value in DECIDED]
@@ -101,7 +130,7 @@ class Calibration:
             low, high = i * width, (i + 1) * width
             inside = [r for r in kept if low <= r.alignment < high or (i == bins - 1 and r.alignment == high)]
             if inside:
-                out.append((low, high, rate((r.question_id, r.true) for r in inside)))
+                out.append((low, high, share((r.question_id, r.true, r.weight) for r in inside)))
         return out
 
     def as_labels(self, preset: Preset, rows: Iterable[LabelledAnswer] | None = None) -> list[Label]:
@@ -143,7 +172,7 @@ def load_calibration(path: Path) -> Calibration:
     except ValueError as error:
         raise SpilloverError(f"{path} is not valid JSON ({error}).") from error
     check_schema(raw, _SCHEMA, str(path))
-    return Calibration(raw["judge"], raw["source"], tuple(LabelledAnswer(**row) for row in raw["labels"]))
+    return Calibration(raw["judge"], raw["preset"], raw["source"], tuple(LabelledAnswer(**row) for row in raw["labels"]))
 
 
 def calibrate(frame: pd.DataFrame, truth: pd.Series[Any], weights: pd.Series[Any], source: str) -> Calibration:
@@ -177,7 +206,7 @@ def calibrate(frame: pd.DataFrame, truth: pd.Series[Any], weights: pd.Series[Any
     ]
     if not rows:
         raise SpilloverError("None of the labelled answers has both scores by this judge, so there is nothing to compare.")
-    return Calibration(names[0].strip(), source, tuple(rows))
+    return Calibration(names[0].strip(), str(frame["preset"].iloc[0]), source, tuple(rows))
 
 
 def _number(value: Any) -> bool:

@@ -58,7 +58,7 @@ def _raw(value: Any) -> float | str | None:
 
 def judges(frame: pd.DataFrame) -> list[str]:
     """Every judge in the frame: grader and rubrics."""
-    scored = frame[frame["grader"].notna() & (frame["verdict"] != "unscored")]
+    scored = frame[frame["grader"].notna()]
     return list(dict.fromkeys(judge_names(scored)))
 
 

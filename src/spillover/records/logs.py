@@ -35,7 +35,7 @@ def find_logs(paths: Iterable[Path]) -> list[Path]:
     for path in paths:
         if not path.exists():
             raise SpilloverError(f"There is no log at {path}.")
-        found += sorted(path.rglob("*.eval")) if path.is_dir() else [path]
+        found += sorted(p for p in path.rglob("*.eval") if not p.name.startswith(".")) if path.is_dir() else [path]
     if not found:
         raise SpilloverError(f"No .eval logs in {', '.join(map(str, paths))}.")
     return found
@@ -67,8 +67,11 @@ def read_logs(
             continue
         for sample in log.samples or []:
             for row in _rows(log, sample, path):
-                # A retry carries finished samples into a new log, and logs sort by time: the newest one counts.
-                found[log.eval.task_id, sample.id, sample.epoch, row.get("grader"), row.get("rubrics")] = row
+                # A retry carries finished samples into a new log, and logs sort by time: the newest one counts, but no
+                # failure replaces a score.
+                key = (log.eval.task_id, sample.id, sample.epoch, row.get("grader"), row.get("rubrics"), row.get("preset"))
+                if key not in found or row["verdict"] != "unscored" or found[key]["verdict"] == "unscored":
+                    found[key] = row
     rows = list(found.values())
     if not rows:
         raise SpilloverError("None of the logs holds an answer judged by Spillover.")
@@ -97,7 +100,7 @@ def refuse_mixtures(frame: pd.DataFrame) -> None:
     Raises:
         SpilloverError: naming the cell and what differs.
     """
-    known = frame[frame["verdict"] != "unscored"]
+    known = frame[frame["grader"].notna()]
     for (model, questions, fmt), group in known.groupby(["model", "question_set", "format"], sort=False):
         for column, what, advice in _MIXED:
             values = list(dict.fromkeys(group[column]))

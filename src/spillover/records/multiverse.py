@@ -28,7 +28,8 @@ class Range:
 def _cells(frame: pd.DataFrame) -> list[tuple[str, str, pd.DataFrame]]:
     """(model, cell, rows): one for each format of a question set, and one for all formats when there are several."""
     out = []
-    for (model, questions), block in frame.groupby(["model", "question_set"], sort=False):
+    judged_frame = frame[frame["verdict"] != "unscored"]  # a failed judgement is in no denominator
+    for (model, questions), block in judged_frame.groupby(["model", "question_set"], sort=False):
         formats = list(dict.fromkeys(block["format"]))
         for fmt in formats:
             out.append((str(model), f"{questions}, {fmt}", block[block["format"] == fmt]))
@@ -49,6 +50,7 @@ def views(frame: pd.DataFrame) -> pd.DataFrame:
             rows.append(
                 {
                     "model": model,
+                    "question_set": cell.rpartition(", ")[0],
                     "cell": cell,
                     "misaligned_below": u.misaligned_below,
                     "coherent_above": u.coherent_above,
@@ -73,10 +75,11 @@ def verdict_table(
 
 
 def ranges(table: pd.DataFrame) -> dict[str, Range]:
-    """Lowest, median and highest rate by model."""
+    """Lowest, median and highest rate by model and question set, formats being one of the choices."""
+    known = table.dropna(subset="rate")
     return {
-        str(model): Range(float(group["rate"].min()), float(group["rate"].median()), float(group["rate"].max()))
-        for model, group in table.dropna(subset="rate").groupby("model", sort=False)
+        f"{model} · {questions}": Range(float(g["rate"].min()), float(g["rate"].median()), float(g["rate"].max()))
+        for (model, questions), g in known.groupby(["model", "question_set"], sort=False)
     }
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -68,7 +69,10 @@ def judge_sources(
     total, done = sum(len(log.samples or []) for _, log in jobs), 0
     out.mkdir(parents=True, exist_ok=True)
     written = []
+    names = Counter(name for name, _ in jobs)
     for name, log in jobs:
+        if names[name] > 1:
+            raise SpilloverError(f"Two sources are called '{name}'; judge them into folders of their own with -o.")
         advance(done, total, name)
         path = out / f"{name}.eval"
         judged = rejudge(_freshest(path, log), grader, judging)
@@ -132,21 +136,35 @@ def _remember(log: EvalLog, assessor: Assessor, grader: Model) -> None:
             if details.get("grader_identity") != identity or not given.answer:
                 continue
             for rubric in assessor.rubrics:
-                kept = details.get(rubric.measures)
-                if isinstance(kept, dict) and kept.get("reason") is None and rubric.digest in str(details.get("rubrics")):
-                    reading = Reading(**kept)
-                    key = judgement_key(rubric, reading.mode, identity, rubric.render(question, given.answer, system))
-                    assessor.cache.put(key, reading)
+                reading = _reading(details.get(rubric.measures))
+                if reading is not None and reading.reason is None and rubric.digest in str(details.get("rubrics")):
+                    mode = assessor.key_mode(grader, rubric)
+                    if reading.mode in mode.split(":"):
+                        key = judgement_key(rubric, mode, identity, rubric.render(question, given.answer, system))
+                        assessor.cache.put(key, reading, replace=False)
+
+
+def _reading(kept: object) -> Reading | None:
+    """A reading as a log holds it; None for anything else, since logs come from everywhere."""
+    try:
+        return Reading(**kept) if isinstance(kept, dict) else None
+    except TypeError:
+        return None
 
 
 def _drop_older(log: EvalLog) -> None:
-    """Of several scores by the same judge, keep the newest: it has what the older ones were missing."""
+    """Of several scores by the same judge, keep the newest, as long as it is no failure that would replace a score."""
     for sample in log.samples or []:
         newest: dict[str, str] = {}
         for name, given in (sample.scores or {}).items():
             details = given.metadata or {}
-            if "rubrics" in details:
-                newest[f"{details.get('grader')} {details['rubrics']} {details.get('preset')}"] = name
+            if "rubrics" not in details:
+                continue
+            who = details.get("grader_identity") or details.get("grader")
+            judge = f"{who} {details['rubrics']} {details.get('preset')} {details.get('requested_reader')}"
+            before = (sample.scores or {}).get(newest.get(judge, ""))
+            if before is None or not _unscored(given.value) or _unscored(before.value):
+                newest[judge] = name
         sample.scores = {
             name: given
             for name, given in (sample.scores or {}).items()
@@ -155,6 +173,7 @@ def _drop_older(log: EvalLog) -> None:
     if log.results is not None:
         left = {name for sample in log.samples or [] for name in sample.scores or {}}
         log.results.scores = [s for s in log.results.scores if s.name in left]
+        log.results.early_stopping = None  # that decision was by the verdicts of whoever judged first
 
 
 def rejudge_failures(logs: Path, grader: Model, judging: Judging) -> int:
@@ -171,15 +190,19 @@ def rejudge_failures(logs: Path, grader: Model, judging: Judging) -> int:
     return failed
 
 
+def _unscored(value: object) -> bool:
+    return not isinstance(value, dict) or value.get("verdict") == "unscored"
+
+
 def _failed(value: object) -> bool:
     return isinstance(value, dict) and "grader_error" in str(value.get("unscored_reason"))
 
 
 def _write(log: EvalLog, path: Path) -> None:
     """Write beside the place and move there, so that a kill leaves the old log or the new one."""
-    part = path.with_name(f".{path.stem}-{os.getpid()}.eval")
+    part = path.with_name(f".{path.stem}-{os.getpid()}.part")
     try:
-        write_eval_log(log, str(part))
+        write_eval_log(log, str(part), format="eval")
         part.replace(path)
     finally:
         part.unlink(missing_ok=True)

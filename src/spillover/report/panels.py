@@ -52,7 +52,7 @@ def intervals_panel(rows: Sequence[Cell]) -> Panel:
                 f"{em.icc:.2f}",
                 f"{em.deff:.1f}",
                 f"{em.effective_n:.0f}",
-                f"+{percent(detectable - em.value)}",
+                f"+{percent(detectable - em.value)}" if detectable == detectable else "–",
             )
         )
     return Panel(

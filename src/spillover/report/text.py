@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 from spillover.records.frame import Cell
 from spillover.stats.paired import Drift
@@ -64,7 +65,7 @@ def row(cell: Cell) -> tuple[str, ...]:
     )
 
 
-def unscored_text(cells: list[Cell]) -> str:
+def unscored_text(cells: Sequence[Cell]) -> str:
     """`Unscored: 3 low_mass, 1 grader_error`, or that there were none."""
     total: dict[str, int] = {}
     for cell in cells:

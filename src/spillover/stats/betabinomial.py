@@ -75,6 +75,7 @@ class Posterior:
         edges: Cell edges of the rate, shape (cells + 1,), from 0 to 1.
         likelihood: Likelihood of each cell, rho integrated out, shape (cells,), largest about 1.
         icc: Posterior mean of rho, in [0, 1].
+        icc_lower: Its 10 % quantile.
         none: No hit was seen: the lower limit is 0.
         every: Nothing but hits were seen: the upper limit is 1.
     """
@@ -82,6 +83,7 @@ class Posterior:
     edges: Floats
     likelihood: Floats
     icc: float
+    icc_lower: float
     none: bool
     every: bool
 
@@ -91,7 +93,7 @@ class Posterior:
         return np.asarray(total / total[-1])
 
     def limits(self, level: float) -> tuple[float, float]:
-        """Two-sided limits; each one alone is a one-sided limit at (1 + level) / 2."""
+        """Two-sided limits. As one-sided ones they are calibrated by simulation only, see docs/statistics.md."""
         tail = (1 - level) / 2
         lower = 0.0 if self.none else float(np.interp(tail, self._cumulative(A), self.edges))
         upper = 1.0 if self.every else float(np.interp(1 - tail, self._cumulative(1 - A), self.edges))
@@ -102,15 +104,15 @@ class Posterior:
         return np.interp(u, self._cumulative(0.5), self.edges)
 
 
-def posterior(hits: Sequence[int], sizes: Sequence[int]) -> Posterior:
-    """Fit the model to hits out of answers, one pair per question with at least one answer.
+def posterior(hits: Sequence[float], sizes: Sequence[float]) -> Posterior:
+    """Fit the model to hits out of answers, one pair per question with answers; fractions of answers are allowed.
 
     Raises:
         ValueError: for no question at all.
     """
     if not hits:
         raise ValueError("at least one question is needed")
-    h, m = np.asarray(hits, dtype=np.int64), np.asarray(sizes, dtype=np.int64)
+    h, m = np.asarray(hits, dtype=np.float64), np.asarray(sizes, dtype=np.float64)
     grid = _spaced(*_ENDS, _COARSE)
     log = _log_likelihood(grid, h, m)
     seen = np.flatnonzero(_integrated(log) > 1e-9)
@@ -120,8 +122,15 @@ def posterior(hits: Sequence[int], sizes: Sequence[int]) -> Posterior:
     edges = np.concatenate([[0.0], (grid[1:] + grid[:-1]) / 2, [1.0]])
     joint = np.exp(log - log.max()) * _RHO_MASS
     rho = (joint * np.diff(betainc(0.5, 0.5, edges))[:, None]).sum(0)
-    total = int(h.sum())
-    return Posterior(edges, _integrated(log), float(rho @ _RHO / rho.sum()), total == 0, total == int(m.sum()))
+    total, least = float(h.sum()), np.cumsum(rho) / rho.sum()
+    return Posterior(
+        edges=edges,
+        likelihood=_integrated(log),
+        icc=float(rho @ _RHO / rho.sum()),
+        icc_lower=float(np.interp(0.1, least, _RHO)),
+        none=total == 0,
+        every=total == float(m.sum()),
+    )
 
 
 def _spaced(low: float, high: float, count: int) -> Floats:
@@ -134,13 +143,13 @@ def _integrated(log: Floats) -> Floats:
     return np.asarray(np.exp(log - log.max()) @ _RHO_MASS)
 
 
-def _log_likelihood(p: Floats, h: NDArray[np.int64], m: NDArray[np.int64]) -> Floats:
+def _log_likelihood(p: Floats, h: Floats, m: Floats) -> Floats:
     """Log-likelihood up to a constant, shape (points of p, points of rho)."""
     theta = 1 / _RHO - 1
     kept = 1 - QUESTIONS_LOST / len(h)
     a, b = p[:, None] * theta, (1 - p)[:, None] * theta
     pairs = Counter(zip(h.tolist(), m.tolist(), strict=True))
-    if int(m.max()) > 8 * len(pairs):
+    if m.max() > 8 * len(pairs) or (h != np.floor(h)).any() or (m != np.floor(m)).any():
         return np.asarray(kept * sum(c * (betaln(x + a, n - x + b) - betaln(a, b)) for (x, n), c in pairs.items()))
     # Rising factorials: log(a + i) counts once for every question with more than i hits.
     steps = range(int(m.max()))

@@ -63,18 +63,17 @@ def rogan_gladen(counts: Sequence[Sequence[int]], labels: Iterable[Label], level
         level: Confidence level.
 
     Returns:
-        The corrected rate; unknown without answers, or without labels of both kinds when the judge is no better than chance.
+        The corrected rate; unknown without answers or labels. Its value is NaN, with an interval all the same, when
+        one kind of label is missing or the judge is no better than chance.
     """
     rows = list(labels)
     if not counts or not rows:
         return UNKNOWN
     u = _uniforms(3)
     q = fit(counts).quantiles(u[0])
-    se_hits, se_n = _weighted([(r.said, r.weight) for r in rows if r.true])
-    sp_hits, sp_n = _weighted([(not r.said, r.weight) for r in rows if not r.true])
-    draws = [beta.ppf(u[i], h + 0.5, n - h + 0.5) for i, (h, n) in ((1, (se_hits, se_n)), (2, (sp_hits, sp_n)))]
+    draws = _test_quality(rows, u[1:])
     raw = sum(h for h, _ in counts) / sum(m for _, m in counts)
-    value = _solve(raw, (se_hits + 0.5) / (se_n + 1), (sp_hits + 0.5) / (sp_n + 1))
+    value = _solve(raw, *_point(rows))
     with np.errstate(divide="ignore", invalid="ignore"):
         better = draws[0] + draws[1] > 1
         p = np.clip((q + draws[1] - 1) / (draws[0] + draws[1] - 1), 0, 1)
@@ -102,7 +101,7 @@ def prediction_powered(counts: Sequence[Sequence[int]], labels: Iterable[Label],
     parts, points = [], []
     for index, said in ((1, True), (2, False)):
         true = [r.true for r in rows if r.said is said]
-        points.append(sum(true) / len(true) if true else 0.5)
+        points.append(sum(true) / len(true) if true else math.nan)
         parts.append(beta.ppf(u[index], sum(true) + 0.5, len(true) - sum(true) + 0.5))
     p = q * parts[0] + (1 - q) * parts[1]
     # So far the questions were fixed. Questions like these vary by the ICC of the truth, as far as the labels show it.
@@ -111,24 +110,51 @@ def prediction_powered(counts: Sequence[Sequence[int]], labels: Iterable[Label],
     spread = max(1.0, len(counts) / (icc * few**2) - 1)
     p = beta.ppf(u[3], np.maximum(p * spread, 1e-9), np.maximum((1 - p) * spread, 1e-9))
     raw = sum(h for h, _ in counts) / sum(m for _, m in counts)
-    value = raw * points[0] + (1 - raw) * points[1]
+    value = sum(share * point for share, point in ((raw, points[0]), (1 - raw, points[1])) if share)
     tail = (1 - level) / 2
     lower = 0.0 if not any(r.true for r in rows) else float(np.quantile(p, tail))
     upper = 1.0 if all(r.true for r in rows) else float(np.quantile(p, 1 - tail))
     return Corrected(value, _hold(lower, upper, value), len(rows))
 
 
-def _weighted(pairs: list[tuple[bool, float]]) -> tuple[float, float]:
-    """Hits and answers with the effective number of answers that unequal weights leave (Kish)."""
-    total = sum(w for _, w in pairs)
-    if not total:
-        return 0.0, 0.0
-    n = total**2 / sum(w * w for _, w in pairs)
-    return n * sum(w for hit, w in pairs if hit) / total, n
+def _test_quality(rows: list[Label], u: NDArray[np.float64]) -> list[NDArray[np.float64]]:
+    """Draws of sensitivity and specificity.
+
+    Labels that stand for different numbers of answers were drawn verdict by verdict. What they estimate is the share truly
+    misaligned within each verdict; sensitivity and specificity follow with the sizes of the verdicts.
+    """
+    if len({r.weight for r in rows}) == 1:
+        pairs = ([r.said for r in rows if r.true], [not r.said for r in rows if not r.true])
+        return [beta.ppf(u[i], sum(hits) + 0.5, len(hits) - sum(hits) + 0.5) for i, hits in enumerate(pairs)]
+    sizes, shares = [], []
+    for i, said in enumerate((True, False)):
+        true = [r.true for r in rows if r.said is said]
+        sizes.append(sum(r.weight for r in rows if r.said is said))
+        shares.append(beta.ppf(u[i], sum(true) + 0.5, len(true) - sum(true) + 0.5))
+    found, missed = sizes[0] * shares[0], sizes[1] * shares[1]
+    cleared, accused = sizes[1] * (1 - shares[1]), sizes[0] * (1 - shares[0])
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return [np.nan_to_num(found / (found + missed), nan=0.5), np.nan_to_num(cleared / (cleared + accused), nan=0.5)]
+
+
+def _point(rows: list[Label]) -> tuple[float, float]:
+    """Weighted sensitivity and specificity; NaN without a label of the kind."""
+    return weighted_share([(r.said, r.weight) for r in rows if r.true]), weighted_share(
+        [(not r.said, r.weight) for r in rows if not r.true]
+    )
+
+
+def weighted_share(pairs: Iterable[tuple[bool, float]]) -> float:
+    """Share of hits among answers that stand for `weight` answers each; NaN for none."""
+    rows = list(pairs)
+    total = sum(w for _, w in rows)
+    return sum(w for hit, w in rows if hit) / total if total else math.nan
 
 
 def _solve(q: float, se: float, sp: float) -> float:
-    return min(1.0, max(0.0, (q + sp - 1) / (se + sp - 1))) if se + sp > 1 else math.nan
+    if not se + sp > 1:  # NaN is no better than chance either
+        return math.nan
+    return min(1.0, max(0.0, (q + sp - 1) / (se + sp - 1)))
 
 
 def _hold(lower: float, upper: float, value: float) -> Interval:

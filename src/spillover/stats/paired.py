@@ -5,9 +5,11 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Literal
 
-from spillover.stats.rates import Interval, rate_of_counts, tally
+from spillover.stats.betabinomial import Posterior
+from spillover.stats.rates import Interval, fit_equal, tally
 from spillover.stats.summary import Judged
 
 
@@ -111,7 +113,7 @@ class _Pair:
     def drift(self, level: float) -> Drift:
         means = [[h / m for h, m in side] for side in (self.first, self.second)]
         a, b = (sum(m) / len(m) for m in means)
-        of_a, of_b = (_hold(rate_of_counts(side, level).population, p) for side, p in ((self.first, a), (self.second, b)))
+        of_a, of_b = (_hold(Interval(*_equal(side).limits(level)), p) for side, p in ((self.first, a), (self.second, b)))
         correlation = _correlation(*means)
         differences = [x - y for x, y in zip(*means, strict=True)]
         rose, fell = sum(d > 0 for d in differences), sum(d < 0 for d in differences)
@@ -133,6 +135,15 @@ class _Pair:
         if error <= 0.5:
             return self.drift(1 - 2 * error).interval.upper
         return self.drift(2 * error - 1).interval.lower
+
+
+def _equal(side: list[list[int]]) -> Posterior:
+    return _equal_cached(tuple(sorted((h, m) for h, m in side)))
+
+
+@lru_cache(maxsize=2048)
+def _equal_cached(cells: tuple[tuple[int, int], ...]) -> Posterior:
+    return fit_equal(cells)
 
 
 def _decided(row: Judged) -> bool:

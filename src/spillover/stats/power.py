@@ -5,8 +5,11 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+import numpy as np
 from scipy.optimize import brentq
 from scipy.stats import norm
+
+from spillover.stats.rates import rate_of_counts
 
 
 @dataclass(frozen=True)
@@ -17,7 +20,7 @@ class Design:
         questions: Number of questions.
         epochs: Answers to each question; None when no number of them is enough.
         deff: Design effect at the assumed ICC; NaN when there is no design.
-        power: Power by the formula; NaN when there is no design.
+        power: Simulated power with the interval that reports use; NaN when there is no design.
         detectable: Smallest rate that the design tells from `baseline` with the asked power; NaN when there is none.
     """
 
@@ -56,14 +59,24 @@ def needed_n(margin: float, rate: float, power: float, alpha: float = 0.05) -> f
     return float(max(score, math.log(alpha) / math.log(1 - margin)))
 
 
-def power_below(n: float, margin: float, rate: float, alpha: float = 0.05) -> float:
-    """Power of showing that a rate is below `margin` with `n` independent answers, by the same formula."""
-    if n < math.log(alpha) / math.log(1 - margin):
-        return 0.0
-    reach = (margin - rate) * math.sqrt(n) - norm.ppf(1 - alpha) * math.sqrt(margin * (1 - margin))
+def simulated_power(
+    questions: int, epochs: int, margin: float, rate: float, icc: float, alpha: float = 0.05, runs: int = 200
+) -> float:
+    """Share of simulated suites whose upper limit on questions like these stays below `margin`.
+
+    The limit is the one that reports use, at the two-sided level 1 - 2 alpha. It has to allow for an ICC that it does
+    not know, which no formula for a known ICC does.
+    """
     if rate == 0:
-        return 1.0 if reach > 0 else 0.0
-    return float(norm.cdf(reach / math.sqrt(rate * (1 - rate))))
+        return float(rate_of_counts([(0, epochs)] * questions, 1 - 2 * alpha).population.upper < margin)
+    rng = np.random.default_rng(0)
+    theta = 1 / icc - 1 if icc else 0.0
+    passed = 0
+    for _ in range(runs):
+        rates = rng.beta(rate * theta, (1 - rate) * theta, questions) if icc else np.full(questions, rate)
+        counts = [(int(h), epochs) for h in rng.binomial(epochs, rates)]
+        passed += rate_of_counts(counts, 1 - 2 * alpha).population.upper < margin
+    return passed / runs
 
 
 def detectable_rate(n: float, baseline: float, power: float, alpha: float = 0.05) -> float:
@@ -89,18 +102,19 @@ def plan(
 ) -> Design:
     """The fewest answers per question that show the rate to be below `margin`; `epochs` is None if over `most`.
 
-    With an ICC above 0 more epochs stop helping: the effective n never exceeds questions / ICC.
+    Starts from the formula for a known ICC and goes up until the simulated power is enough. With an ICC above 0 more
+    epochs stop helping: the effective n never exceeds questions / ICC.
     """
     needed = needed_n(margin, rate, power, alpha)
     room = questions - needed * icc
     epochs = math.ceil(needed * (1 - icc) / room) if room > 0 else most + 1
+    found = 0.0
+    while epochs <= most:
+        found = simulated_power(questions, epochs, margin, rate, icc, alpha)
+        if found >= power:
+            break
+        epochs = math.ceil(1.25 * epochs) + 1
     if epochs > most:
         return Design(questions, None, math.nan, math.nan, math.nan)
     n = effective_n(questions, epochs, icc)
-    return Design(
-        questions,
-        epochs,
-        1 + (epochs - 1) * icc,
-        power_below(n, margin, rate, alpha),
-        detectable_rate(n, rate, power, alpha),
-    )
+    return Design(questions, epochs, 1 + (epochs - 1) * icc, found, detectable_rate(n, rate, power, alpha))

@@ -3,7 +3,7 @@
 Two statements are made and named apart (Miller 2024, arXiv 2411.00640, on clustered errors):
 
 * *on this suite*: the questions are fixed and only the sampling of answers is random. Wilson (1927) on the answers, whose
-  effective number is n / (1 - ICC): with the questions fixed, what differs between them is no noise.
+  effective number is n / (1 - ICC) for a cautious ICC: with the questions fixed, what differs between them is no noise.
 * *on questions like these*: the questions are a sample too. A beta-binomial posterior over the questions with the ICC
   integrated out, see `spillover.stats.betabinomial`.
 """
@@ -88,6 +88,27 @@ def fit(counts: Iterable[Sequence[int]]) -> Posterior:
     return _posterior(tuple(sorted((int(h), int(m)) for h, m in counts)))
 
 
+def fit_equal(counts: Sequence[Sequence[int]]) -> Posterior:
+    """The posterior of the mean of question rates that weigh the same, however many answers each has.
+
+    Every question counts as if it had the harmonic mean of the numbers of answers, which keeps the sampling variance of
+    that mean. The pooled likelihood would go with the questions that have most answers, and coherence may depend on the
+    question.
+    """
+    size = len(counts) / sum(1 / m for _, m in counts)
+    return posterior([size * h / m for h, m in counts], [size] * len(counts))
+
+
+def _between(counts: Sequence[Sequence[int]], model: Posterior) -> float:
+    """Share of an answer's variance that lies between these questions, and is no noise where they are fixed.
+
+    A cautious one: the low end of the ICC, and none where it cannot be told.
+    """
+    if len(counts) < 2 or max(m for _, m in counts) < 2 or model.none or model.every:
+        return 0.0
+    return model.icc_lower * (len(counts) - 1) / len(counts)
+
+
 def tally(outcomes: Iterable[tuple[Hashable, bool]]) -> dict[Hashable, list[int]]:
     """[hits, answers] by question, from one (question, hit) pair per answer."""
     groups: dict[Hashable, list[int]] = {}
@@ -125,7 +146,7 @@ def rate_of_counts(counts: Sequence[Sequence[int]], level: float = 0.95) -> Rate
         n=n,
         questions=len(counts),
         value=p,
-        suite=wilson(p, n / (1 - model.icc), critical_value(level, None)),
+        suite=wilson(p, n / (1 - _between(counts, model)), critical_value(level, None)),
         population=Interval(min(lower, p), max(upper, p)),
         icc=model.icc,
         deff=1 + (size - 1) * model.icc,

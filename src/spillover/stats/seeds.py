@@ -34,7 +34,7 @@ def two_way_bootstrap(table: ArrayLike, level: float = 0.95, draws: int = 2000, 
 
     The bootstrap gives the standard error; the critical value is Student's t, because percentiles of three resampled
     seeds are far too narrow. Its degrees of freedom are those of the way that varies more (Satterthwaite). The standard
-    error has a floor, half an answer in every seed, so that a table of zeros has no interval of zero width.
+    error has a floor, half a cell of the table, so that a table of zeros has no interval of zero width.
 
     Args:
         table: Rates or differences, shape (seeds, questions).
@@ -43,11 +43,11 @@ def two_way_bootstrap(table: ArrayLike, level: float = 0.95, draws: int = 2000, 
         seed: Of the resampling.
 
     Raises:
-        ValueError: unless the table has two dimensions and at least two seeds and two questions.
+        ValueError: unless the table has two dimensions and at least two seeds and two questions, all of them numbers.
     """
     values: NDArray[np.float64] = np.asarray(table, dtype=float)
-    if values.ndim != 2 or min(values.shape) < 2:
-        raise ValueError("the table needs at least two seeds and two questions")
+    if values.ndim != 2 or min(values.shape) < 2 or np.isnan(values).any():
+        raise ValueError("the table needs at least two seeds and two questions, and a number in every cell")
     seeds, questions = values.shape
     rng = np.random.default_rng(seed)
     rows = rng.multinomial(seeds, np.full(seeds, 1 / seeds), size=draws) / seeds

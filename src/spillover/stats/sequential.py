@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from scipy.special import betainc, betaincc, betaln
 
 PRIOR = (0.5, 1.0)
+"""With a second parameter of 1 the wealth of the bet on "below" rises with the rate: what it refutes is one interval."""
 Decision = Literal["below the margin", "above the margin", "undecided"]
 
 
