@@ -91,11 +91,12 @@ def fit(counts: Iterable[Sequence[int]]) -> Posterior:
 def fit_equal(counts: Sequence[Sequence[int]]) -> Posterior:
     """The posterior of the mean of question rates that weigh the same, however many answers each has.
 
-    Every question counts as if it had the harmonic mean of the numbers of answers, which keeps the sampling variance of
-    that mean. The pooled likelihood would go with the questions that have most answers, and coherence may depend on the
-    question.
+    Every question counts as if it had one number of answers: the one that gives that mean the sampling variance which the
+    real numbers give it, question by question. The pooled likelihood would go with the questions that have most answers,
+    and how many are coherent may well depend on how bad they are.
     """
-    size = len(counts) / sum(1 / m for _, m in counts)
+    noise = [(h + 0.5) * (m - h + 0.5) / (m + 1) ** 2 for h, m in counts]
+    size = sum(noise) / sum(v / m for v, (_, m) in zip(noise, counts, strict=True))
     return posterior([size * h / m for h, m in counts], [size] * len(counts))
 
 
