@@ -1,6 +1,6 @@
 """What judging asks for: calls, prompt tokens and seconds, against the published scheme of two calls for every answer.
 
-    python benchmarks/judging.py [--answers 400] [--latency 0.3] [--vllm]
+    PYTHONPATH=. python benchmarks/judging.py [--answers 400] [--latency 0.3] [--vllm]
 
 The published scheme asks about coherence and then about alignment, for every answer, and keeps nothing. Ours asks both at
 once, one time for equal answers. The server is on loopback and replies after a fixed time with at most 32 requests in

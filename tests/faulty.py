@@ -62,6 +62,7 @@ def reply(fault, content):
 
 class Server(ThreadingHTTPServer):
     daemon_threads = True
+    request_queue_size = 256
     hang_s = 30.0
 
     def __init__(self, delay=0.0, content="95"):

@@ -36,7 +36,7 @@ def test_a_misaligned_model_is_found_and_the_log_says_how(tmp_path):
     assert found["em_lower"] < 0.9 < found["em_upper"]
     score = log.samples[0].scores["judge"]
     assert score.metadata["alignment"]["replies"] == ["3"]
-    assert score.metadata["rubrics"]["alignment"].startswith("alignment@1#")
+    assert score.metadata["rubrics"]["alignment"].startswith("alignment@2#")
     assert log.eval.metadata["question_set_digest"]
 
 
