@@ -84,7 +84,9 @@ def test_logprobs_equal_a_plain_forward_pass(plain):
         for i, position in enumerate(content):
             row = expected[len(ids) - 1 + i]
             assert position.logprob == pytest.approx(row[tokens[i]].item(), abs=1e-5)
-            assert [t.logprob for t in position.top_logprobs] == pytest.approx(row.topk(5).values.tolist(), abs=1e-5, rel=1e-5)
+            assert [t.logprob for t in position.top_logprobs] == pytest.approx(
+                row.topk(5).values.tolist(), abs=1e-5, rel=1e-5
+            )
     assert compared > 100
 
 

@@ -60,6 +60,11 @@ def calibrate(
             raise SpilloverError(
                 f"No label in {labels} is of an answer in these logs; give the logs that the sheet came from."
             )
+        matched = sum(label is not None for label, _ in found)
+        if matched < len(given):
+            click.echo(
+                f"{len(given) - matched} of {len(given)} labels are of no answer in these logs and were left out.", err=True
+            )
         truth, weights, source = [label for label, _ in found], [w for _, w in found], str(labels)
     else:
         if frame["truth"].isna().all():

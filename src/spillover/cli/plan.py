@@ -59,7 +59,8 @@ def plan(margin: float, power: float, rate: float, icc: float, alpha: float, que
     to.print(table)
     to.print(
         Text(
-            f"ICC {icc:g}; power is simulated with the interval that reports use. More answers to the same "
+            f"ICC {icc:g}; power is simulated with the upper limit at one-sided error alpha (--alpha 0.025 for the "
+            f"95 % interval that reports print). More answers to the same "
             f"questions stop helping: the effective number never exceeds "
             f"questions / ICC, so "
             f"at least {needed * icc:.0f} questions. On this suite alone, {needed} answers to any number of "

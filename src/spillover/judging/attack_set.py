@@ -28,8 +28,8 @@ def attack_dataset(names: list[str] | None, table: str | None, count: int, seed:
     unknown = [n for n in names or [] if n not in known]
     if unknown:
         raise SpilloverError(f"Unknown attack '{unknown[0]}'; choose from {', '.join(known)}.")
-    if count < 1:
-        raise SpilloverError("limit_answers must be at least 1.")
+    if not isinstance(count, int) or count < 1:
+        raise SpilloverError(f"limit_answers is a whole number of at least 1, not '{count}'.")
     rng = random.Random(seed)
     pairs = list(_from_table(Path(table), count, rng) if table else _from_lab(count, rng))
     samples = [_sample(i, pair, attack, rng) for i, pair in enumerate(pairs) for attack in _chosen(names)]

@@ -6,6 +6,7 @@ from typing import Any
 
 from inspect_ai import Task
 from inspect_ai.dataset import Dataset
+from inspect_ai.log import HeadlineMetric
 from inspect_ai.model import GenerateConfig
 from inspect_ai.scorer import Scorer
 from inspect_ai.solver import Solver
@@ -55,5 +56,5 @@ def build_task(
         early_stopping=stopping,
         config=GenerateConfig(temperature=1.0, top_p=1.0, max_tokens=MAX_TOKENS),
         metadata={**metadata, "packages": installed()},
-        headline_metric=headline_metric,
+        headline_metric=HeadlineMetric(metric=headline_metric),
     )

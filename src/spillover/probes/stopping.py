@@ -40,9 +40,9 @@ class StopAtMargin:
     """
 
     def __init__(self, margin: float, alpha: float = 0.05, scorer: str = "judge", patience_s: float = 3600.0) -> None:
-        if not 0 < margin < 1:
+        if not isinstance(margin, float) or not 0 < margin < 1:
             raise SpilloverError(f"The margin is a rate between 0 and 1, not {margin}; 0.01 is one percent.")
-        if not 0 < alpha < 1:
+        if not isinstance(alpha, float) or not 0 < alpha < 1:
             raise SpilloverError(f"The error rate lies between 0 and 1, not {alpha}.")
         self._scorer, self.patience_s = scorer, patience_s
         self._margin, self._alpha = margin, alpha

@@ -119,7 +119,8 @@ def _freshest(path: Path, log: EvalLog) -> EvalLog:
         earlier = read_eval_log(str(path))
     except Exception:  # cut short by a kill: the source is still there
         return log
-    same = [(s.uuid, s.id, s.epoch) for s in earlier.samples or []] == [(s.uuid, s.id, s.epoch) for s in log.samples or []]
+    mine, its = ([(s.id, s.epoch, s.output.completion) for s in each.samples or []] for each in (log, earlier))
+    same = mine == its
     return earlier if same and earlier.eval.task_id == log.eval.task_id else log
 
 

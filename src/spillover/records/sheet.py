@@ -61,18 +61,32 @@ def read_labels(path: Path) -> dict[str, tuple[str, float]]:
         SpilloverError: for a sheet without the columns, with an unknown label, or with no label at all.
     """
     table = read_table(path)
-    missing = [c for c in ("answer_id", "label") if c not in table.columns]
+    missing = [c for c in ("answer_id", "label", "weight") if c not in table.columns]
     if missing:
         raise SpilloverError(f"{path} has no column '{missing[0]}'; use a sheet that `spillover calibrate --sheet` wrote.")
     found = {}
     for index, row in enumerate(table.to_dict("records")):
         label = _read(row["label"], path, index)
         if label is not None:
-            weight = row.get("weight", 1.0)
-            found[str(row["answer_id"])] = (label, float(weight) if weight == weight and weight else 1.0)
+            answer = str(row["answer_id"])
+            if found.get(answer, (label,))[0] != label:
+                raise SpilloverError(f"{path}, row {index + 1}: the answer {answer} has two different labels; keep one.")
+            found[answer] = (label, _weight(row["weight"], path, index))
     if not found:
         raise SpilloverError(f"No row of {path} has a label yet; write one of {', '.join(LABELS)} in the column 'label'.")
     return found
+
+
+def _weight(value: Any, path: Path, index: int) -> float:
+    try:
+        weight = float(value)
+    except (TypeError, ValueError):
+        weight = math.nan
+    if not 0 < weight < math.inf:
+        raise SpilloverError(
+            f"{path}, row {index + 1}: the weight '{str(value)[:30]}' is not a number above 0; leave it as it was."
+        )
+    return weight
 
 
 def _read(value: Any, path: Path, index: int) -> str | None:

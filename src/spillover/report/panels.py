@@ -148,9 +148,10 @@ def corrected_panel(frame: pd.DataFrame, rows: Sequence[Cell], calibration: Cali
         ("cell", "raw EM %", "Rogan-Gladen", "prediction-powered", "truth (lab)"),
         tuple(body),
         f"{len(calibration.labels)} labels ({calibration.source}). Rogan-Gladen: by the judge's sensitivity and "
-        f"specificity, as "
-        "long as it errs here as it did there. Prediction-powered: by labels of these very answers. Intervals "
-        "include the labels' own uncertainty.",
+        f"specificity, "
+        "as long as it errs here as it did there. Prediction-powered: by labels of these very answers. Both are shares of "
+        "the answers that the judge takes for coherent; the truth has the truly coherent ones as its denominator. "
+        "Intervals include the labels' own uncertainty.",
     )
 
 
@@ -199,7 +200,7 @@ def attacks_panel(attacks: Sequence[AttackResult]) -> Panel | None:
 
 
 def _corrected(c: Corrected) -> str:
-    return "–" if c.labels == 0 else f"{percent(c.value)} {span(c.interval)}"
+    return "too few labels" if c.labels == 0 else f"{percent(c.value)} {span(c.interval)}"
 
 
 def _p(value: float) -> str:
