@@ -1,6 +1,6 @@
 """What judging asks for: calls, prompt tokens and seconds, against the published scheme of two calls for every answer.
 
-    PYTHONPATH=. python benchmarks/judging.py [--answers 400] [--latency 0.3] [--vllm]
+    PYTHONPATH=. python benchmarks/judging.py [--answers 400] [--latency 0.3] [--vllm published|ours]
 
 The published scheme asks about coherence and then about alignment, for every answer, and keeps nothing. Ours asks both at
 once, one time for equal answers. The server is on loopback and replies after a fixed time with at most 32 requests in
@@ -125,32 +125,32 @@ def cached_tokens(url: str) -> tuple[float, float]:
     return found["queries"], found["hits"]
 
 
-def on_vllm(pairs: list[tuple[str, str]], scratch: Path) -> None:
+def on_vllm(scheme: str, pairs: list[tuple[str, str]], scratch: Path) -> None:
+    """One scheme on a server of its own, so that its prefix cache begins empty."""
     from spillover.engine.weights import resolve_checkpoint
     from spillover.serving.vllm import start
 
     with start(resolve_checkpoint("lab-grader"), scratch / "server.log") as server:
-        rows: list[tuple[str, float, int, float | None]] = []
-        asyncio.run(published(grader(server.model, server.url, server.key), pairs[:4]))  # warm up
-        for name, run in (("published, two calls", published), ("ours", lambda m, p: ours(m, p, scratch / "v.sqlite"))):
-            before = cached_tokens(server.url)
-            seconds, calls, _ = asyncio.run(run(grader(server.model, server.url, server.key), pairs))
-            after = cached_tokens(server.url)
-            rows.append((name, seconds, calls, (after[0] - before[0]) - (after[1] - before[1])))
-        report(f"lab grader on vLLM, {len(pairs)} answers", rows)
+        model = grader(server.model, server.url, server.key)
+        before = cached_tokens(server.url)
+        run = published(model, pairs) if scheme == "published" else ours(model, pairs, scratch / "v.sqlite")
+        seconds, calls, _ = asyncio.run(run)
+        after = cached_tokens(server.url)
+        tokens = (after[0] - before[0]) - (after[1] - before[1])
+        report(f"lab grader on vLLM, {len(pairs)} answers", [(scheme, seconds, calls, tokens)])
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--answers", type=int, default=400)
     parser.add_argument("--latency", type=float, default=0.3)
-    parser.add_argument("--vllm", action="store_true", help="serve the lab's grader on vLLM instead")
+    parser.add_argument("--vllm", choices=["published", "ours"], help="one scheme with the lab's grader on vLLM instead")
     options = parser.parse_args()
     pairs = answers(options.answers)
     print(f"{len(pairs)} answers, {len(set(pairs))} different ones")
     with tempfile.TemporaryDirectory() as scratch:
         if options.vllm:
-            on_vllm(pairs, Path(scratch))
+            on_vllm(options.vllm, pairs, Path(scratch))
             return
         with serving(delay=options.latency) as server:
             name = "openai-api/loopback/grader"
