@@ -64,7 +64,7 @@ def read_labels(path: Path) -> dict[str, tuple[str, float]]:
     missing = [c for c in ("answer_id", "label", "weight") if c not in table.columns]
     if missing:
         raise SpilloverError(f"{path} has no column '{missing[0]}'; use a sheet that `spillover calibrate --sheet` wrote.")
-    found = {}
+    found: dict[str, tuple[str, float]] = {}
     for index, row in enumerate(table.to_dict("records")):
         label = _read(row["label"], path, index)
         if label is not None:
