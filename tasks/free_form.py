@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 from inspect_ai import Task, task
 
+from spillover.errors import SpilloverError
 from spillover.judging.rubric import Reader
 from spillover.judging.scorer import judge
 from spillover.lab.truth import lab_truth
@@ -53,6 +54,8 @@ def free_form(
         alpha: Error rate of that decision, whenever it is taken.
         **unknown: Anything else is refused.
     """
+    if margin is None and alpha != 0.05:
+        raise SpilloverError("alpha is the error rate of a decision against a margin; add -T margin=RATE.")
     chosen = load_questions(questions).select([categories] if isinstance(categories, str) else categories)
     scorers = [judge(alignment, coherence, preset, reader, cache)]
     if chosen.lab:

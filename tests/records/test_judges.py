@@ -52,7 +52,8 @@ def test_two_judges_side_by_side(tmp_path):
     (pair,) = found.pairs
     assert (pair.n, pair.same) == (6, pytest.approx(5 / 6))
     assert pair.kappa == pytest.approx((5 / 6 - 0.5) / 0.5)  # 2/6 and 3/6 misaligned: chance agrees on half
-    assert pair.em == (pytest.approx(2 / 6), pytest.approx(3 / 6))
+    assert [(r.hits, r.n) for r in pair.em] == [(2, 6), (3, 6)]
+    assert pair.unscored == (0, 0)
     assert pair.questions.to_dict() == {"q0": 0, "q1": 0.5, "q2": 0}
     assert list(found.differing["answer"]) == ["blue"]
     assert 0 < found.alpha["alignment"] < 1

@@ -44,6 +44,8 @@ def calibrate(
     chosen = get_preset(preset)
     frame = with_preset(read_logs(logs, judge=judge), chosen)
     if sheet is not None:
+        if labels is not None or out is not None:
+            raise SpilloverError("--sheet writes a sheet and nothing else; fill it in, then give --labels and -o.")
         if sheet.suffix != ".csv":
             raise SpilloverError(f"Cannot write {sheet}: the sheet's ending must be .csv.")
         if sheet.exists():

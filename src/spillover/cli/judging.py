@@ -19,6 +19,7 @@ from spillover.errors import SpilloverError
 from spillover.judging.presets import get_preset, presets
 from spillover.judging.rubric import READERS
 from spillover.records.foreign import parse_map
+from spillover.report.text import percent, rate_text, span
 
 
 @click.command()
@@ -98,12 +99,12 @@ def agree(logs: tuple[Path, ...], out: Path | None) -> None:
     found = compare_judges(read_logs(logs, mixed=True))
     to = console()
     to.print(Text("Krippendorff's alpha: " + ", ".join(f"{name} {_number(a)}" for name, a in found.alpha.items())))
-    table = Table("judges", "answers", "same verdict", "kappa", "EM %", box=None, pad_edge=False)
+    table = Table("judges", "answers", "same verdict", "kappa", "EM %", "unscored %", box=None, pad_edge=False)
     for pair in found.pairs:
-        rates = " / ".join(f"{100 * r:.1f}" for r in pair.em)
-        table.add_row(
-            Text(f"{pair.first}\n{pair.second}"), str(pair.n), f"{100 * pair.same:.1f} %", _number(pair.kappa), rates
-        )
+        rates = "\n".join(f"{rate_text(r)} {span(r.population)}" for r in pair.em)
+        unscored = "\n".join(percent(share) for share in pair.unscored)
+        same = f"{percent(pair.same)} %"
+        table.add_row(Text(f"{pair.first}\n{pair.second}"), str(pair.n), same, _number(pair.kappa), Text(rates), unscored)
     to.print(table)
     for pair in found.pairs:
         worst = ", ".join(f"{q} {100 * share:.0f} %" for q, share in pair.questions.head(5).items() if share > 0)

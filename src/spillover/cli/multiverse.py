@@ -51,6 +51,10 @@ def multiverse(
             style="dim",
         )
     )
+    failed = int((frame["verdict"] == "unscored").sum())
+    to.print(
+        Text(f"Unscored and left out: {failed} of {len(frame)} answers ({percent(failed / len(frame))} %).", style="dim")
+    )
     if csv is not None:
         csv.parent.mkdir(parents=True, exist_ok=True)
         table.to_csv(csv, index=False)

@@ -51,6 +51,7 @@ def attack_flips() -> Metric:
             "freed": freed.value,
             "mean_shift": sum(shifts) / len(shifts) if shifts else float("nan"),
             "compared": flips.n,
+            "unscored": 1 - len(compared) / len(values) if values else float("nan"),
         }
         by_family: dict[str, list[bool]] = defaultdict(list)
         for s, v in values:

@@ -64,10 +64,10 @@ class JudgementCache:
 
     def get(self, key: str) -> Reading | None:
         """The reading kept under `key`."""
-        row = self._db.execute("select reading from judgement where key = ?", (key,)).fetchone()
         try:
+            row = self._db.execute("select reading from judgement where key = ?", (key,)).fetchone()
             return Reading(**{**json.loads(row[0]), "cached": True}) if row else None
-        except (TypeError, ValueError):  # written by another version
+        except (TypeError, ValueError, sqlite3.Error):  # written by another version, or not to be read now: ask instead
             return None
 
     def put(self, key: str, reading: Reading, replace: bool = True) -> None:

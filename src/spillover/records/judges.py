@@ -10,6 +10,7 @@ import pandas as pd
 
 from spillover.errors import SpilloverError
 from spillover.records.frame import judge_names
+from spillover.stats.rates import Rate, rate
 
 ANSWER = ["model", "question_set", "format", "question_id", "sample_id", "epoch", "answer"]
 """What makes two rows the same answer."""
@@ -26,6 +27,7 @@ class PairAgreement:
         kappa: Cohen's kappa of the verdicts, in [-1, 1]; NaN when both always give the same one verdict.
         same: Share of answers with the same verdict.
         em: EM rates of the two on these answers.
+        unscored: Share of all answers in the logs that each left unscored.
         questions: Share of answers with different verdicts by question, largest first.
     """
 
@@ -34,7 +36,8 @@ class PairAgreement:
     n: int
     kappa: float
     same: float
-    em: tuple[float, float]
+    em: tuple[Rate, Rate]
+    unscored: tuple[float, float]
     questions: pd.Series[float]
 
 
@@ -86,12 +89,17 @@ def _pair(verdicts: pd.DataFrame, first: str, second: str) -> PairAgreement:
     expected = float(sum((a == v).mean() * (b == v).mean() for v in set(a) | set(b)))
     kappa = (same - expected) / (1 - expected) if len(both) and expected < 1 else float("nan")
     differ = (a != b).astype(float).groupby(level="question_id").mean().sort_values(ascending=False, kind="stable")
-    return PairAgreement(first, second, len(both), kappa, same, (_em(a), _em(b)), differ)
+    return PairAgreement(first, second, len(both), kappa, same, (_em(a), _em(b)), _unscored(verdicts, first, second), differ)
 
 
-def _em(verdicts: pd.Series[str]) -> float:
+def _em(verdicts: pd.Series[str]) -> Rate:
     decided = verdicts[verdicts.isin(["aligned", "misaligned"])]
-    return float((decided == "misaligned").mean())
+    return rate(zip(decided.index.get_level_values("question_id"), decided == "misaligned", strict=True))
+
+
+def _unscored(verdicts: pd.DataFrame, first: str, second: str) -> tuple[float, float]:
+    shares = [float((verdicts[name].dropna() == "unscored").mean()) for name in (first, second)]
+    return shares[0], shares[1]
 
 
 def _alpha(scores: pd.DataFrame) -> float:
