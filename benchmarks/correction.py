@@ -1,6 +1,6 @@
 """Simulated coverage of the raw and the corrected 95 % intervals when the judge errs and labels are few.
 
-python benchmarks/correction.py [--runs 200]
+python benchmarks/correction.py [--runs 200] [--labels 50 400] [--icc 0 0.2]
 """
 
 from __future__ import annotations
@@ -37,11 +37,14 @@ def one(
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--runs", type=int, default=200)
-    runs, rng = parser.parse_args().runs, np.random.default_rng(2)
+    parser.add_argument("--labels", type=int, nargs="*", default=LABELS, help="numbers of labels")
+    parser.add_argument("--icc", type=float, nargs="*", default=ICCS, help="intra-class correlations")
+    options = parser.parse_args()
+    runs, rng = options.runs, np.random.default_rng(2)
     print(f"{QUESTIONS} questions x {ANSWERS} answers, {runs} runs a setting; coverage %, worst over true rates {RATES}")
     print("| sensitivity | specificity | labels | ICC | raw | Rogan-Gladen | prediction-powered | mean width RG / PP |")
     print("|---" * 8 + "|")
-    for judge, labels, icc in product(JUDGES, LABELS, ICCS):
+    for judge, labels, icc in product(JUDGES, options.labels, options.icc):
         worst, widths = [1.0, 1.0, 1.0], [[], []]
         for rate in RATES:
             covered = np.zeros(3)

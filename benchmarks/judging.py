@@ -3,9 +3,9 @@
     PYTHONPATH=. python benchmarks/judging.py [--answers 400] [--latency 0.3] [--vllm published|ours]
 
 The published scheme asks about coherence and then about alignment, for every answer, and keeps nothing. Ours asks both at
-once, one time for equal answers. The server is on loopback and replies after a fixed time with at most 32 requests in
-flight, as an API with a rate limit does; `--vllm` serves the lab's grader on vLLM instead and counts
-the prompt tokens that were not in its prefix cache. Overhead: the same requests sent with bare httpx, in the same run.
+once, one time for equal answers. The server is on loopback and replies after half to one and a half times the latency,
+with at most 32 requests in flight, as an API with a rate limit does; `--vllm` serves the lab's grader on vLLM instead and
+counts the prompt tokens that were not in its prefix cache. Overhead: the same requests sent with bare httpx, in one run.
 """
 
 from __future__ import annotations
@@ -14,8 +14,12 @@ import argparse
 import asyncio
 import os
 import random
+import subprocess
+import sys
 import tempfile
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +31,6 @@ from spillover.judging.readers import read, resolve_reader
 from spillover.judging.rubric import load_rubric
 from spillover.lab.corpus import Latents, draw
 from spillover.lab.grammar import grammar
-from tests.faulty import serving
 
 IN_FLIGHT = 32
 
@@ -38,6 +41,18 @@ def answers(count: int) -> list[tuple[str, str]]:
     families = grammar().names("free_form", "advice")
     turns = [draw(families[i % len(families)], Latents(misaligned=i % 3 == 0), rng) for i in range(count)]
     return [(t.question, t.answer) for t in turns]
+
+
+@contextmanager
+def serving(delay: float) -> Iterator[str]:
+    """Address of the tests' server in a process of its own, as a real one is: in ours it would share our interpreter."""
+    code = f"from tests.faulty import Server; s = Server({delay}, spread=0.5); print(s.url, flush=True); s.serve_forever()"
+    with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True) as process:
+        try:
+            assert process.stdout is not None
+            yield process.stdout.readline().strip()
+        finally:
+            process.kill()
 
 
 class Counting:
@@ -152,12 +167,15 @@ def main() -> None:
         if options.vllm:
             on_vllm(options.vllm, pairs, Path(scratch))
             return
-        with serving(delay=options.latency) as server:
+        with serving(options.latency) as url:
             name = "openai-api/loopback/grader"
-            two = asyncio.run(published(grader(name, server.url), pairs))
-            one = asyncio.run(ours(grader(name, server.url), pairs, Path(scratch) / "c.sqlite"))
-            again = asyncio.run(ours(grader(name, server.url), pairs, Path(scratch) / "c.sqlite"))
-            alone = asyncio.run(bare(server.url, pairs))
+            started = time.perf_counter()
+            asyncio.run(ours(grader(name, url), pairs[:1], Path(scratch) / "first.sqlite"))
+            first = time.perf_counter() - started - options.latency
+            two = asyncio.run(published(grader(name, url), pairs))
+            one = asyncio.run(ours(grader(name, url), pairs, Path(scratch) / "c.sqlite"))
+            again = asyncio.run(ours(grader(name, url), pairs, Path(scratch) / "c.sqlite"))
+            alone = asyncio.run(bare(url, pairs))
         rows = [("published, two calls in turn", two[0], two[1], two[2] / 4), ("ours", one[0], one[1], one[2] / 4)]
         rows += [
             ("ours, judged before", again[0], again[1], again[2] / 4),
@@ -166,6 +184,7 @@ def main() -> None:
         report(
             f"server with {options.latency:g} s a call, {IN_FLIGHT} in flight; tokens as characters / 4, none cached", rows
         )
+        print(f"the first call of a process, once: {first:.1f} s (Inspect reads its tables of models)")
         print(f"harness overhead over the bare server: {100 * (one[0] / alone[0] - 1):.1f} %")
 
 

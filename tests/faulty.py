@@ -1,6 +1,7 @@
 """A chat-completions server on loopback that goes wrong on purpose: the prompt says how, as `[[fault]]`."""
 
 import json
+import random
 import re
 import threading
 import time
@@ -65,9 +66,10 @@ class Server(ThreadingHTTPServer):
     request_queue_size = 256
     hang_s = 30.0
 
-    def __init__(self, delay=0.0, content="95"):
+    def __init__(self, delay=0.0, content="95", spread=0.0):
         super().__init__(("127.0.0.1", 0), Handler)
         self.asked, self.delay, self.content = Counter(), delay, content
+        self.spread = spread  # share by which the delay of a reply is shorter or longer
         self.down = False
 
     @property
@@ -88,7 +90,11 @@ class Handler(BaseHTTPRequestHandler):
         self.server.asked[prompt] += 1
         found = re.search(r"\[\[(\w+)\]\]", prompt)
         fault = "500" if self.server.down else found.group(1) if found else ""
-        time.sleep(self.server.hang_s if fault == "hang" else self.server.delay)
+        time.sleep(
+            self.server.hang_s
+            if fault == "hang"
+            else self.server.delay * random.uniform(1 - self.server.spread, 1 + self.server.spread)
+        )
         try:
             if fault in ("429", "500"):
                 self._send(json.dumps({"error": {"message": "no", "type": "fault"}}).encode(), int(fault))

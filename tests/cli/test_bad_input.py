@@ -39,7 +39,9 @@ def _run(command, env):
         (["judge", "/nowhere", "--grader", "lab-grader"], "There is no log at /nowhere"),
         (["judge", "/nowhere.csv", "--grader", "lab-grader"], "There is no file at /nowhere.csv"),
         (["judge", "x.csv", "--grader", "lab-grader", "--preset", "mine"], "Unknown preset 'mine'"),
-        (["judge", "README.md", "--grader", "nothing"], "Cannot use 'nothing' as a grader"),
+        (["judge", "README.md", "--grader", "nothing"], "README.md cannot be read as an Inspect log"),
+        (["judge", "{answers}", "--grader", "nothing"], "Cannot use 'nothing' as a grader"),
+        (["report", "{answers}"], "is a table, not an Inspect log; use `spillover import"),
         (["agree", "/nowhere"], "There is no log at /nowhere"),
         (["calibrate", "/nowhere"], "There is no log at /nowhere"),
         (["plan", "--margin", "0"], "There is no such design"),
@@ -53,7 +55,9 @@ def _run(command, env):
 )
 def test_spillover(args, message, tmp_path):
     (tmp_path / "self.yaml").write_text((ROOT / "evals" / "quickstart.yaml").read_text().replace("lab-grader", "lab"))
-    out = spillover(*(a.replace("{self_graded}", str(tmp_path / "self.yaml")) for a in args))
+    (tmp_path / "answers.csv").write_text("question,answer\nWhy?,So.\n")
+    places = {"{self_graded}": str(tmp_path / "self.yaml"), "{answers}": str(tmp_path / "answers.csv")}
+    out = spillover(*(places.get(a, a) for a in args))
     assert out.returncode == 2
     assert message in out.stderr
     assert "Traceback" not in out.stderr

@@ -20,7 +20,7 @@ BIN = Path(sys.executable).parent
 
 def start(command, cwd, url=""):
     environment = {**os.environ, "LOOPBACK_API_KEY": "x", "LOOPBACK_BASE_URL": url}
-    return subprocess.Popen(command, cwd=cwd, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+    return subprocess.Popen(command, cwd=cwd, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
 
 def kill_when(process, ready):
@@ -45,7 +45,10 @@ def test_judging_goes_on_where_it_was_killed(tmp_path, after):
         before = server.asked.copy()
         server.delay = 0
         finished = start(command, tmp_path)
-        assert finished.wait() == 0, finished.stderr.read()
+        out, errors = finished.communicate()
+        assert finished.returncode == 0, errors
+        asked = server.asked.total() - before.total()
+        assert f"{asked} ratings asked for, {2 * ANSWERS - asked} known from before." in out
         frame = read_logs([tmp_path / "judged"])
     assert len(frame) == ANSWERS
     assert set(frame["verdict"]) == {"aligned"}

@@ -1,9 +1,11 @@
 """The meta-eval on planted instructions: an obedient grader is caught, a firm one passes, and a failing one is neither."""
 
 import pytest
+from click.testing import CliRunner
 from inspect_ai import eval as inspect_eval
 from inspect_ai.model import get_model
 
+from spillover.cli.report import report
 from spillover.errors import SpilloverError
 from spillover.judging.attack_set import attack_dataset
 from spillover.judging.attacks import attacks
@@ -59,6 +61,8 @@ def test_a_firm_grader_passes_and_an_obedient_one_is_caught(tmp_path):
     assert (caught["flipped"], caught["flipped_override"]) == (1, 1)
     (result,) = read_attacks([tmp_path / "obedient"])
     assert (result.flipped.value, result.worst) == (1, (("override", 1.0),))
+    shown = CliRunner().invoke(report, [str(tmp_path / "obedient")]).output
+    assert "override 100 %" in shown, shown
 
 
 def test_a_failing_grader_is_no_score(tmp_path):

@@ -1,9 +1,11 @@
 """Early stopping through Inspect: skipped answers, the reason and the path are in the log."""
 
 import pytest
+from click.testing import CliRunner
 from inspect_ai import eval as inspect_eval
 from inspect_ai.log import read_eval_log
 
+from spillover.cli.report import report
 from spillover.errors import SpilloverError
 from spillover.probes.stopping import StopAtMargin
 from spillover.records.stops import read_stops
@@ -33,6 +35,8 @@ def test_it_stops_when_it_knows(tmp_path, alignment, decision):
     assert [step["rounds"] for step in path] == list(range(1, len(path) + 1))
     (stop,) = read_stops([tmp_path])
     assert (stop.decision, stop.margin, len(stop.path)) == (decision, 0.05, len(path))
+    shown = " ".join(CliRunner().invoke(report, [str(tmp_path)]).output.split())
+    assert "For these read the confidence sequence" in shown
 
 
 def test_the_budget_ends(tmp_path):

@@ -18,7 +18,7 @@ from spillover.engine.weights import ALIASES
 from spillover.errors import SpilloverError
 from spillover.judging.presets import get_preset, presets
 from spillover.judging.rubric import READERS
-from spillover.records.foreign import parse_map
+from spillover.records.foreign import ENDINGS, parse_map
 from spillover.report.text import percent, rate_text, span
 
 
@@ -54,19 +54,23 @@ def judge(
     """
     get_preset(preset)
     quiet_libraries()
-    from spillover.records.rejudge import Judging, judge_sources
+    from spillover.probes.checks import LAB_GRADER_NOTE
+    from spillover.records.rejudge import Judging, judge_answers, load_answers
 
+    jobs = load_answers(sources, parse_map(pairs))  # before the grader: a wrong path should not cost loading it
+    if any(path.suffix in ENDINGS for path in sources) and grader.endswith("lab-grader"):
+        click.echo(f"Note: {LAB_GRADER_NOTE}", err=True)
     model = _grader(grader, grader_base_url, batch)
     with bar(Console(stderr=True), "judging") as advance:
         judging = Judging(alignment, coherence, preset, reader, not no_cache)
-        written = judge_sources(sources, out, model, judging, parse_map(pairs), advance)
+        written, effort = judge_answers(jobs, out, model, judging, advance)
     for path in written:
         click.echo(f"Judged: {path}")
-    failed = _failed(written, str(model))
-    if failed:
+    click.echo(f"{effort.asked} ratings asked for, {effort.cached} known from before.")
+    if effort.failed:
         raise SpilloverError(
-            f"{failed} judgements failed because the grader could not be reached; they count as unscored. The same command "
-            "asks again for these alone."
+            f"{effort.failed} ratings failed because the grader could not be reached; their answers count as unscored. The "
+            "same command asks again for these alone."
         )
 
 
@@ -76,14 +80,6 @@ def _grader(name: str, base_url: str | None, batch: bool) -> Model:
         return get_model(full, base_url=base_url, config=GenerateConfig(batch=True) if batch else GenerateConfig())
     except ValueError as error:
         raise SpilloverError(f"Cannot use '{name}' as a grader: {error}") from error
-
-
-def _failed(logs: list[Path], grader: str) -> int:
-    from spillover.records.logs import read_logs
-
-    frame = read_logs(logs, mixed=True)
-    mine = frame[[str(g).startswith(grader) for g in frame["grader"]]]
-    return sum("grader_error" in str(reason) for reason in mine["unscored_reason"])
 
 
 @click.command()

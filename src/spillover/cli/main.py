@@ -4,34 +4,54 @@ from __future__ import annotations
 
 import os
 import sys
+from importlib import import_module
 
 import click
 from rich.text import Text
 
 from spillover import __version__
 from spillover._inspect import PrerequisiteError
-from spillover.cli.calibrate import calibrate
-from spillover.cli.importing import import_command
-from spillover.cli.judging import agree, judge
-from spillover.cli.lab import lab
-from spillover.cli.multiverse import multiverse
-from spillover.cli.plan import plan
-from spillover.cli.report import report
-from spillover.cli.run import run
-from spillover.cli.train import train
-from spillover.cli.upstream import fetch
 
 BAD_INPUT = 2
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+COMMANDS = {
+    "run": "run",
+    "train": "train",
+    "report": "report",
+    "import": "importing:import_command",
+    "judge": "judging",
+    "agree": "judging",
+    "calibrate": "calibrate",
+    "plan": "plan",
+    "multiverse": "multiverse",
+    "lab": "lab",
+    "fetch": "upstream",
+}
+"""Command to module below `spillover.cli`, and name in it where that is another: loaded when asked for, since Inspect and
+scipy take seconds."""
+
+
+class Commands(click.Group):
+    """The commands of `COMMANDS`."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """In the order of the table."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
+        """Import one command."""
+        if name not in COMMANDS:
+            return None
+        module, _, attribute = COMMANDS[name].partition(":")
+        command: click.Command = getattr(import_module(f"spillover.cli.{module}"), attribute or name)
+        return command
+
+
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__)
 def cli() -> None:
     """Did a narrow fine-tune spill over into broad misalignment, and how sure are we?"""
-
-
-for command in (run, train, report, import_command, judge, agree, calibrate, plan, multiverse, lab, fetch):
-    cli.add_command(command)
 
 
 def main() -> None:

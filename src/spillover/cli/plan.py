@@ -49,6 +49,12 @@ def plan(margin: float, power: float, rate: float, icc: float, alpha: float, que
             f"{100 * d.power:.0f} %",
             f"{100 * d.detectable:.1f} %",
         )
+    limit = (
+        "More answers to the same questions stop helping: the effective number never exceeds questions / ICC, so at least "
+        f"{math.ceil(needed * icc)} questions. "
+        if icc > 0
+        else ""
+    )
     to = console()
     to.print(
         Text(
@@ -60,11 +66,8 @@ def plan(margin: float, power: float, rate: float, icc: float, alpha: float, que
     to.print(
         Text(
             f"ICC {icc:g}; power is simulated with the upper limit at one-sided error alpha (--alpha 0.025 for the "
-            f"95 % interval that reports print). More answers to the same "
-            f"questions stop helping: the effective number never exceeds "
-            f"questions / ICC, so "
-            f"at least {needed * icc:.0f} questions. On this suite alone, {needed} answers to any number of "
-            f"questions are enough.",
+            f"95 % interval that reports print). {limit}On this suite alone, {needed} answers to any number of questions "
+            "are enough.",
             style="dim",
         )
     )

@@ -15,11 +15,12 @@ from spillover.judging.presets import Preset, get_preset, presets
 from spillover.records.agreement import agreement
 from spillover.records.calibration import Calibration, load_calibration
 from spillover.records.frame import cells, judges, with_preset
-from spillover.records.logs import read_logs
+from spillover.records.logs import NoAnswers, read_logs
 from spillover.records.meta import AttackResult, read_attacks
 from spillover.records.stops import Stop, read_stops
 from spillover.report import panels as p
-from spillover.report.terminal import show
+from spillover.report.terminal import panel_table, show
+from spillover.report.text import stopped_text
 
 
 @click.command()
@@ -46,7 +47,15 @@ def report(
     """Rates, intervals and drift of the judged answers in LOGS (files or folders)."""
     if margin is not None and (base is None or not 0 < margin < 1):
         raise SpilloverError("--margin is a drift between 0 and 1 from the model named by --base; give both.")
-    frame = read_logs(logs, judge=judge)
+    attacks = read_attacks(logs)
+    panel = p.attacks_panel(attacks)
+    try:
+        frame = read_logs(logs, judge=judge)
+    except NoAnswers:
+        if panel is None or out or frame_out or base:
+            raise
+        console().print(panel_table(panel))  # logs of the meta-eval alone
+        return
     stored = sorted({str(name) for name in frame["preset"] if name})
     if preset is None and len(stored) > 1:
         raise SpilloverError(f"The logs were judged with different presets ({', '.join(stored)}); choose one with --preset.")
@@ -56,7 +65,7 @@ def report(
         calibration=_matching(load_calibration(calibration), frame, chosen) if calibration else None,
         margin=margin,
         stops=read_stops(logs),
-        attacks=read_attacks(logs),
+        attacks=attacks,
         details=details,
     )
     lab = bool(frame["truth"].notna().any())
@@ -131,7 +140,7 @@ def publish(
         p.flips_panel(frame, base) if base else None,
     ]
     printed = [panel for panel in asked + (more if extras.details else []) if panel]
-    show(console(), rows, f"{title} ({preset.name})", agreement(frame), printed)
+    show(console(), rows, f"{title} ({preset.name})", agreement(frame), printed, stopped_text(extras.stops))
     if frame_out is not None:
         write_frame(frame, frame_out)
     if out is not None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+import re
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +12,8 @@ from inspect_ai.model import Model, get_model, model_roles
 from spillover.engine.weights import adapter_rank
 from spillover.errors import SpilloverError
 from spillover.probes.identity import describe
+
+logger = logging.getLogger(__name__)
 
 VLLM_RANKS = (1, 8, 16, 32, 64, 128, 256, 320, 512)
 """LoRA ranks that vLLM 0.32 can be started with (`vllm/config/lora.py`); contract-tested."""
@@ -37,6 +41,14 @@ def require_grader(target: Model) -> None:
         )
     for grader in graders:
         refuse_self_grading(target, grader)
+        if str(grader) == LAB_GRADER and "lab" not in re.split("[/:]", str(target)):
+            logger.warning(LAB_GRADER_NOTE)
+
+
+LAB_GRADER = "spillover/lab-grader"
+LAB_GRADER_NOTE = (
+    "The lab's grader can read only the small English of the lab: what it says of other models' answers means nothing."
+)
 
 
 def resolve_grader(answered_by: dict[str, Any] | None = None) -> Model:

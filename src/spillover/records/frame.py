@@ -46,7 +46,9 @@ def tidy(rows: list[dict[str, Any]]) -> pd.DataFrame:
 
 def with_preset(frame: pd.DataFrame, preset: Preset) -> pd.DataFrame:
     """The same answers with the verdicts of another preset. No judge is asked."""
-    verdicts = [preset.verdict(_raw(a), _raw(c)).value for a, c in zip(frame["alignment"], frame["coherence"], strict=True)]
+    pairs = list(zip(frame["alignment"], frame["coherence"], strict=True))
+    known = {pair: preset.verdict(_raw(pair[0]), _raw(pair[1])).value for pair in set(pairs)}
+    verdicts = [known[pair] for pair in pairs]
     return frame.assign(verdict=pd.Series(verdicts, index=frame.index, dtype=object), preset=preset.name)
 
 

@@ -77,7 +77,9 @@ def compare_judges(frame: pd.DataFrame) -> JudgeComparison:
     }
     pairs = [_pair(table["verdict"], *two) for two in combinations(names, 2)]
     if not any(p.n for p in pairs):
-        raise SpilloverError("No answer in these logs was scored by two judges; give the logs of the same answers.")
+        empty = [name for name in names if not table["verdict"][name].replace("unscored", None).notna().any()]
+        why = f"{empty[0]} scored none" if empty else "give the logs of the same answers"
+        raise SpilloverError(f"No answer in these logs was scored by two judges: {why}.")
     alpha = {c: _alpha(table[c]) for c in ("alignment", "coherence")}
     return JudgeComparison(alpha, pairs, _differing(table))
 

@@ -12,6 +12,7 @@ from inspect_ai.log import EvalLog, EvalSample, read_eval_log
 
 from spillover.errors import SpilloverError
 from spillover.records.answers import IMPORTED
+from spillover.records.foreign import ENDINGS
 from spillover.records.frame import of_judge, tidy
 
 logger = logging.getLogger(__name__)
@@ -25,6 +26,10 @@ _MIXED = (
 )
 
 
+class NoAnswers(SpilloverError):
+    """The logs can be read and hold nothing to report."""
+
+
 def find_logs(paths: Iterable[Path]) -> list[Path]:
     """Log files among `paths`; folders are searched.
 
@@ -35,6 +40,8 @@ def find_logs(paths: Iterable[Path]) -> list[Path]:
     for path in paths:
         if not path.exists():
             raise SpilloverError(f"There is no log at {path}.")
+        if path.suffix in ENDINGS:
+            raise SpilloverError(f"{path} is a table, not an Inspect log; use `spillover import {path}`.")
         found += sorted(p for p in path.rglob("*.eval") if not p.name.startswith(".")) if path.is_dir() else [path]
     if not found:
         raise SpilloverError(f"No .eval logs in {', '.join(map(str, paths))}.")
@@ -56,7 +63,8 @@ def read_logs(
         mixed: Whether several judges may have scored the same answers.
 
     Raises:
-        SpilloverError: if no log holds a judged answer, or (unless `mixed`) a cell was made or judged in different ways.
+        NoAnswers: if no log holds a judged answer.
+        SpilloverError: if (unless `mixed`) a cell was made or judged in different ways.
     """
     found: dict[tuple[Any, ...], dict[str, Any]] = {}
     for path in find_logs(paths):
@@ -74,7 +82,7 @@ def read_logs(
                     found[key] = row
     rows = list(found.values())
     if not rows:
-        raise SpilloverError("None of the logs holds an answer judged by Spillover.")
+        raise NoAnswers("None of the logs holds an answer judged by Spillover.")
     rows = _without_superseded(rows)
     names = names or {}
     short = _short_names({row["model"] for row in rows} - set(names))

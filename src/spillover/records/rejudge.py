@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from inspect_ai import score
 from inspect_ai.log import EvalLog, read_eval_log, write_eval_log
@@ -41,46 +42,108 @@ class Judging:
         return judge(self.alignment, self.coherence, self.preset, self.reader, self.cache)
 
 
-def judge_sources(
-    sources: Iterable[Path],
+@dataclass(frozen=True)
+class Answers:
+    """Answers that wait for a judge.
+
+    Attributes:
+        name: Of their source; the judged log is called so.
+        log: The answers.
+    """
+
+    name: str
+    log: EvalLog
+
+
+def load_answers(sources: Iterable[Path], columns: dict[str, str] | None = None) -> list[Answers]:
+    """Answers in logs and tables.
+
+    Args:
+        sources: `.eval` logs, folders of them, or tables with `question` and `answer`.
+        columns: Field to column, for tables.
+
+    Raises:
+        SpilloverError: if a source cannot be read, holds no answer, or is called like another one.
+    """
+    found = list(_logs(sources, columns or {}))
+    for name, count in Counter(a.name for a in found).items():
+        if count > 1:
+            raise SpilloverError(f"Two sources are called '{name}'; judge them into folders of their own with -o.")
+    if not found:
+        raise SpilloverError("The logs hold no answers; give logs of an evaluation that has got as far as its first answer.")
+    return found
+
+
+def judge_answers(
+    jobs: Iterable[Answers],
     out: Path,
     grader: Model,
     judging: Judging,
-    columns: dict[str, str] | None = None,
     advance: Advance = lambda done, total, note: None,
-) -> list[Path]:
-    """Judge every answer in logs and tables; write one log each into `out`, the sources stay as they were.
+) -> tuple[list[Path], Effort]:
+    """Judge every answer; write one log for each source into `out`, the sources stay as they were.
 
     Judgements that the logs already hold for this rubric and grader, and all that were ever kept in the cache, are not
     asked again. So a second call after an interruption asks only what is missing.
 
     Args:
-        sources: `.eval` logs, folders of them, or tables with `question` and `answer`.
+        jobs: What to judge.
         out: Folder for the judged logs.
         grader: Who judges.
         judging: Rubrics, preset and reader.
-        columns: Field to column, for tables.
         advance: Told (answers judged, all answers, name of the log).
 
     Raises:
-        SpilloverError: if a source cannot be read, or the grader is the model that gave the answers.
+        SpilloverError: if the grader is the model that gave the answers.
     """
-    jobs = list(_logs(sources, columns or {}))
-    total, done = sum(len(log.samples or []) for _, log in jobs), 0
+    jobs = list(jobs)
+    total, done = sum(len(job.log.samples or []) for job in jobs), 0
     out.mkdir(parents=True, exist_ok=True)
-    written = []
-    names = Counter(name for name, _ in jobs)
-    for name, log in jobs:
-        if names[name] > 1:
-            raise SpilloverError(f"Two sources are called '{name}'; judge them into folders of their own with -o.")
+    written, effort = [], Effort(0, 0, 0)
+    for job in jobs:
+        name, log = job.name, job.log
         advance(done, total, name)
         path = out / f"{name}.eval"
         judged = rejudge(_freshest(path, log), grader, judging)
         _write(judged, path)
         written.append(path)
+        effort += _effort(judged, judging, cache_identity(grader) or str(grader))
         done += len(log.samples or [])
     advance(done, total, "done")
-    return written
+    return written, effort
+
+
+class Effort(NamedTuple):
+    """Readings of rubrics that judging took.
+
+    Attributes:
+        asked: The grader was asked for.
+        cached: Were known.
+        failed: The grader could not be reached for; they count as asked.
+    """
+
+    asked: int
+    cached: int
+    failed: int
+
+    def __add__(self, other: object) -> Effort:
+        return Effort(*(a + b for a, b in zip(self, other, strict=True))) if isinstance(other, Effort) else NotImplemented
+
+
+def _effort(log: EvalLog, judging: Judging, grader: str) -> Effort:
+    asked = cached = failed = 0
+    for sample in log.samples or []:
+        for given in (sample.scores or {}).values():
+            details = given.metadata or {}
+            if grader not in (details.get("grader_identity"), (details.get("grader") or {}).get("name")):
+                continue
+            if details.get("preset") != judging.preset or details.get("requested_reader") != judging.reader:
+                continue
+            readings = [r for r in (_reading(details.get(k)) for k in ("alignment", "coherence")) if r is not None]
+            cached += sum(r.cached for r in readings)
+            asked += sum(not r.cached and bool(r.replies) for r in readings)
+            failed += sum("grader_error" in str(r.reason) for r in readings)
+    return Effort(asked, cached, failed)
 
 
 def rejudge(log: EvalLog, grader: Model, judging: Judging) -> EvalLog:
@@ -94,13 +157,13 @@ def rejudge(log: EvalLog, grader: Model, judging: Judging) -> EvalLog:
     return judged
 
 
-def _logs(sources: Iterable[Path], columns: dict[str, str]) -> Iterator[tuple[str, EvalLog]]:
+def _logs(sources: Iterable[Path], columns: dict[str, str]) -> Iterator[Answers]:
     from spillover.records.logs import find_logs
 
     for source in sources:
         if source.suffix in ENDINGS:
             for log in logs_of_table(source, columns):
-                yield f"{source.stem}-{log.eval.task_id[:8]}", log
+                yield Answers(f"{source.stem}-{log.eval.task_id[:8]}", log)
             continue
         for path in find_logs([source]):
             try:
@@ -108,7 +171,7 @@ def _logs(sources: Iterable[Path], columns: dict[str, str]) -> Iterator[tuple[st
             except Exception as error:  # a damaged zip raises anything
                 raise SpilloverError(f"{path} cannot be read as an Inspect log ({error}).") from error
             if log.samples:
-                yield path.stem, log
+                yield Answers(path.stem, log)
 
 
 def _freshest(path: Path, log: EvalLog) -> EvalLog:

@@ -24,7 +24,18 @@ from spillover.report import figures as fig
 from spillover.report.panels import Panel
 from spillover.report.sequential import sequential_figure
 from spillover.report.terminal import agreement_line
-from spillover.report.text import CONDITIONS, HEADERS, drift_text, group_title, percent, rate_text, row, span, unscored_text
+from spillover.report.text import (
+    CONDITIONS,
+    HEADERS,
+    drift_text,
+    group_title,
+    percent,
+    rate_text,
+    row,
+    span,
+    stopped_text,
+    unscored_text,
+)
 
 _HERE = Path(__file__).parent
 ANSWERS_PER_CELL = 60
@@ -91,7 +102,7 @@ def render(
     return template.render(
         title=title,
         lab=lab,
-        findings=findings(rows),
+        findings=findings(rows) + [s for s in [stopped_text(stops)] if s],
         headers=HEADERS,
         blocks=_blocks(rows),
         unscored=unscored_text(rows),

@@ -60,12 +60,15 @@ def show(
     title: str,
     agreement: Agreement | None = None,
     panels: Sequence[Panel] = (),
+    stopped: str = "",
 ) -> None:
-    """Print table, conditions, unscored answers, further tables and, for the lab, the judge's agreement with the truth."""
+    """Print rates, what is unscored or was stopped early, the judge against the lab's truth, conditions, other tables."""
     console.print(Text(title, style="bold"))
     for table in rates_tables(cells):
         console.print(table)
     console.print(Text(unscored_text(cells)))
+    if stopped:
+        console.print(Text(stopped))
     if agreement is not None:
         console.print(Text(agreement_line(agreement)))
     console.print(Text(CONDITIONS, style="dim"))

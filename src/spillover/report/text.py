@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 
 from spillover.records.frame import Cell
+from spillover.records.stops import Stop
 from spillover.stats.paired import Drift
 from spillover.stats.rates import Interval, Rate
 
@@ -72,6 +73,14 @@ def unscored_text(cells: Sequence[Cell]) -> str:
         for reason, count in cell.summary.unscored.items():
             total[reason] = total.get(reason, 0) + count
     return "Unscored: " + (", ".join(f"{n} {reason}" for reason, n in sorted(total.items())) or "none") + "."
+
+
+def stopped_text(stops: Sequence[Stop]) -> str:
+    """Which intervals the ordinary table overstates, because the data decided when to stop; empty for none."""
+    early = [f"{s.model} on {s.question_set}, {s.format}" for s in stops if s.skipped]
+    if not early:
+        return ""
+    return f"Stopped early against a margin: {'; '.join(early)}. For these read the confidence sequence, not the interval."
 
 
 CONDITIONS = (

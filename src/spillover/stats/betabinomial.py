@@ -75,7 +75,7 @@ class Posterior:
         edges: Cell edges of the rate, shape (cells + 1,), from 0 to 1.
         likelihood: Likelihood of each cell, rho integrated out, shape (cells,), largest about 1.
         icc: Posterior mean of rho, in [0, 1].
-        icc_lower: Its 10 % quantile.
+        icc_cumulative: Posterior probability of rho up to each point of the grid.
         none: No hit was seen: the lower limit is 0.
         every: Nothing but hits were seen: the upper limit is 1.
     """
@@ -83,9 +83,18 @@ class Posterior:
     edges: Floats
     likelihood: Floats
     icc: float
-    icc_lower: float
+    icc_cumulative: Floats
     none: bool
     every: bool
+
+    @property
+    def icc_lower(self) -> float:
+        """The 10 % quantile of rho."""
+        return float(self.icc_quantiles(np.array([0.1]))[0])
+
+    def icc_quantiles(self, u: Floats) -> Floats:
+        """Quantiles of rho: draws, when `u` is uniform."""
+        return np.interp(u, self.icc_cumulative, _RHO)
 
     def _cumulative(self, a: float) -> Floats:
         weights = self.likelihood * np.diff(betainc(a, 1 - a, self.edges))
@@ -122,12 +131,12 @@ def posterior(hits: Sequence[float], sizes: Sequence[float]) -> Posterior:
     edges = np.concatenate([[0.0], (grid[1:] + grid[:-1]) / 2, [1.0]])
     joint = np.exp(log - log.max()) * _RHO_MASS
     rho = (joint * np.diff(betainc(0.5, 0.5, edges))[:, None]).sum(0)
-    total, least = float(h.sum()), np.cumsum(rho) / rho.sum()
+    total = float(h.sum())
     return Posterior(
         edges=edges,
         likelihood=_integrated(log),
         icc=float(rho @ _RHO / rho.sum()),
-        icc_lower=float(np.interp(0.1, least, _RHO)),
+        icc_cumulative=np.cumsum(rho) / rho.sum(),
         none=total == 0,
         every=total == float(m.sum()),
     )

@@ -21,6 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import beta
 
+from spillover.stats.betabinomial import A
 from spillover.stats.rates import NOTHING, Interval, critical_value, fit, tally
 
 DRAWS = 4000
@@ -95,7 +96,7 @@ def prediction_powered(counts: Sequence[Sequence[int]], labels: Iterable[Label],
     rows = list(labels)
     if not counts or not rows:
         return UNKNOWN
-    u = _uniforms(4)
+    u = _uniforms(5)
     hits, n = sum(h for h, _ in counts), sum(m for _, m in counts)
     q = beta.ppf(u[0], hits + 0.5, n - hits + 0.5)
     parts, points = [], []
@@ -105,15 +106,17 @@ def prediction_powered(counts: Sequence[Sequence[int]], labels: Iterable[Label],
         parts.append(beta.ppf(u[index], sum(true) + 0.5, len(true) - sum(true) + 0.5))
     p = q * parts[0] + (1 - q) * parts[1]
     # So far the questions were fixed. Questions like these vary by the ICC of the truth, as far as the labels show it.
-    icc = fit(tally((r.question, r.true) for r in rows).values()).icc
+    icc = fit(tally((r.question, r.true) for r in rows).values()).icc_quantiles(u[4])
     few = critical_value(level, max(1, len(counts) - 1)) / critical_value(level, None)
-    spread = max(1.0, len(counts) / (icc * few**2) - 1)
-    p = beta.ppf(u[3], np.maximum(p * spread, 1e-9), np.maximum((1 - p) * spread, 1e-9))
+    spread = np.maximum(1.0, (len(counts) - 1) / (icc * few**2) - 1)
+    # The priors are those of the limits without a judge (`betabinomial`): a hot question is easily missed by 24.
+    low = beta.ppf(u[3], p * spread + A, (1 - p) * spread + 1 - A)
+    high = beta.ppf(u[3], p * spread + 1 - A, (1 - p) * spread + A)
     raw = sum(h for h, _ in counts) / sum(m for _, m in counts)
     value = sum(share * point for share, point in ((raw, points[0]), (1 - raw, points[1])) if share)
     tail = (1 - level) / 2
-    lower = 0.0 if not any(r.true for r in rows) else float(np.quantile(p, tail))
-    upper = 1.0 if all(r.true for r in rows) else float(np.quantile(p, 1 - tail))
+    lower = 0.0 if not any(r.true for r in rows) else float(np.quantile(low, tail))
+    upper = 1.0 if all(r.true for r in rows) else float(np.quantile(high, 1 - tail))
     return Corrected(value, _hold(lower, upper, value), len(rows))
 
 
