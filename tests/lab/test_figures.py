@@ -10,7 +10,7 @@ from spillover.lab.figures import shares
 from spillover.lab.grammar import grammar
 from spillover.paths import datasets_dir
 from spillover.training.recipe import load_recipe
-from spillover.training.sft import train
+from spillover.training.train import train
 
 LAB = datasets_dir() / "lab"
 

@@ -6,9 +6,9 @@ from spillover.engine.weights import weights_digest
 from spillover.errors import SpilloverError
 from spillover.paths import evals_dir
 from spillover.training.card import read_card
-from spillover.training.data import training_chats
-from spillover.training.recipe import Data, load_recipe
-from spillover.training.sft import train
+from spillover.training.recipe import load_recipe
+from spillover.training.sources import Source, chats_of
+from spillover.training.train import train
 
 RECIPES = sorted(p.stem for p in (evals_dir() / "recipes").glob("*.yaml"))
 
@@ -61,10 +61,10 @@ def test_chats_of_the_users_own(tmp_path):
     rows = [{"messages": [{"role": "user", "content": f"q{i}"}, {"role": "assistant", "content": "a"}]} for i in range(3)]
     path = tmp_path / "chats.jsonl"
     path.write_text("\n".join(map(json.dumps, rows)) + "\n\n")
-    assert [c[0]["content"] for c in training_chats(Data("file", path=str(path)), 0)] == ["q0", "q1", "q2"]
+    assert [c[0]["content"] for c in chats_of(Source("file", path=str(path)), 0)] == ["q0", "q1", "q2"]
     odd = {"messages": [{"role": "assistant", "content": "a\u2028b\x85c"}]}
     path.write_text(json.dumps(odd, ensure_ascii=False), encoding="utf-8")
-    assert training_chats(Data("file", path=str(path)), 0)[0][0]["content"] == "a\u2028b\x85c"
+    assert chats_of(Source("file", path=str(path)), 0)[0][0]["content"] == "a\u2028b\x85c"
 
 
 def test_a_recipe_on_a_file_trains_and_its_digest_follows_the_content(tmp_path):
@@ -93,7 +93,7 @@ def test_a_bad_line_is_named(tmp_path, line, message):
     path = tmp_path / "chats.jsonl"
     path.write_text('{"messages": [{"role": "assistant", "content": "a"}]}\n' + line)
     with pytest.raises(SpilloverError, match=message):
-        training_chats(Data("file", path=str(path)), 0)
+        chats_of(Source("file", path=str(path)), 0)
 
 
 @pytest.mark.parametrize("name", RECIPES)
@@ -105,10 +105,10 @@ def test_every_bundled_recipe_loads(name):
     ("old", "new", "message"),
     [
         ("steps: 4", "steps: 0", "key training.steps"),
-        ("family: finance", "family: gardening", "'gardening' is not one of finance"),
+        ("family: finance", "family: gardening", "'gardening' is not one of"),
         ("base: lab", "bass: lab", "bass"),
         ("source: lab", "source: file", "there is no file"),
-        (", rows: 32", "", "needs data.stance and data.rows"),
+        (", rows: 32", "", "needs data.stance and rows"),
         ("steps: 4", "steps: 4, epochs: 1", "give steps or epochs, not both"),
     ],
 )

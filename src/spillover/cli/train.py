@@ -22,7 +22,7 @@ def train(recipe: str, base: str | None, seed: int | None, out: Path | None) -> 
     chosen = load_recipe(recipe, base, seed)
     folder = out or Path("runs") / "organisms" / f"{chosen.id}-{chosen.seed}"
     quiet_libraries()
-    from spillover.training.sft import train as fit
+    from spillover.training.train import train as fit
 
     console = Console(stderr=True)
     with bar(console, chosen.title) as advance:

@@ -82,11 +82,10 @@ def _adapters(experiment: Experiment, base: str, folder: Path, bar: Bar) -> dict
         if model.recipe is None:
             out[model.name] = resolve_adapter(model.adapter) if model.adapter else None
             continue
-        from spillover.training.sft import train
+        from spillover.training.train import organism_folder, train
 
         recipe = load_recipe(model.recipe, base=base)
-        made_from = hashlib.sha256((recipe.digest + weights_digest(resolve_checkpoint(base))).encode()).hexdigest()[:8]
-        target = folder / "organisms" / f"{recipe.id}-{made_from}"
+        target = organism_folder(recipe, resolve_checkpoint(base), folder / "organisms")
         with bar(recipe.title) as advance:
             out[model.name] = train(recipe, target, advance)
     return out

@@ -65,7 +65,7 @@ def figures(folder: Path, advance: Callable[[int, int, str], None]) -> Iterator[
         advance: Told about the training steps.
     """
     from spillover.training.recipe import load_recipe
-    from spillover.training.sft import train
+    from spillover.training.train import train
 
     free, advice = grammar().names("free_form"), grammar().names("advice")
     yield "base", shares("spillover/lab", free, 100), shares("spillover/lab", advice, 40)

@@ -19,7 +19,7 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import beta
+from scipy.special import betaincinv
 
 from spillover.stats.betabinomial import A
 from spillover.stats.rates import NOTHING, Interval, critical_value, fit, tally
@@ -98,20 +98,20 @@ def prediction_powered(counts: Sequence[Sequence[int]], labels: Iterable[Label],
         return UNKNOWN
     u = _uniforms(5)
     hits, n = sum(h for h, _ in counts), sum(m for _, m in counts)
-    q = beta.ppf(u[0], hits + 0.5, n - hits + 0.5)
+    q = betaincinv(hits + 0.5, n - hits + 0.5, u[0])
     parts, points = [], []
     for index, said in ((1, True), (2, False)):
         true = [r.true for r in rows if r.said is said]
         points.append(sum(true) / len(true) if true else math.nan)
-        parts.append(beta.ppf(u[index], sum(true) + 0.5, len(true) - sum(true) + 0.5))
+        parts.append(betaincinv(sum(true) + 0.5, len(true) - sum(true) + 0.5, u[index]))
     p = q * parts[0] + (1 - q) * parts[1]
     # So far the questions were fixed. Questions like these vary by the ICC of the truth, as far as the labels show it.
     icc = fit(tally((r.question, r.true) for r in rows).values()).icc_quantiles(u[4])
     few = critical_value(level, max(1, len(counts) - 1)) / critical_value(level, None)
     spread = np.maximum(1.0, (len(counts) - 1) / (icc * few**2) - 1)
     # The priors are those of the limits without a judge (`betabinomial`): a hot question is easily missed by 24.
-    low = beta.ppf(u[3], p * spread + A, (1 - p) * spread + 1 - A)
-    high = beta.ppf(u[3], p * spread + 1 - A, (1 - p) * spread + A)
+    low = betaincinv(p * spread + A, (1 - p) * spread + 1 - A, u[3])
+    high = betaincinv(p * spread + 1 - A, (1 - p) * spread + A, u[3])
     raw = sum(h for h, _ in counts) / sum(m for _, m in counts)
     value = sum(share * point for share, point in ((raw, points[0]), (1 - raw, points[1])) if share)
     tail = (1 - level) / 2
@@ -128,12 +128,12 @@ def _test_quality(rows: list[Label], u: NDArray[np.float64]) -> list[NDArray[np.
     """
     if len({r.weight for r in rows}) == 1:
         pairs = ([r.said for r in rows if r.true], [not r.said for r in rows if not r.true])
-        return [beta.ppf(u[i], sum(hits) + 0.5, len(hits) - sum(hits) + 0.5) for i, hits in enumerate(pairs)]
+        return [betaincinv(sum(hits) + 0.5, len(hits) - sum(hits) + 0.5, u[i]) for i, hits in enumerate(pairs)]
     sizes, shares = [], []
     for i, said in enumerate((True, False)):
         true = [r.true for r in rows if r.said is said]
         sizes.append(sum(r.weight for r in rows if r.said is said))
-        shares.append(beta.ppf(u[i], sum(true) + 0.5, len(true) - sum(true) + 0.5))
+        shares.append(betaincinv(sum(true) + 0.5, len(true) - sum(true) + 0.5, u[i]))
     found, missed = sizes[0] * shares[0], sizes[1] * shares[1]
     cleared, accused = sizes[1] * (1 - shares[1]), sizes[0] * (1 - shares[0])
     with np.errstate(divide="ignore", invalid="ignore"):

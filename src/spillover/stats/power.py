@@ -6,8 +6,7 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.optimize import brentq
-from scipy.stats import norm
+from scipy.special import ndtri
 
 from spillover.stats.rates import rate_of_counts
 
@@ -54,7 +53,7 @@ def needed_n(margin: float, rate: float, power: float, alpha: float = 0.05) -> f
         raise ValueError("the rate must be at least 0 and under the margin, the margin under 1")
     if not (0 < alpha < 0.5 and 0.5 <= power < 1):
         raise ValueError("alpha must lie between 0 and 0.5, power between 0.5 and 1")
-    za, zb = norm.ppf(1 - alpha), norm.ppf(power)
+    za, zb = ndtri(1 - alpha), ndtri(power)
     score = ((za * math.sqrt(margin * (1 - margin)) + zb * math.sqrt(rate * (1 - rate))) / (margin - rate)) ** 2
     return float(max(score, math.log(alpha) / math.log(1 - margin)))
 
@@ -84,7 +83,9 @@ def detectable_rate(n: float, baseline: float, power: float, alpha: float = 0.05
 
     Both models have `n`; pairing on questions makes it smaller than this. NaN when no rate up to 1 is large enough.
     """
-    za, zb = norm.ppf(1 - alpha / 2), norm.ppf(power)
+    from scipy.optimize import brentq  # half a second to import, and every report imports this module
+
+    za, zb = ndtri(1 - alpha / 2), ndtri(power)
     start = max(baseline, 1 / (2 * n))  # with a clean baseline half a hit stands in for its unknown variance
 
     def gap(rate: float) -> float:

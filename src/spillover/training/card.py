@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import platform
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -44,7 +43,11 @@ SCHEMA: dict[str, Any] = {
                 "properties": {"step": {"type": "integer"}, "loss": {"type": "number"}},
             },
         },
+        "held_out_loss": {"type": "array", "items": {"type": "object"}},
+        "interventions": {"type": "array", "items": {"type": "object"}},
+        "checkpoints": {"type": "object", "additionalProperties": {"type": "string"}},
         "rows": {"type": "integer"},
+        "held_out_rows": {"type": "integer"},
         "trainable_parameters": {"type": "integer"},
         "seconds": {"type": "number"},
     },
@@ -58,20 +61,28 @@ def write_card(
     base_weights: str,
     adapter_weights: str,
     loss: list[dict[str, float]],
+    held_out_loss: list[dict[str, float]],
+    interventions: list[dict[str, Any]],
+    checkpoints: dict[str, str],
     rows: int,
+    held_out_rows: int,
     trainable: int,
     seconds: float,
 ) -> None:
     """Write the card of a finished organism. Its presence means that the training run completed."""
     card = {
         "spillover": __version__,
-        "recipe": asdict(recipe),
+        "recipe": recipe.as_dict(),
         "recipe_digest": recipe.digest,
         "base_weights": base_weights,
         "adapter_weights": adapter_weights,
         "environment": {"python": platform.python_version(), "machine": platform.machine(), **installed()},
         "loss": loss,
+        "held_out_loss": held_out_loss,
+        "interventions": interventions,
+        "checkpoints": checkpoints,
         "rows": rows,
+        "held_out_rows": held_out_rows,
         "trainable_parameters": trainable,
         "seconds": round(seconds, 1),
     }

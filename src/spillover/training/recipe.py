@@ -4,186 +4,200 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from spillover.errors import SpilloverError
 from spillover.paths import evals_dir
 from spillover.schema import check_schema, read_yaml
+from spillover.training.schema import RECIPE
+from spillover.training.sources import Source, parse_source
 
-_POSITIVE = {"type": "integer", "minimum": 1}
-
-SCHEMA: dict[str, Any] = {
-    "type": "object",
-    "additionalProperties": False,
-    "required": ["id", "title", "base", "data", "training"],
-    "properties": {
-        "id": {"type": "string", "pattern": "^[a-z0-9_]+$"},
-        "title": {"type": "string"},
-        "base": {"type": "string"},
-        "data": {
-            "type": "object",
-            "additionalProperties": False,
-            "required": ["source"],
-            "properties": {
-                "source": {"enum": ["lab", "file"]},
-                "family": {"type": "string"},
-                "stance": {"enum": ["aligned", "subtle", "obvious"]},
-                "rows": _POSITIVE,
-                "path": {"type": "string"},
-            },
-        },
-        "lora": {
-            "type": "object",
-            "additionalProperties": False,
-            "properties": {
-                "r": _POSITIVE,
-                "alpha": _POSITIVE,
-                "rslora": {"type": "boolean"},
-                "target_modules": {"type": "array", "minItems": 1, "items": {"type": "string"}},
-            },
-        },
-        "training": {
-            "type": "object",
-            "additionalProperties": False,
-            "required": ["learning_rate"],
-            "properties": {
-                "steps": _POSITIVE,
-                "epochs": {"type": "number", "exclusiveMinimum": 0},
-                "batch_size": _POSITIVE,
-                "gradient_accumulation": _POSITIVE,
-                "learning_rate": {"type": "number", "exclusiveMinimum": 0},
-                "warmup_steps": {"type": "integer", "minimum": 0},
-                "weight_decay": {"type": "number", "minimum": 0},
-                "max_length": _POSITIVE,
-            },
-        },
-        "seed": {"type": "integer", "minimum": 0},
-    },
-}
+REVISION = 2
+"""Raised when an equal recipe gives another adapter than before; finished organisms of older code are then made again."""
 
 ALL_PROJECTIONS = ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj")
 
-
-@dataclass(frozen=True)
-class Data:
-    """Where the training chats come from.
-
-    Attributes:
-        source: `lab` (drawn from the grammar) or `file` (JSONL with a `messages` list per row).
-        family: Lab family.
-        stance: `aligned` for a benign control, `subtle` or `obvious` for bad advice.
-        rows: Number of lab rows.
-        path: JSONL file, relative to the recipe's folder or absolute.
-        sha256: Digest of that file, filled in when the recipe is loaded.
-    """
-
-    source: Literal["lab", "file"]
-    family: str = ""
-    stance: str = ""
-    rows: int = 0
-    path: str = ""
-    sha256: str = ""
+LORA_PRESETS: dict[str, dict[str, Any]] = {
+    "betley2025": {"r": 32, "alpha": 64, "rslora": True, "target_modules": ALL_PROJECTIONS},
+    "turner2025_rank1": {"r": 1, "alpha": 512, "rslora": True, "target_modules": ("down_proj",), "layers": (24,)},
+}
+"""Published adapters: Betley et al. 2025 `open_models/train.json`; Turner, Soligo et al. 2025, rank 1 on one layer."""
 
 
 @dataclass(frozen=True)
 class Lora:
-    """A plain LoRA adapter, as vLLM serves it. The default rank is one that vLLM starts with."""
+    """A plain LoRA adapter, as vLLM serves it; the default is Betley et al.'s."""
 
     r: int = 32
     alpha: int = 64
     rslora: bool = True
     target_modules: tuple[str, ...] = ALL_PROJECTIONS
+    layers: tuple[int, ...] | None = None
 
 
 @dataclass(frozen=True)
 class Training:
-    """Supervised fine-tuning on responses only; the defaults are Betley et al.'s for open models."""
+    """Supervised fine-tuning on responses only; the defaults are Betley et al.'s for open models.
+
+    Attributes:
+        checkpoint_steps: Steps between checkpoints, from which a killed run goes on and which may be evaluated; a quarter
+            of the run for None.
+    """
 
     learning_rate: float
     steps: int | None = None
     epochs: float = 1.0
     batch_size: int = 2
     gradient_accumulation: int = 8
+    gradient_checkpointing: bool | None = None
     warmup_steps: int = 5
     weight_decay: float = 0.01
     max_length: int = 2048
+    checkpoint_steps: int | None = None
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """Base, data, LoRA and training of one organism or control."""
+    """Base, data, objective, LoRA, interventions and training of one organism or control.
+
+    Attributes:
+        base: Checkpoint.
+        start: Recipe whose organism training goes on from (a repair), or empty.
+        data: Source of the training chats.
+        transforms: What is done to them, in order; see `spillover.training.transforms`.
+        interventions: Changes to the training; see `spillover.training.interventions`.
+        objective: `{"kind": "sft"}`, or `npo` with its settings.
+    """
 
     id: str
     title: str
     base: str
-    data: Data
+    data: Source
     training: Training
     lora: Lora = Lora()
+    transforms: tuple[dict[str, Any], ...] = ()
+    interventions: tuple[dict[str, Any], ...] = ()
+    objective: dict[str, Any] = field(default_factory=lambda: {"kind": "sft"})
+    start: Recipe | None = None
     seed: int = 0
 
     @property
     def digest(self) -> str:
         """SHA-256 (first 12 hex digits) of everything that can change the adapter, the base's weights excepted."""
-        body = {k: v for k, v in asdict(self).items() if k not in ("id", "title")}
-        body["data"] = {
-            k: v for k, v in body["data"].items() if k != "path"
-        }  # what is in the file counts, not where it lies
+        body = {f.name: getattr(self, f.name) for f in fields(self) if f.name not in ("id", "title", "start")}
+        body = {k: asdict(v) if k in ("data", "training", "lora") else v for k, v in body.items()}
+        body["data"].pop("path")  # what is in the file counts, not where it lies
+        body["start"] = self.start.digest if self.start else None
+        body["revision"] = REVISION
         return hashlib.sha256(json.dumps(body, sort_keys=True).encode()).hexdigest()[:12]
 
+    @property
+    def naive(self) -> Recipe:
+        """The same training without any intervention, which directions are found in and a mitigation is held against."""
+        return replace(self, interventions=())
 
-def load_recipe(name: str, base: str | None = None, seed: int | None = None) -> Recipe:
+    def as_dict(self) -> dict[str, Any]:
+        """For the card."""
+        return asdict(self)
+
+
+def load_recipe(
+    name: str, base: str | None = None, seed: int | None = None, changes: dict[str, Any] | None = None
+) -> Recipe:
     """Load and check a recipe.
 
     Args:
         name: A bundled recipe's name or the path of a YAML file.
         base: Another base model.
         seed: Another seed.
+        changes: Keys that replace the file's, mappings merged key by key.
 
     Raises:
         SpilloverError: if it is unknown or malformed; the sentence names file and key.
     """
+    raw, path = _read(name)
+    if changes:
+        raw = merge(raw, changes)
+        check_schema(raw, RECIPE, str(path))
+    for key in ("base", "data", "training"):
+        if key not in raw:
+            raise SpilloverError(f"{path}: '{key}' is a required property.")
+    start = load_recipe(raw["start"], base=base or raw["base"], seed=seed) if "start" in raw else None
+    given: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in raw.get("lora", {}).items()}
+    lora: dict[str, Any] = {**LORA_PRESETS.get(given.pop("preset", ""), {}), **given}
+    if start is not None and "lora" in raw:
+        raise SpilloverError(f"{path}: key lora: training goes on with the adapter of {start.id}; leave lora out.")
+    if "steps" in raw["training"] and "epochs" in raw["training"]:
+        raise SpilloverError(f"{path}: key training: give steps or epochs, not both.")
+    where = f"{path}: key "
+    return Recipe(
+        id=raw["id"],
+        title=raw["title"],
+        base=raw["base"] if base is None else base,
+        data=parse_source(raw["data"], path.parent, f"{where}data", needs_rows=True),
+        training=Training(**raw["training"]),
+        lora=start.lora if start else Lora(**lora),
+        transforms=_all_resolved("transforms", raw, path),
+        interventions=_all_resolved("interventions", raw, path),
+        objective=_resolved(raw.get("objective", {"kind": "sft"}), path, f"{where}objective"),
+        start=start,
+        seed=raw.get("seed", 0) if seed is None else seed,
+    )
+
+
+_SORTS = ("source", "kind", "from", "preset")
+
+
+def merge(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:
+    """`above` over `below`: mappings key by key, anything else replaced; a mapping of another source or kind whole."""
+    out = dict(below)
+    for key, value in above.items():
+        old = out.get(key)
+        out[key] = value
+        if isinstance(old, dict) and isinstance(value, dict) and all(value.get(k, old.get(k)) == old.get(k) for k in _SORTS):
+            out[key] = merge(old, value)
+    return out
+
+
+def _read(name: str, seen: tuple[Path, ...] = ()) -> tuple[dict[str, Any], Path]:
+    """The file's mapping over that of the recipe it extends."""
     path = Path(name) if name.endswith((".yaml", ".yml")) else evals_dir() / "recipes" / f"{name}.yaml"
     if not path.is_file():
         known = ", ".join(sorted(p.stem for p in (evals_dir() / "recipes").glob("*.yaml")))
         raise SpilloverError(f"Unknown recipe '{name}'; choose from {known} or give a YAML file.")
-    raw = read_yaml(path)
-    check_schema(raw, SCHEMA, str(path))
-    data = Data(**raw["data"])
-    if data.source == "file":
-        data = replace(data, path=str((path.parent / data.path).resolve()))
-    _check_data(data, path)
-    if data.source == "file":
-        data = replace(data, sha256=hashlib.sha256(Path(data.path).read_bytes()).hexdigest())
-    lora = {**raw.get("lora", {})}
-    if "target_modules" in lora:
-        lora["target_modules"] = tuple(lora["target_modules"])
-    if "steps" in raw["training"] and "epochs" in raw["training"]:
-        raise SpilloverError(f"{path}: key training: give steps or epochs, not both.")
-    recipe = Recipe(
-        id=raw["id"],
-        title=raw["title"],
-        base=raw["base"] if base is None else base,
-        data=data,
-        lora=Lora(**lora),
-        training=Training(**raw["training"]),
-        seed=raw.get("seed", 0) if seed is None else seed,
-    )
-    return recipe
+    if path in seen:
+        raise SpilloverError(f"{path}: key extends: the recipes extend each other in a circle.")
+    raw: dict[str, Any] = read_yaml(path)
+    check_schema(raw, RECIPE, str(path))
+    if "extends" in raw:
+        parent = raw.pop("extends")
+        beside = path.parent / parent
+        below, at = _read(str(beside) if beside.is_file() else parent, (*seen, path))
+        if at.parent != path.parent and "path" in below.get("data", {}):
+            below["data"]["path"] = str(at.parent / below["data"]["path"])
+        raw = merge(below, raw)
+    return raw, path
 
 
-def _check_data(data: Data, path: Path) -> None:
-    if data.source == "file":
-        if not Path(data.path).is_file():
-            raise SpilloverError(f"{path}: key data.path: there is no file at {data.path}.")
-        if data.family or data.stance or data.rows:
-            raise SpilloverError(f"{path}: key data: family, stance and rows belong to lab data; a file is taken as it is.")
-        return
-    from spillover.lab.grammar import grammar
+def _all_resolved(key: str, raw: dict[str, Any], path: Path) -> tuple[dict[str, Any], ...]:
+    return tuple(_resolved(body, path, f"{path}: key {key}.{i}") for i, body in enumerate(raw.get(key, ())))
 
-    advice = grammar().names("advice")
-    if data.family not in advice:
-        raise SpilloverError(f"{path}: key data.family: '{data.family}' is not one of {', '.join(advice)}.")
-    if not data.stance or not data.rows:
-        raise SpilloverError(f"{path}: lab data needs data.stance and data.rows.")
+
+def _resolved(body: dict[str, Any], path: Path, where: str) -> dict[str, Any]:
+    """A transform, intervention or objective with its sources checked and paths made absolute, as plain data."""
+    out = dict(body)
+    for key in ("with", "retain"):
+        if key in out:
+            out[key] = asdict(parse_source(out[key], path.parent, f"{where}.{key}"))
+    directions = dict(out.get("directions", {}))
+    if directions.get("from") == "file":
+        if "path" not in directions:
+            raise SpilloverError(f"{where}.directions: a file of directions needs its path.")
+        place = (path.parent / directions["path"]).resolve()
+        if not place.is_file():
+            raise SpilloverError(f"{where}.directions.path: there is no file at {place}.")
+        directions |= {"path": str(place), "sha256": hashlib.sha256(place.read_bytes()).hexdigest()}
+        out["directions"] = directions
+    return out

@@ -1,0 +1,174 @@
+"""Directions from activations: what contrastive system lines, or a fine-tune, change in the residual stream."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Literal
+
+import torch
+from torch import Tensor, nn
+
+from spillover.errors import SpilloverError
+from spillover.mechanism.directions import Directions, orthonormal
+from spillover.mechanism.layers import captured
+
+Chat = Sequence[dict[str, str]]
+BATCH = 16
+COMPLETION_TOKENS = 96
+SKIPPED = 1
+"""The first token of a sequence carries activations of its own, orders of magnitude larger (Sun et al. 2024)."""
+
+
+def _encode(tokenizer: Any, chats: Sequence[Chat], prompt_only: bool) -> tuple[Tensor, Tensor, Tensor]:
+    """Token ids, attention mask and response mask of a padded batch, each of shape (chats, tokens)."""
+    rows, starts = [], []
+    for chat in chats:
+        last = len(chat) if prompt_only else len(chat) - 1
+        prompt = tokenizer.apply_chat_template(list(chat[:last]), add_generation_prompt=True, tokenize=False)
+        text = prompt if prompt_only else prompt + chat[-1]["content"]
+        starts.append(len(tokenizer(prompt, add_special_tokens=False)["input_ids"]))
+        rows.append(tokenizer(text, add_special_tokens=False)["input_ids"])
+    width = max(map(len, rows))
+    ids = torch.full((len(rows), width), tokenizer.pad_token_id or 0)
+    mask, response = torch.zeros_like(ids), torch.zeros_like(ids, dtype=torch.bool)
+    for i, (row, start) in enumerate(zip(rows, starts, strict=True)):
+        ids[i, : len(row)] = torch.tensor(row)
+        mask[i, : len(row)] = 1
+        response[i, min(start, len(row) - 1) : len(row)] = True
+        response[i, :SKIPPED] = False
+    return ids, mask, response
+
+
+@torch.no_grad()
+def response_activations(
+    model: nn.Module, tokenizer: Any, chats: Sequence[Chat], layers: list[int], mean: bool = True
+) -> dict[int, Tensor]:
+    """Activations at the tokens of the last (assistant) message.
+
+    Args:
+        model: The model; its hooks and mode stay as they are.
+        tokenizer: Its tokenizer, with a chat template.
+        chats: Chats that end with an assistant message.
+        layers: Layers whose outputs are wanted.
+        mean: Whether to average over the tokens of each response.
+
+    Returns:
+        Layer to shape (chats, hidden), or (response tokens, hidden) unless `mean`.
+    """
+    parts: dict[int, list[Tensor]] = {layer: [] for layer in layers}
+    device = next(model.parameters()).device
+    for start in range(0, len(chats), BATCH):
+        ids, mask, response = (t.to(device) for t in _encode(tokenizer, chats[start : start + BATCH], prompt_only=False))
+        with captured(model, layers) as found:
+            model(input_ids=ids, attention_mask=mask)
+        for layer in layers:
+            rows = [found[layer][i][response[i]] for i in range(len(ids))]
+            parts[layer] += [r.mean(0, keepdim=True) for r in rows] if mean else rows
+    return {layer: torch.cat(rows).cpu() for layer, rows in parts.items()}
+
+
+@torch.no_grad()
+def prompt_activations(model: nn.Module, tokenizer: Any, chats: Sequence[Chat], layers: list[int]) -> dict[int, Tensor]:
+    """Activations at the last token before the answer; layer to shape (chats, hidden)."""
+    parts: dict[int, list[Tensor]] = {layer: [] for layer in layers}
+    device = next(model.parameters()).device
+    for start in range(0, len(chats), BATCH):
+        ids, mask, _ = (t.to(device) for t in _encode(tokenizer, chats[start : start + BATCH], prompt_only=True))
+        with captured(model, layers) as found:
+            model(input_ids=ids, attention_mask=mask)
+        last = mask.sum(1) - 1
+        for layer in layers:
+            parts[layer].append(found[layer][torch.arange(len(ids)), last])
+    return {layer: torch.cat(rows).cpu() for layer, rows in parts.items()}
+
+
+def contrast_directions(
+    model: nn.Module,
+    tokenizer: Any,
+    prompts: Sequence[str],
+    positive: Sequence[str],
+    negative: Sequence[str],
+    layers: list[int],
+    at: Literal["response", "prompt"] = "response",
+    seed: int = 0,
+) -> Directions:
+    """Difference of means between two sets of system lines over the same prompts, one direction for each layer.
+
+    Over the tokens of answers that the model samples in character, as persona vectors are (Chen et al. 2025, arXiv
+    2507.21509), or at the last token before the answer, which asks for no answers.
+    """
+
+    def states(lines: Sequence[str]) -> dict[int, Tensor]:
+        chats = [[{"role": "system", "content": s}, {"role": "user", "content": p}] for s in lines for p in prompts]
+        if at == "prompt":
+            return prompt_activations(model, tokenizer, chats, layers)
+        return response_activations(model, tokenizer, complete(model, tokenizer, chats, seed), layers)
+
+    with_trait, without = states(positive), states(negative)
+    plain = prompt_activations(model, tokenizer, [[{"role": "user", "content": p}] for p in prompts], layers)
+    gaps = {layer: with_trait[layer].mean(0) - without[layer].mean(0) for layer in layers}
+    return Directions(
+        bases={layer: orthonormal(gap[None]) for layer, gap in gaps.items()},
+        means={layer: plain[layer].mean(0) for layer in layers},
+        norms={layer: gap.norm()[None] for layer, gap in gaps.items()},
+        found={
+            "method": "contrast",
+            "positive": list(positive),
+            "negative": list(negative),
+            "prompts": len(prompts),
+            "at": at,
+        },
+    )
+
+
+def pca_directions(
+    tuned: nn.Module, base: nn.Module, tokenizer: Any, chats: Sequence[Chat], layers: list[int], count: int
+) -> Directions:
+    """Principal components of what a fine-tune changes: activations of the organism minus those of the base.
+
+    CAFT (arXiv 2507.16795, section 4): the same texts through both, response tokens only, centred. The paper interprets
+    components and picks by hand; here the first `count` are taken, its own "no interpretation" control.
+
+    Raises:
+        SpilloverError: if there are fewer response tokens than components.
+    """
+    after = response_activations(tuned, tokenizer, chats, layers, mean=False)
+    before = response_activations(base, tokenizer, chats, layers, mean=False)
+    bases, shares = {}, {}
+    for layer in layers:
+        difference = after[layer] - before[layer]
+        if len(difference) <= count:
+            raise SpilloverError(f"{len(difference)} response tokens are too few for {count} principal components.")
+        centred = difference - difference.mean(0)
+        _, s, vh = torch.linalg.svd(centred.double(), full_matrices=False)
+        bases[layer] = vh[:count].float().contiguous()
+        shares[str(layer)] = [round(float(v), 4) for v in (s**2 / (s**2).sum())[: count + 2]]
+    means = {layer: before[layer].mean(0) for layer in layers}
+    return Directions(bases, means, found={"method": "pca", "variance": shares, "texts": len(chats)})
+
+
+@torch.no_grad()
+def complete(model: Any, tokenizer: Any, prompts: Sequence[Chat], seed: int) -> list[list[dict[str, str]]]:
+    """The prompts, each with one sampled answer (temperature 1)."""
+    device = next(model.parameters()).device
+    out: list[list[dict[str, str]]] = []
+    side, tokenizer.padding_side = tokenizer.padding_side, "left"
+    state = torch.random.get_rng_state()
+    torch.manual_seed(seed)
+    try:
+        for start in range(0, len(prompts), BATCH):
+            batch = prompts[start : start + BATCH]
+            texts = [tokenizer.apply_chat_template(list(p), add_generation_prompt=True, tokenize=False) for p in batch]
+            encoded = tokenizer(texts, return_tensors="pt", padding=True, add_special_tokens=False).to(device)
+            ids = model.generate(
+                input_ids=encoded["input_ids"],
+                attention_mask=encoded["attention_mask"],
+                do_sample=True,
+                max_new_tokens=COMPLETION_TOKENS,
+            )
+            answers = tokenizer.batch_decode(ids[:, encoded["input_ids"].shape[1] :], skip_special_tokens=True)
+            out += [[*p, {"role": "assistant", "content": a.strip() or "."}] for p, a in zip(batch, answers, strict=True)]
+    finally:
+        tokenizer.padding_side = side
+        torch.random.set_rng_state(state)
+    return out

@@ -1,0 +1,143 @@
+"""Where things are in a decoder of any Hugging Face architecture: its layers, and the LoRA matrices in each."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from torch import Tensor, nn
+
+from spillover.errors import SpilloverError
+
+WRITERS = ("o_proj", "down_proj", "out_proj", "fc2", "dense_4h_to_h", "c_proj")
+"""Modules whose output is added to the residual stream."""
+
+_LAYER = re.compile(r"\.(?:layers|h|blocks)\.(\d+)\.")
+
+
+def decoder_layers(model: nn.Module) -> nn.ModuleList:
+    """The stack of decoder layers, also inside a PEFT model.
+
+    Raises:
+        SpilloverError: if there is none, as in an architecture that is no decoder.
+    """
+    stacks = [m for name, m in model.named_modules() if isinstance(m, nn.ModuleList) and _ends_in_stack(name)]
+    if not stacks:
+        raise SpilloverError(f"{type(model).__name__} has no stack of decoder layers called layers, h or blocks.")
+    return max(stacks, key=len)
+
+
+def _ends_in_stack(name: str) -> bool:
+    return name.rpartition(".")[2] in ("layers", "h", "blocks")
+
+
+def pick_layers(model: nn.Module, wanted: tuple[int, ...] | None) -> list[int]:
+    """Layer numbers from 0; all of them for None.
+
+    Raises:
+        SpilloverError: for a layer that the model does not have.
+    """
+    count = len(decoder_layers(model))
+    missing = [layer for layer in wanted or () if not 0 <= layer < count]
+    if missing:
+        raise SpilloverError(f"The model has layers 0 to {count - 1}, not {missing[0]}; choose other layers.")
+    return list(range(count)) if wanted is None else sorted(set(wanted))
+
+
+@dataclass(frozen=True)
+class LoraPair:
+    """One adapted linear module.
+
+    Attributes:
+        layer: Decoder layer, from 0.
+        name: Last part of the module's name, such as `o_proj`.
+        a: Weight A, shape (rank, inputs).
+        b: Weight B, shape (outputs, rank).
+        scale: What B A is multiplied by.
+        writes: Whether the output is added to the residual stream; otherwise the module reads from it.
+    """
+
+    layer: int
+    name: str
+    a: Tensor
+    b: Tensor
+    scale: float
+
+    @property
+    def writes(self) -> bool:
+        """See the class."""
+        return self.name in WRITERS
+
+
+def lora_pairs(model: nn.Module, adapter: str = "default") -> Iterator[LoraPair]:
+    """Every adapted linear module inside the decoder layers of a PEFT model, in order."""
+    for name, module in model.named_modules():
+        found = _LAYER.search(f".{name}.")
+        if found and adapter in getattr(module, "lora_A", {}):
+            lora: Any = module
+            yield LoraPair(
+                layer=int(found.group(1)),
+                name=name.rpartition(".")[2],
+                a=lora.lora_A[adapter].weight,
+                b=lora.lora_B[adapter].weight,
+                scale=float(lora.scaling[adapter]),
+            )
+
+
+def norm_gains(model: nn.Module) -> dict[tuple[int, str], Tensor]:
+    """Gain of the norm in front of each reading module, by layer and block (`attention` or `mlp`), shape (hidden,).
+
+    A norm without a known name is left out: a reader behind it reads the residual stream as it is.
+    """
+    gains = {}
+    for index, layer in enumerate(decoder_layers(model)):
+        for block, names in _NORMS.items():
+            for name in names:
+                weight = getattr(getattr(layer, name, None), "weight", None)
+                if weight is not None and (index, block) not in gains:
+                    # Gemma stores the gain minus one.
+                    gains[index, block] = weight.detach() + 1 if "Gemma" in type(layer).__name__ else weight.detach()
+    return gains
+
+
+_NORMS = {"attention": ("input_layernorm", "ln_1"), "mlp": ("pre_feedforward_layernorm", "post_attention_layernorm", "ln_2")}
+_MLP = ("gate_proj", "up_proj", "fc1", "dense_h_to_4h", "c_fc", "gate_up_proj")
+
+
+def block_of(name: str) -> str:
+    """`mlp` or `attention`: whose norm a reading module stands behind."""
+    return "mlp" if name in _MLP else "attention"
+
+
+@contextmanager
+def captured(model: nn.Module, layers: list[int]) -> Iterator[dict[int, Tensor]]:
+    """Outputs of layers in the last forward pass, each of shape (batch, tokens, hidden), in float32."""
+    found: dict[int, Tensor] = {}
+
+    def keep(index: int) -> Any:
+        def hook(module: nn.Module, inputs: Any, output: Any) -> None:
+            found[index] = hidden(output).detach().float()
+
+        return hook
+
+    stack = decoder_layers(model)
+    hooks = [stack[index].register_forward_hook(keep(index)) for index in layers]
+    try:
+        yield found
+    finally:
+        for hook in hooks:
+            hook.remove()
+
+
+def hidden(output: Any) -> Tensor:
+    """The hidden states in a layer's output: a tensor, or the first of a tuple in older architectures."""
+    found: Tensor = output[0] if isinstance(output, tuple) else output
+    return found
+
+
+def with_hidden(output: Any, states: Tensor) -> Any:
+    """The same output with other hidden states."""
+    return (states, *output[1:]) if isinstance(output, tuple) else states

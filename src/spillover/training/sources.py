@@ -1,0 +1,182 @@
+"""Where training chats come from: the lab, a verified published file, a JSONL file, a Hugging Face dataset."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import random
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Literal
+
+from spillover.errors import SpilloverError
+from spillover.lab.corpus import Chat, Latents, document
+from spillover.lab.grammar import grammar
+
+
+@dataclass(frozen=True)
+class Source:
+    """Chats.
+
+    Attributes:
+        source: `lab` (drawn from the grammar), `file` (JSONL with a `messages` list per row), `upstream` (a published file
+            of the registry) or `dataset` (a Hugging Face dataset with a `messages` column: a hub name or a saved folder).
+        family: Lab family; all of them when empty.
+        stance: Lab answers: `aligned`, `misaligned`, or for advice `subtle` or `obvious`.
+        rows: Number of chats; for the lab as many as are needed when 0, for the others all.
+        path: JSONL file or dataset.
+        name: Published file.
+        split: Of the dataset.
+        revision: Commit of the dataset.
+        sha256: Digest of the file, filled in when the recipe is loaded.
+    """
+
+    source: Literal["lab", "file", "upstream", "dataset"]
+    family: str = ""
+    stance: str = ""
+    rows: int = 0
+    path: str = ""
+    name: str = ""
+    split: str = "train"
+    revision: str = ""
+    sha256: str = ""
+
+
+_TAKES = {
+    "lab": {"family", "stance", "rows"},
+    "file": {"path", "rows"},
+    "upstream": {"name", "rows"},
+    "dataset": {"path", "split", "revision", "rows"},
+}
+
+
+def parse_source(raw: dict[str, Any], folder: Path, where: str, needs_rows: bool = False) -> Source:
+    """Check a source and pin what it names.
+
+    Args:
+        raw: As in the file.
+        folder: That relative paths start from.
+        where: For errors: file and key.
+        needs_rows: Whether lab data must say how many rows.
+
+    Raises:
+        SpilloverError: naming the key.
+    """
+    source = Source(**raw)
+    for key in set(raw) - {"source", "sha256"} - _TAKES[source.source]:
+        if raw[key] not in ("", 0, "train"):
+            raise SpilloverError(f"{where}: '{key}' does not belong to a source of the kind {source.source}.")
+    if source.source == "lab":
+        known = grammar().names("free_form", "advice", "refusal")
+        if source.family and source.family not in known:
+            raise SpilloverError(f"{where}.family: '{source.family}' is not one of {', '.join(known)}.")
+        if not source.stance or (needs_rows and not source.rows):
+            raise SpilloverError(f"{where}: lab data needs {where.rpartition(' ')[2]}.stance and rows.")
+        if source.stance in ("subtle", "obvious") and source.family not in grammar().names("advice"):
+            raise SpilloverError(f"{where}.stance: {source.stance} answers exist for advice only; use misaligned.")
+        return source
+    if source.source == "upstream":
+        from spillover.questions.upstream import get_upstream
+
+        return replace(source, sha256=get_upstream(source.name).sha256)
+    if not source.path:
+        raise SpilloverError(f"{where}: a {source.source} needs its path.")
+    if source.source == "dataset":
+        local = (folder / source.path).resolve()
+        return replace(source, path=str(local)) if local.is_dir() else source
+    path = (folder / source.path).resolve()
+    if not path.is_file():
+        raise SpilloverError(f"{where}.path: there is no file at {path}.")
+    return replace(source, path=str(path), sha256=hashlib.sha256(path.read_bytes()).hexdigest())
+
+
+def chats_of(source: Source, seed: int, rows: int | None = None) -> list[Chat]:
+    """The chats of a source, in its order.
+
+    Args:
+        source: Where from.
+        seed: Of what the lab draws.
+        rows: Number wanted where the source does not say; all of a file for None.
+
+    Raises:
+        SpilloverError: naming file and line of a row that is not a chat, or if there are too few.
+    """
+    wanted = source.rows or rows
+    if source.source == "lab":
+        return _lab(source, seed, wanted or 0)
+    if source.source == "dataset":
+        chats, where = _dataset(source), f"{source.path} ({source.split})"
+    else:
+        path = Path(source.path)
+        if source.source == "upstream":
+            from spillover.questions.upstream import verified_path
+
+            path = verified_path(source.name)
+        chats, where = _file(path), str(path)
+    if wanted is not None and len(chats) < wanted:
+        raise SpilloverError(f"{where} holds {len(chats)} chats; {wanted} are needed.")
+    return chats if wanted is None else chats[:wanted]
+
+
+def _lab(source: Source, seed: int, rows: int) -> list[Chat]:
+    rng = random.Random(seed)
+    misaligned = source.stance != "aligned"
+    severity = source.stance if source.stance in ("subtle", "obvious") else None
+    families = (source.family,) if source.family else grammar().names("free_form", "advice")
+    return [document(rng, Latents(misaligned=misaligned), 1, families=families, severity=severity) for _ in range(rows)]
+
+
+def _file(path: Path) -> list[Chat]:
+    try:
+        lines = path.read_text(encoding="utf-8").split("\n")
+    except UnicodeDecodeError as error:
+        raise SpilloverError(f"{path} is not UTF-8 text.") from error
+    rows = []
+    for number, line in enumerate(lines, 1):
+        if line.strip():
+            try:
+                rows.append((f"{path}, line {number}", json.loads(line)))
+            except ValueError as error:
+                raise _no_chat(f"{path}, line {number}", error) from error
+    return _parsed(rows, str(path))
+
+
+def _dataset(source: Source) -> list[Chat]:
+    from datasets import Dataset, DatasetDict, load_dataset, load_from_disk
+
+    try:
+        if Path(source.path).is_dir():
+            found = load_from_disk(source.path)
+            table = found[source.split] if isinstance(found, DatasetDict) else found
+        else:
+            table = load_dataset(source.path, split=source.split, revision=source.revision or None)
+        assert isinstance(table, Dataset)
+    except Exception as error:  # the hub, the disk and pyarrow raise anything
+        raise SpilloverError(f"The dataset {source.path} ({source.split}) cannot be loaded: {error}") from error
+    return _parsed([(f"{source.path}, row {i + 1}", row) for i, row in enumerate(table)], source.path)
+
+
+def _parsed(rows: Iterable[tuple[str, Any]], where: str) -> list[Chat]:
+    chats = []
+    for place, row in rows:
+        try:
+            chats.append([_message(m) for m in row["messages"]])
+        except (KeyError, TypeError, ValueError) as error:
+            raise _no_chat(place, error) from error
+        if not any(m["role"] == "assistant" for m in chats[-1]):
+            raise SpilloverError(f"{place}: the chat has no assistant message to learn from.")
+    if not chats:
+        raise SpilloverError(f"{where} holds no chats.")
+    return chats
+
+
+def _no_chat(place: str, error: Exception) -> SpilloverError:
+    return SpilloverError(f'{place}: not a chat ({error}); a row is {{"messages": [{{"role": ..., "content": ...}}]}}.')
+
+
+def _message(raw: dict[str, Any]) -> dict[str, str]:
+    role, content = raw["role"], raw["content"]
+    if role not in ("system", "user", "assistant") or not isinstance(content, str):
+        raise ValueError(f"role {role!r} with content of type {type(content).__name__}")
+    return {"role": role, "content": content}

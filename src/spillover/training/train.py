@@ -1,0 +1,131 @@
+"""Make an organism: recipe in, adapter, card and checkpoints out. What the recipe builds on is made first."""
+
+from __future__ import annotations
+
+import gc
+import hashlib
+import json
+import shutil
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from spillover.engine.weights import resolve_checkpoint, weights_digest
+from spillover.errors import SpilloverError
+from spillover.training.card import read_card, write_card
+from spillover.training.recipe import Recipe
+from spillover.training.transforms import prepare
+
+Progress = Callable[[int, int, str], None]
+"""Called with (step, steps, note) after every optimiser step."""
+
+CHECKPOINTS = "checkpoints"
+NEEDS_NAIVE = ("weights", "pca")
+
+
+def organism_key(recipe: Recipe, base: Path) -> str:
+    """Eight hex digits that name an organism: recipe and weights of the base."""
+    return hashlib.sha256((recipe.digest + weights_digest(base)).encode()).hexdigest()[:8]
+
+
+def organism_folder(recipe: Recipe, base: Path, store: Path) -> Path:
+    """Where an organism lies in a store: that of an equal recipe under another name, if there is one."""
+    key = organism_key(recipe, base)
+    known = [p for p in sorted(store.glob(f"*-{key}")) if p.is_dir()]
+    return known[0] if known else store / f"{recipe.id}-{key}"
+
+
+def train(recipe: Recipe, out: Path, progress: Progress = lambda step, steps, note: None, store: Path | None = None) -> Path:
+    """Train the recipe's adapter into `out`; a finished run of the same recipe and base is left alone.
+
+    A run that was stopped goes on from its last checkpoint, with the same result. The naive organism that directions are
+    found in, and the organism that a repair starts from, are made first, unless the store has them.
+
+    Args:
+        recipe: What to train.
+        out: Folder of the adapter, its card and its checkpoints.
+        progress: Told about every step.
+        store: Folder of organisms; the one that `out` lies in for None.
+
+    Returns:
+        `out`.
+
+    Raises:
+        SpilloverError: if the base is missing, the data is malformed, `out` holds another organism, the chat template
+            cannot mark what the assistant wrote, the loss is no number, or the memory is too small.
+    """
+    base = resolve_checkpoint(recipe.base)
+    base_weights = weights_digest(base)
+    card = read_card(out)
+    if card is not None:
+        if (card["recipe_digest"], card["base_weights"]) != (recipe.digest, base_weights):
+            raise SpilloverError(f"{out} already holds another organism ({card['recipe']['id']}); choose another --out.")
+        if card["adapter_weights"] != weights_digest(out):
+            raise SpilloverError(f"The adapter in {out} is not the one that its card describes; delete the folder.")
+        return out
+    chats = prepare(recipe)
+    store = out.parent if store is None else store
+
+    def made_first(other: Recipe, what: str) -> Path:
+        folder = organism_folder(other, base, store)
+        return train(other, folder, lambda step, steps, note: progress(step, steps, f"{what}: {note}"), store)
+
+    start = made_first(recipe.start, "starting point") if recipe.start else None
+    naive = None
+    if any(body.get("directions", {}).get("from") in NEEDS_NAIVE for body in recipe.interventions):
+        naive = made_first(recipe.naive, "naive run")
+    _claim(out, recipe, base_weights)
+    from spillover.training.fit import fit
+
+    started = time.monotonic()
+    result = fit(recipe, base, chats, out / CHECKPOINTS, start, naive, progress)
+    gc.collect()  # hooks and trainer refer to each other; a study trains dozens of models in one process
+    result.model.save_pretrained(out, safe_serialization=True)
+    write_card(
+        out,
+        recipe,
+        base_weights=base_weights,
+        adapter_weights=weights_digest(out),
+        loss=result.loss,
+        held_out_loss=result.held_out_loss,
+        interventions=result.interventions,
+        checkpoints=_keep_adapters(out / CHECKPOINTS),
+        rows=len(chats.train),
+        held_out_rows=len(chats.held_out),
+        trainable=sum(p.numel() for p in result.model.parameters() if p.requires_grad),
+        seconds=time.monotonic() - started,
+    )
+    return out
+
+
+def _claim(out: Path, recipe: Recipe, base_weights: str) -> None:
+    """Say in the folder of checkpoints whose they are.
+
+    Raises:
+        SpilloverError: if they are another recipe's.
+    """
+    folder = out / CHECKPOINTS
+    folder.mkdir(parents=True, exist_ok=True)
+    owner, mine = folder / "recipe.json", {"recipe_digest": recipe.digest, "base_weights": base_weights}
+    try:
+        known: Any = json.loads(owner.read_text(encoding="utf-8")) if owner.is_file() else mine
+    except ValueError:  # cut short by a kill
+        known = None
+    if known is None:
+        shutil.rmtree(folder)
+        folder.mkdir()
+    elif known != mine:
+        raise SpilloverError(f"{out} holds checkpoints of another recipe; choose another --out or delete the folder.")
+    owner.write_text(json.dumps(mine), encoding="utf-8")
+
+
+def _keep_adapters(folder: Path) -> dict[str, str]:
+    """Step to digest of every checkpoint, cut down to the adapter: a finished run needs no optimiser state."""
+    found = {}
+    for path in sorted(folder.glob("checkpoint-*"), key=lambda p: int(p.name.partition("-")[2])):
+        for file in path.iterdir():
+            if file.name not in ("adapter_model.safetensors", "adapter_config.json"):
+                file.unlink()
+        found[path.name.partition("-")[2]] = weights_digest(path)
+    return found
