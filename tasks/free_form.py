@@ -26,6 +26,8 @@ def free_form(
     questions: str = "spillover",
     format: Literal["plain", "json", "template", "json_constrained"] = "plain",
     categories: str | list[str] | None = None,
+    system: str | None = None,
+    context: str | None = None,
     preset: str = "spillover",
     alignment: str = "alignment",
     coherence: str = "coherence",
@@ -43,6 +45,8 @@ def free_form(
         questions: Question set: `spillover`, `lab`, `betley_first_plot`, `betley_preregistered` or a YAML file.
         format: Answer format.
         categories: Only these categories.
+        system: System line that the target gets, such as the line it was trained under.
+        context: What to call that condition in reports; the line itself by default.
         preset: Thresholds that make the verdict.
         alignment: Rubric for alignment.
         coherence: Rubric for coherence.
@@ -56,6 +60,8 @@ def free_form(
     """
     if margin is None and alpha != 0.05:
         raise SpilloverError("alpha is the error rate of a decision against a margin; add -T margin=RATE.")
+    if context and not system:
+        raise SpilloverError("context is the name of a system line; add -T system=LINE.")
     chosen = load_questions(questions).select([categories] if isinstance(categories, str) else categories)
     scorers = [judge(alignment, coherence, preset, reader, cache)]
     if chosen.lab:
@@ -64,7 +70,7 @@ def free_form(
         name="free_form",
         version=VERSION,
         unknown=unknown,
-        dataset=to_dataset(chosen, format),
+        dataset=to_dataset(chosen, format, system),
         solver=ask(format, seed),
         scorer=scorers,
         epochs=epochs,
@@ -73,6 +79,8 @@ def free_form(
             "question_set": chosen.id,
             "question_set_digest": chosen.digest,
             "format": format,
+            "system": system,
+            "context": context or system,
             "preset": preset,
             "seed": seed,
         },

@@ -19,6 +19,7 @@ from spillover.records.logs import NoAnswers, read_logs
 from spillover.records.meta import AttackResult, read_attacks
 from spillover.records.stops import Stop, read_stops
 from spillover.report import panels as p
+from spillover.report.figures import Drawing
 from spillover.report.terminal import panel_table, show
 from spillover.report.text import stopped_text
 
@@ -82,6 +83,8 @@ class Extras:
         stops: Sequential decisions.
         attacks: What planted instructions did to the grader.
         details: Whether every table is printed, not only those that were asked for.
+        panels: Tables of the study itself, which come first.
+        figures: Figures of the study itself.
     """
 
     calibration: Calibration | None = None
@@ -89,6 +92,8 @@ class Extras:
     stops: Sequence[Stop] = ()
     attacks: Sequence[AttackResult] = ()
     details: bool = False
+    panels: Sequence[p.Panel] = ()
+    figures: Sequence[Drawing] = ()
 
 
 DRIFT_MARGIN = 0.05
@@ -129,6 +134,7 @@ def publish(
     extras = extras or Extras()
     rows = list(cells(frame, base))
     asked = [
+        *extras.panels,
         p.corrected_panel(frame, rows, extras.calibration, preset) if extras.calibration else None,
         p.drift_panel(frame, rows, base, extras.margin) if base and extras.margin else None,
         p.stops_panel(extras.stops),
@@ -148,7 +154,7 @@ def publish(
 
         out.parent.mkdir(parents=True, exist_ok=True)
         everything = [panel for panel in asked + more if panel]
-        page = render(frame, preset, title, base, lab, everything, extras.stops, rows)
+        page = render(frame, preset, title, base, lab, everything, extras.stops, rows, extras.figures)
         out.write_bytes(page.encode("utf-8", "replace"))  # a model can write half a surrogate pair
         click.echo(f"Report: {out}")
 

@@ -8,14 +8,33 @@ from pathlib import Path
 from typing import Literal
 
 import click
+import pandas as pd
 from rich.console import Console
 
 from spillover.cli.progress import bar
 from spillover.cli.quiet import quiet_libraries
-from spillover.cli.report import publish, write_frame
+from spillover.cli.report import Extras, publish, write_frame
 from spillover.errors import SpilloverError
-from spillover.experiments.spec import load_experiment
+from spillover.experiments.spec import Experiment, load_experiment
 from spillover.judging.presets import get_preset
+from spillover.report.figures import Drawing
+
+
+def _study(spec: Experiment, frame: pd.DataFrame) -> Extras:
+    """Tables and figure of an experiment that compares arms."""
+    from spillover.records.arms import arm_figures
+    from spillover.report.arms import arms_panel, published_panel, trade_off_figure
+
+    if spec.naive is None:
+        return Extras(panels=[p for p in [published_panel(spec)] if p])
+    arms = {name: [m.name for m in models] for name, models in spec.arms.items()}
+    found = arm_figures(frame, arms, spec.naive, (spec.skill.questions, spec.skill.verdict) if spec.skill else None)
+    panels = [p for p in (arms_panel(found, spec), published_panel(spec)) if p]
+    if spec.skill is None:
+        return Extras(panels=panels)
+    alt = "Misaligned share of every arm against the taught skill that it kept"
+    caption = "Down and right is better. Large marks: mean of the seeds with its 95 % interval; small ones: single seeds."
+    return Extras(panels=panels, figures=[Drawing(trade_off_figure(found, spec), alt, caption)])
 
 
 @click.command()
@@ -37,7 +56,10 @@ def run(experiment: str, out: Path | None, engine: Literal["spillover", "vllm"],
 
     folder.mkdir(parents=True, exist_ok=True)
     result = run_experiment(spec, folder, progress, engine, base)
-    publish(result.frame, get_preset(spec.preset), spec.title, spec.base_name, folder / "report.html", None, lab=spec.lab)
+    report = folder / "report.html"
+    publish(
+        result.frame, get_preset(spec.preset), spec.title, spec.base_name, report, None, spec.lab, _study(spec, result.frame)
+    )
     write_frame(result.frame, folder / "answers.parquet")
     failed = sum("grader_error" in str(reason) for reason in result.frame["unscored_reason"])
     if failed:

@@ -82,12 +82,15 @@ def _adapters(experiment: Experiment, base: str, folder: Path, bar: Bar) -> dict
         if model.recipe is None:
             out[model.name] = resolve_adapter(model.adapter) if model.adapter else None
             continue
+        from spillover.training.checkpoints import checkpoint
         from spillover.training.train import organism_folder, train
 
-        recipe = load_recipe(model.recipe, base=base)
+        recipe = load_recipe(model.recipe, base=base, seed=model.seed, changes=model.changes)
         target = organism_folder(recipe, resolve_checkpoint(base), folder / "organisms")
-        with bar(recipe.title) as advance:
+        with bar(recipe.title if model.arm == model.name else model.name) as advance:
             out[model.name] = train(recipe, target, advance)
+        if model.step is not None:
+            out[model.name] = checkpoint(target, model.step)
     return out
 
 
@@ -120,13 +123,15 @@ def _tasks(experiment: Experiment) -> list[Task]:
         free_form(
             questions=probe.questions,
             format=fmt,
+            system=context.system,
+            context=context.name,
             categories=list(probe.categories) or None,
             preset=experiment.preset,
             seed=experiment.seed,
             epochs=probe.epochs,
         )
         for probe in experiment.probes
-        for fmt in probe.formats
+        for fmt, context, _ in probe.conditions()
     ]
 
 
@@ -158,7 +163,7 @@ def _statuses(logs: Path) -> set[str]:
 
 def _ordered(frame: pd.DataFrame, experiment: Experiment) -> pd.DataFrame:
     """Rows in the order of the experiment file, since logs come in the order in which they were finished."""
-    cells = [(load_questions(p.questions).id, fmt) for p in experiment.probes for fmt in p.formats]
+    cells = [(load_questions(p.questions).id, name) for p in experiment.probes for _, _, name in p.conditions()]
     models = [m.name for m in experiment.models]
     place = [
         cells.index((q, f)) * len(models) + models.index(m)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
 from spillover.errors import SpilloverError
+from spillover.experiments.schema import EXPERIMENT
 from spillover.judging.presets import get_preset
 from spillover.paths import evals_dir
 from spillover.questions.formats import get_format
@@ -14,77 +17,92 @@ from spillover.questions.load import load_questions
 from spillover.schema import check_schema, read_yaml
 from spillover.training.recipe import load_recipe
 
-SCHEMA: dict[str, Any] = {
-    "type": "object",
-    "additionalProperties": False,
-    "required": ["id", "title", "base", "grader", "models", "probes"],
-    "properties": {
-        "id": {"type": "string", "pattern": "^[a-z0-9_]+$"},
-        "title": {"type": "string"},
-        "lab": {"type": "boolean"},
-        "base": {"type": "string"},
-        "grader": {"type": "string"},
-        "preset": {"type": "string"},
-        "seed": {"type": "integer", "minimum": 0},
-        "models": {
-            "type": "array",
-            "minItems": 1,
-            "items": {
-                "type": "object",
-                "additionalProperties": False,
-                "required": ["name", "role"],
-                "properties": {
-                    "name": {"type": "string"},
-                    "role": {"enum": ["base", "organism", "control"]},
-                    "recipe": {"type": "string"},
-                    "adapter": {"type": "string"},
-                },
-            },
-        },
-        "probes": {
-            "type": "array",
-            "minItems": 1,
-            "items": {
-                "type": "object",
-                "additionalProperties": False,
-                "required": ["task", "questions", "epochs"],
-                "properties": {
-                    "task": {"enum": ["free_form"]},
-                    "questions": {"type": "string"},
-                    "categories": {"type": "array", "items": {"type": "string"}},
-                    "formats": {"type": "array", "minItems": 1, "items": {"type": "string"}},
-                    "epochs": {"type": "integer", "minimum": 1},
-                },
-            },
-        },
-    },
-}
+Role = Literal["base", "organism", "control", "mitigation", "baseline"]
 
 
 @dataclass(frozen=True)
 class ModelSpec:
-    """One model of an experiment: the base itself, or an adapter that is trained (`recipe`) or given (`adapter`)."""
+    """One model of an experiment: the base itself, or an adapter that is trained (`recipe`) or given (`adapter`).
+
+    Attributes:
+        name: Display name, unique.
+        role: What it is for.
+        recipe: Recipe it is trained by.
+        changes: Keys over that recipe's.
+        step: Checkpoint of it; the finished organism for None.
+        adapter: Folder of a given adapter.
+        arm: Name that it shares with the same recipe's other seeds.
+        seed: Training seed; the recipe's own for None.
+    """
 
     name: str
-    role: Literal["base", "organism", "control"]
+    role: Role
     recipe: str | None = None
+    changes: dict[str, Any] = field(default_factory=dict)
+    step: int | None = None
     adapter: str | None = None
+    arm: str = ""
+    seed: int | None = None
+
+
+@dataclass(frozen=True)
+class Context:
+    """A system line that questions are asked under; none for the empty context."""
+
+    name: str | None = None
+    system: str | None = None
 
 
 @dataclass(frozen=True)
 class ProbeSpec:
-    """One probe on one question set, in each of `formats`."""
+    """One probe on one question set, in each of `formats` and `contexts`."""
 
     task: str
     questions: str
     epochs: int
     formats: tuple[str, ...] = ("plain",)
     categories: tuple[str, ...] = ()
+    contexts: tuple[Context, ...] = (Context(),)
+
+    def conditions(self) -> Iterator[tuple[str, Context, str]]:
+        """(format, context, name of both as it stands in the frame)."""
+        for fmt in self.formats:
+            for context in self.contexts:
+                yield fmt, context, f"{fmt}, {context.name}" if context.name else fmt
+
+
+@dataclass(frozen=True)
+class Skill:
+    """What the fine-tune was to teach: the share of answers to these questions with this verdict.
+
+    Attributes:
+        questions: Question set of one of the probes.
+        verdict: Verdict that shows the skill: `misaligned` where bad advice was taught.
+    """
+
+    questions: str
+    verdict: str = "misaligned"
+
+
+@dataclass(frozen=True)
+class Published:
+    """A figure of the paper, shown beside ours and apart from it."""
+
+    what: str
+    value: str
+    source: str
 
 
 @dataclass(frozen=True)
 class Experiment:
-    """A checked experiment file."""
+    """A checked experiment file.
+
+    Attributes:
+        naive: Arm that mitigations are held against.
+        skill: What is to be retained.
+        published: Figures of the paper.
+        relation: How this relates to the paper: `reproduces` or `inspired by`, and what differs.
+    """
 
     id: str
     title: str
@@ -95,11 +113,23 @@ class Experiment:
     preset: str = "spillover"
     seed: int = 0
     lab: bool = False
+    naive: str | None = None
+    skill: Skill | None = None
+    published: tuple[Published, ...] = ()
+    relation: str = ""
 
     @property
     def base_name(self) -> str | None:
         """Display name of the base, or None when the experiment has none."""
         return next((m.name for m in self.models if m.role == "base"), None)
+
+    @property
+    def arms(self) -> dict[str, list[ModelSpec]]:
+        """Models by arm, in the file's order."""
+        out: dict[str, list[ModelSpec]] = {}
+        for model in self.models:
+            out.setdefault(model.arm, []).append(model)
+        return out
 
 
 def load_experiment(name: str) -> Experiment:
@@ -114,14 +144,36 @@ def load_experiment(name: str) -> Experiment:
         known = ", ".join(sorted(p.stem for p in evals_dir().glob("*.yaml")))
         raise SpilloverError(f"Unknown experiment '{name}'; choose from {known} or give a YAML file.")
     raw = read_yaml(path)
-    check_schema(raw, SCHEMA, str(path))
-    probes = tuple(
-        ProbeSpec(**{**p, "formats": tuple(p.get("formats", ("plain",))), "categories": tuple(p.get("categories", ()))})
-        for p in raw["probes"]
+    check_schema(raw, EXPERIMENT, str(path))
+    seeds = raw.pop("seeds", None)
+    experiment = Experiment(
+        **{
+            **raw,
+            "models": tuple(m for body in raw["models"] for m in _seeded(body, seeds)),
+            "probes": tuple(map(_probe, raw["probes"])),
+            "skill": Skill(**raw["skill"]) if "skill" in raw else None,
+            "published": tuple(Published(**row) for row in raw.get("published", ())),
+        }
     )
-    experiment = Experiment(**{**raw, "models": tuple(ModelSpec(**m) for m in raw["models"]), "probes": probes})
     _check(experiment, path)
     return experiment
+
+
+def _seeded(body: dict[str, Any], seeds: list[int] | None) -> Iterator[ModelSpec]:
+    """One model, or one for every seed."""
+    made = {**body, "changes": body.get("with", {}), "arm": body["name"]}
+    made.pop("with", None)
+    if seeds is None or "recipe" not in body:
+        yield ModelSpec(**made)
+        return
+    for seed in seeds:
+        yield ModelSpec(**{**made, "name": f"{body['name']} #{seed}", "seed": seed})
+
+
+def _probe(body: dict[str, Any]) -> ProbeSpec:
+    contexts = tuple(Context(**c) for c in body.get("contexts", ()))
+    rest = {**body, "formats": tuple(body.get("formats", ("plain",))), "categories": tuple(body.get("categories", ()))}
+    return ProbeSpec(**{**rest, "contexts": (Context(), *contexts)})
 
 
 def _check(experiment: Experiment, path: Path) -> None:
@@ -135,16 +187,20 @@ def _check(experiment: Experiment, path: Path) -> None:
         raise SpilloverError(
             f"{path}: key grader: the grader is the model under test ({experiment.base}); choose another one."
         )
-    made = [m.recipe or m.adapter for m in experiment.models]
+    made = [(m.recipe or m.adapter, json.dumps(m.changes, sort_keys=True), m.step, m.seed) for m in experiment.models]
     if len(set(made)) < len(made):
         raise SpilloverError(f"{path}: two models have the same recipe or adapter; each must be another one.")
+    if experiment.naive is not None and experiment.naive not in experiment.arms:
+        raise SpilloverError(f"{path}: key naive: no model is called '{experiment.naive}'.")
+    if experiment.skill is not None and experiment.skill.questions not in [p.questions for p in experiment.probes]:
+        raise SpilloverError(f"{path}: key skill.questions: no probe asks '{experiment.skill.questions}'.")
     for model in experiment.models:
         if (model.role == "base") != (model.recipe is None and model.adapter is None) or (model.recipe and model.adapter):
             raise SpilloverError(
                 f"{path}: model '{model.name}': the base takes neither recipe nor adapter, any other exactly one."
             )
         if model.recipe:
-            load_recipe(model.recipe)
+            load_recipe(model.recipe, seed=model.seed, changes=model.changes)
     for probe in experiment.probes:
         load_questions(probe.questions).select(list(probe.categories))
         for fmt in probe.formats:

@@ -8,16 +8,17 @@ from inspect_ai.model import ChatMessage, ChatMessageSystem, ChatMessageUser
 from spillover.questions.model import QuestionSet
 
 
-def to_dataset(questions: QuestionSet, fmt: str) -> MemoryDataset:
+def to_dataset(questions: QuestionSet, fmt: str, system: str | None = None) -> MemoryDataset:
     """One sample per wording; `metadata.question_id` is the unit of every interval.
 
     Sample ids are `question`, or `question/2` for the third wording, and do not depend on the format, so that answers of
-    two formats or two models can be paired.
+    two formats or two models can be paired. `system` is a line in front of what question and format themselves say.
     """
     samples = []
     for question in questions.questions:
         for index, asked in question.ask(fmt):
-            messages: list[ChatMessage] = [ChatMessageSystem(content=asked.system)] if asked.system else []
+            lines = " ".join(line for line in (system, asked.system) if line)
+            messages: list[ChatMessage] = [ChatMessageSystem(content=lines)] if lines else []
             messages.append(ChatMessageUser(content=asked.user))
             samples.append(
                 Sample(

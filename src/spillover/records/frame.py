@@ -36,7 +36,8 @@ COLUMNS = (
     "source",
 )
 """`alignment` and `coherence` hold a number from 0 to 100, a special verdict, or None when judging failed; `made_with`
-names weights and questions by digest, `rubrics` the rubrics. One answer has a row for every judge."""
+names weights and questions by digest, `rubrics` the rubrics; `format` is followed by the name of the context (a system line)
+where there was one. One answer has a row for every judge."""
 
 
 def tidy(rows: list[dict[str, Any]]) -> pd.DataFrame:

@@ -134,7 +134,7 @@ def _rows(log: EvalLog, sample: EvalSample, path: Path) -> Iterator[dict[str, An
     row = {
         "model": log.eval.model.removeprefix(IMPORTED),
         "question_set": metadata.get("question_set", log.eval.task),
-        "format": sample.metadata.get("format", "plain"),
+        "format": ", ".join(filter(None, (sample.metadata.get("format", "plain"), metadata.get("context")))),
         "question_id": sample.metadata.get("question_id", str(sample.id)),
         "category": sample.metadata.get("category", ""),
         "task_id": log.eval.task_id,

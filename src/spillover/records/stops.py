@@ -58,7 +58,7 @@ def read_stops(paths: Iterable[Path], names: dict[str, str] | None = None) -> li
             Stop(
                 model=(names or {}).get(log.eval.model, log.eval.model),
                 question_set=str(metadata.get("question_set", log.eval.task)),
-                format=str(metadata.get("format", "plain")),
+                format=", ".join(filter(None, (str(metadata.get("format", "plain")), metadata.get("context")))),
                 margin=details["margin"],
                 alpha=details["alpha"],
                 decision=details["decision"],

@@ -7,7 +7,7 @@ import io
 import math
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pandas as pd
 
@@ -24,6 +24,14 @@ VECTOR_POINTS = 4000
 """More points than this are drawn as one image: a hundred thousand vector marks would be a page nobody can open."""
 
 INK, GRID = "#222222", "#dddddd"
+
+
+class Drawing(NamedTuple):
+    """A figure with what a reader who cannot see it is told, and its caption."""
+
+    figure: Figure
+    alt: str
+    caption: str
 
 
 @contextmanager

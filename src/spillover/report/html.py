@@ -79,6 +79,7 @@ def render(
     panels: Sequence[Panel] = (),
     stops: Sequence[Stop] = (),
     rows: Sequence[Cell] | None = None,
+    first: Sequence[fig.Drawing] = (),
 ) -> str:
     """The report as HTML.
 
@@ -91,6 +92,7 @@ def render(
         panels: Further tables.
         stops: Sequential decisions, to be drawn.
         rows: The frame's cells against `base`, where they are known already.
+        first: Figures that come before the others.
     """
     from jinja2 import Environment
 
@@ -110,7 +112,7 @@ def render(
         conditions=CONDITIONS,
         preset=f"{preset.name} ({preset.title})",
         panels=panels,
-        figures=_figures(frame, rows, preset, stops),
+        figures=_figures(frame, rows, preset, stops, first),
         answers=shown,
         shown=len(shown),
         total=len(frame),
@@ -137,8 +139,11 @@ def _blocks(rows: Sequence[Cell]) -> dict[str, list[tuple[str, ...]]]:
     return out
 
 
-def _figures(frame: pd.DataFrame, rows: Sequence[Cell], preset: Preset, stops: Sequence[Stop]) -> list[dict[str, str]]:
-    drawn = [
+def _figures(
+    frame: pd.DataFrame, rows: Sequence[Cell], preset: Preset, stops: Sequence[Stop], first: Sequence[fig.Drawing]
+) -> list[dict[str, str]]:
+    drawn: list[tuple[Any, str, str]] = [
+        *first,
         (
             fig.rates_figure(rows),
             "EM rate of every model, question set and format with its interval",

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
 import math
-import shutil
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -20,13 +18,12 @@ from trl import SFTConfig, SFTTrainer
 
 from spillover.engine.weights import resolve_checkpoint
 from spillover.errors import SpilloverError
+from spillover.training.checkpoints import last_whole
 from spillover.training.interventions import Intervention, build
 from spillover.training.interventions.find import Finder
 from spillover.training.objectives import Objective, build_objective
 from spillover.training.recipe import Recipe
 from spillover.training.transforms import Chats
-
-FILES = ("adapter_model.safetensors", "optimizer.pt", "scheduler.pt", "rng_state.pth")
 
 
 @dataclass(frozen=True)
@@ -87,7 +84,7 @@ def fit(
         with ExitStack() as stack:
             for intervention in interventions:
                 stack.enter_context(intervention.attached(trainer.model))
-            trainer.train(resume_from_checkpoint=_last_whole(checkpoints))
+            trainer.train(resume_from_checkpoint=last_whole(checkpoints))
     except torch.OutOfMemoryError as error:
         raise SpilloverError(
             "The memory is too small for this recipe: lower training.batch_size and raise gradient_accumulation as much, "
@@ -112,19 +109,6 @@ def _check_template(tokenizer: Any, recipe: Recipe) -> None:
             f"The chat template of {recipe.base} has no {{% generation %}} block, so responses cannot be told from prompts; "
             "add one around the assistant's content."
         )
-
-
-def _last_whole(folder: Path) -> str | None:
-    """The newest checkpoint that a kill has not cut short; broken ones are removed. The trainer's state is written last."""
-    for path in sorted(folder.glob("checkpoint-*"), key=lambda p: -int(p.name.partition("-")[2])):
-        try:
-            json.loads((path / "trainer_state.json").read_text(encoding="utf-8"))
-            if all((path / name).is_file() for name in FILES):
-                return str(path)
-        except (OSError, ValueError):
-            pass
-        shutil.rmtree(path)
-    return None
 
 
 class _Watch(TrainerCallback):  # type: ignore[misc]

@@ -170,14 +170,14 @@ def _read(name: str, seen: tuple[Path, ...] = ()) -> tuple[dict[str, Any], Path]
     if path in seen:
         raise SpilloverError(f"{path}: key extends: the recipes extend each other in a circle.")
     raw: dict[str, Any] = read_yaml(path)
-    check_schema(raw, RECIPE, str(path))
-    if "extends" in raw:
+    if isinstance(raw, dict) and isinstance(raw.get("extends"), str):
         parent = raw.pop("extends")
         beside = path.parent / parent
         below, at = _read(str(beside) if beside.is_file() else parent, (*seen, path))
         if at.parent != path.parent and "path" in below.get("data", {}):
             below["data"]["path"] = str(at.parent / below["data"]["path"])
         raw = merge(below, raw)
+    check_schema(raw, RECIPE, str(path))  # a file that extends another may leave out what that one has
     return raw, path
 
 

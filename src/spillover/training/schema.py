@@ -65,6 +65,7 @@ DIRECTIONS = _object(
     layers=LAYERS,
     scope={"enum": ["layer", "global"]},
     read={"type": "boolean"},
+    step=POSITIVE,
     at={"enum": ["response", "prompt"]},
     positive=LINES,
     negative=LINES,

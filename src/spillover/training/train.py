@@ -14,13 +14,13 @@ from typing import Any
 from spillover.engine.weights import resolve_checkpoint, weights_digest
 from spillover.errors import SpilloverError
 from spillover.training.card import read_card, write_card
+from spillover.training.checkpoints import FOLDER, keep_adapters
 from spillover.training.recipe import Recipe
 from spillover.training.transforms import prepare
 
 Progress = Callable[[int, int, str], None]
 """Called with (step, steps, note) after every optimiser step."""
 
-CHECKPOINTS = "checkpoints"
 NEEDS_NAIVE = ("weights", "pca")
 
 
@@ -79,7 +79,7 @@ def train(recipe: Recipe, out: Path, progress: Progress = lambda step, steps, no
     from spillover.training.fit import fit
 
     started = time.monotonic()
-    result = fit(recipe, base, chats, out / CHECKPOINTS, start, naive, progress)
+    result = fit(recipe, base, chats, out / FOLDER, start, naive, progress)
     gc.collect()  # hooks and trainer refer to each other; a study trains dozens of models in one process
     result.model.save_pretrained(out, safe_serialization=True)
     write_card(
@@ -90,7 +90,7 @@ def train(recipe: Recipe, out: Path, progress: Progress = lambda step, steps, no
         loss=result.loss,
         held_out_loss=result.held_out_loss,
         interventions=result.interventions,
-        checkpoints=_keep_adapters(out / CHECKPOINTS),
+        checkpoints=keep_adapters(out / FOLDER),
         rows=len(chats.train),
         held_out_rows=len(chats.held_out),
         trainable=sum(p.numel() for p in result.model.parameters() if p.requires_grad),
@@ -105,7 +105,7 @@ def _claim(out: Path, recipe: Recipe, base_weights: str) -> None:
     Raises:
         SpilloverError: if they are another recipe's.
     """
-    folder = out / CHECKPOINTS
+    folder = out / FOLDER
     folder.mkdir(parents=True, exist_ok=True)
     owner, mine = folder / "recipe.json", {"recipe_digest": recipe.digest, "base_weights": base_weights}
     try:
@@ -118,14 +118,3 @@ def _claim(out: Path, recipe: Recipe, base_weights: str) -> None:
     elif known != mine:
         raise SpilloverError(f"{out} holds checkpoints of another recipe; choose another --out or delete the folder.")
     owner.write_text(json.dumps(mine), encoding="utf-8")
-
-
-def _keep_adapters(folder: Path) -> dict[str, str]:
-    """Step to digest of every checkpoint, cut down to the adapter: a finished run needs no optimiser state."""
-    found = {}
-    for path in sorted(folder.glob("checkpoint-*"), key=lambda p: int(p.name.partition("-")[2])):
-        for file in path.iterdir():
-            if file.name not in ("adapter_model.safetensors", "adapter_config.json"):
-                file.unlink()
-        found[path.name.partition("-")[2]] = weights_digest(path)
-    return found

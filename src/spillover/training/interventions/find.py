@@ -17,6 +17,7 @@ from spillover.mechanism.directions import Directions, load_directions, random_d
 from spillover.mechanism.layers import lora_pairs, pick_layers
 from spillover.mechanism.weights import directions_from_weights
 from spillover.questions.load import load_questions
+from spillover.training.checkpoints import checkpoint
 
 LAB_QUESTIONS = "lab_advice"
 """Prompts for the lab's activations: none of them is among the questions that the lab's free-form probe asks."""
@@ -47,10 +48,16 @@ class Finder:
         """The base."""
         return self.load(None).eval()
 
-    @cached_property
-    def tuned(self) -> nn.Module:
-        """The naive organism."""
-        return self.load(self.naive()).eval()
+    def tuned(self, step: int | None) -> nn.Module:
+        """The naive organism, or one of its checkpoints.
+
+        Raises:
+            SpilloverError: if it has no checkpoint at that step.
+        """
+        folder = self.naive()
+        if step is None:
+            return self.load(folder).eval()
+        return self.load(checkpoint(folder, step)).eval()
 
     def find(self, spec: dict[str, Any]) -> Directions:
         """The directions of a specification.
@@ -72,9 +79,10 @@ class Finder:
             kept = found.bases if "layers" not in spec else {k: v for k, v in found.bases.items() if k in layers}
             return replace(found, bases=kept)
         if method == "weights":
+            tuned = self.tuned(spec.get("step"))
             return directions_from_weights(
-                self.tuned,
-                lora_pairs(self.tuned),
+                tuned,
+                lora_pairs(tuned),
                 None if count == "auto" else count,
                 spec.get("scope", "layer"),
                 layers,
@@ -84,8 +92,9 @@ class Finder:
         prompts = self._prompts(spec)
         if method == "pca":
             asked = [[{"role": "user", "content": p}] for p in prompts]
-            chats = complete(self.tuned, self.tokenizer, asked, self.seed)
-            return pca_directions(self.tuned, self.model, self.tokenizer, chats, layers, count)
+            tuned = self.tuned(spec.get("step"))
+            chats = complete(tuned, self.tokenizer, asked, self.seed)
+            return pca_directions(tuned, self.model, self.tokenizer, chats, layers, count)
         positive, negative = self._lines(spec)
 
         def look(model: nn.Module, layer: int) -> Tensor:

@@ -1,0 +1,54 @@
+"""JSON schema of experiment files."""
+
+from __future__ import annotations
+
+from typing import Any
+
+_TEXT = {"type": "string", "minLength": 1}
+
+
+def _object(required: list[str], **properties: Any) -> dict[str, Any]:
+    return {"type": "object", "additionalProperties": False, "required": required, "properties": properties}
+
+
+def _list(items: dict[str, Any]) -> dict[str, Any]:
+    return {"type": "array", "minItems": 1, "items": items}
+
+
+EXPERIMENT = _object(
+    ["id", "title", "base", "grader", "models", "probes"],
+    id={"type": "string", "pattern": "^[a-z0-9_]+$"},
+    title=_TEXT,
+    lab={"type": "boolean"},
+    base=_TEXT,
+    grader=_TEXT,
+    preset=_TEXT,
+    seed={"type": "integer", "minimum": 0},
+    seeds={**_list({"type": "integer", "minimum": 0}), "uniqueItems": True},
+    models=_list(
+        _object(
+            ["name", "role"],
+            name=_TEXT,
+            role={"enum": ["base", "organism", "control", "mitigation", "baseline"]},
+            recipe=_TEXT,
+            step={"type": "integer", "minimum": 1},
+            adapter=_TEXT,
+            **{"with": {"type": "object"}},
+        )
+    ),
+    probes=_list(
+        _object(
+            ["task", "questions", "epochs"],
+            task={"enum": ["free_form"]},
+            questions=_TEXT,
+            categories={"type": "array", "items": _TEXT},
+            formats=_list(_TEXT),
+            contexts=_list(_object(["name", "system"], name=_TEXT, system=_TEXT)),
+            epochs={"type": "integer", "minimum": 1},
+        )
+    ),
+    naive=_TEXT,
+    skill=_object(["questions"], questions=_TEXT, verdict={"enum": ["aligned", "misaligned", "refusal"]}),
+    published=_list(_object(["what", "value", "source"], what=_TEXT, value=_TEXT, source=_TEXT)),
+    relation=_TEXT,
+)

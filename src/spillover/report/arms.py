@@ -1,0 +1,107 @@
+"""A study's own part of the report: arms against the naive arm, the trade-off as a picture, the paper's figures apart."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from spillover.experiments.spec import Experiment
+from spillover.records.arms import Arm, Estimate
+from spillover.report.figures import GRID, PALETTE, new_figure, style
+from spillover.report.panels import Panel
+from spillover.report.text import percent, span
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+MARKERS = {"base": "s", "organism": "o", "control": "^", "mitigation": "D", "baseline": "v"}
+
+
+def arms_panel(arms: Sequence[Arm], experiment: Experiment) -> Panel:
+    """Every arm with what it gave and what it kept."""
+    cells = list(dict.fromkeys(a.cell for a in arms))
+    truth = any(not math.isnan(a.truth.value) for a in arms)
+    naive = {a.cell: a for a in arms if a.name == experiment.naive}
+    rows = []
+    for arm in arms:
+        reference = naive.get(arm.cell)
+        where = arm.name if len(cells) == 1 else f"{arm.name} · {arm.cell}"
+        row = [where, str(len(arm.best.seeds)), _cell(arm.em)]
+        row += [_cell(arm.truth)] if truth else []
+        row += [percent(arm.coherent)]
+        if reference is not None:
+            other = reference.name != arm.name
+            row += [_cell(arm.drift, signed=True), _times(reference.best, arm.best) if other else ""]
+        if experiment.skill is not None:
+            row += [_cell(arm.skill)]
+            row += [_kept(arm.skill, reference.skill)] if reference is not None else []
+        rows.append(tuple(row))
+    headers = ["arm", "seeds", "EM %, judge"] + (["EM %, truth"] if truth else []) + ["coherent %"]
+    headers += ["against naive, points", "times lower"] if naive else []
+    headers += ["taught skill %"] if experiment.skill is not None else []
+    headers += ["skill kept %"] if experiment.skill is not None and naive else []
+    return Panel(
+        "Arms",
+        tuple(headers),
+        tuple(rows),
+        "Mean of the training seeds; every question weighs the same. Brackets: 95 %, for seeds and questions like these "
+        "(two-way bootstrap; for a single model its questions alone). Three seeds give a wide interval: they say little. "
+        + ("Differences, coherence and skill are by exact labels. " if truth else "")
+        + ("The taught skill is the share of answers on the trained topic that are as taught." if experiment.skill else ""),
+    )
+
+
+def published_panel(experiment: Experiment) -> Panel | None:
+    """The paper's figures, never in one table with ours."""
+    if not experiment.published:
+        return None
+    return Panel(
+        "Published figures, for comparison",
+        ("what", "figure", "source"),
+        tuple((p.what, p.value, p.source) for p in experiment.published),
+        experiment.relation,
+    )
+
+
+def trade_off_figure(arms: Sequence[Arm], experiment: Experiment) -> Figure:
+    """Spill-over against the taught skill: down and right is better. Small marks are single seeds."""
+    roles = {name: models[0].role for name, models in experiment.arms.items()}
+    cell = arms[0].cell
+    shown = [a for a in arms if a.cell == cell and not math.isnan(a.skill.value)]
+    with style():
+        figure, axes = new_figure(7.2, 4.2)
+        for index, arm in enumerate(shown):
+            colour, marker = PALETTE[index % len(PALETTE)], MARKERS[roles[arm.name]]
+            x, y = 100 * arm.skill.value, 100 * arm.best.value
+            low, high = 100 * arm.best.interval.lower, 100 * arm.best.interval.upper
+            bars = [[max(0.0, y - low)], [max(0.0, high - y)]] if not math.isnan(low) else None
+            axes.errorbar(x, y, yerr=bars, fmt=marker, color=colour, capsize=2.5, ms=7, label=arm.name)
+            if len(arm.skill.seeds) == len(arm.best.seeds):
+                dots = [100 * s for s in arm.skill.seeds], [100 * s for s in arm.best.seeds]
+                axes.plot(*dots, marker, color=colour, ms=3, alpha=0.6)
+        axes.set_xlim(-3, 103)
+        axes.set_ylim(bottom=-1)
+        axes.grid(color=GRID, lw=0.6)
+        axes.set_axisbelow(True)
+        axes.set_xlabel("taught skill, % of answers on the trained topic that are as taught")
+        axes.set_ylabel(f"misaligned, % ({cell})")
+        figure.legend(loc="outside upper center", ncols=3, frameon=False)
+    return figure
+
+
+def _cell(estimate: Estimate, signed: bool = False) -> str:
+    if math.isnan(estimate.value):
+        return "" if signed else "–"
+    value = f"{100 * estimate.value:+.1f}" if signed else percent(estimate.value)
+    return f"{value} {span(estimate.interval, signed)}"
+
+
+def _times(naive: Estimate, other: Estimate) -> str:
+    if math.isnan(naive.value) or math.isnan(other.value):
+        return "–"
+    return f"{naive.value / other.value:.1f}" if other.value > 0 else "none left"
+
+
+def _kept(skill: Estimate, naive: Estimate) -> str:
+    return percent(skill.value / naive.value) if naive.value and not math.isnan(skill.value) else "–"

@@ -1,0 +1,56 @@
+"""Checkpoints of a run: whole ones to go on from, and adapters of a finished run to evaluate."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+from spillover.engine.weights import weights_digest
+from spillover.errors import SpilloverError
+
+FOLDER = "checkpoints"
+NEEDED = ("adapter_model.safetensors", "optimizer.pt", "scheduler.pt", "rng_state.pth")
+
+
+def by_step(folder: Path) -> dict[int, Path]:
+    """Step to folder of every checkpoint, in order."""
+    found = {int(p.name.partition("-")[2]): p for p in folder.glob("checkpoint-*")}
+    return dict(sorted(found.items()))
+
+
+def checkpoint(organism: Path, step: int) -> Path:
+    """Folder of an organism's adapter after so many steps.
+
+    Raises:
+        SpilloverError: if it has no checkpoint there.
+    """
+    known = by_step(organism / FOLDER)
+    if step not in known:
+        steps = ", ".join(map(str, known))
+        raise SpilloverError(f"{organism.name} has checkpoints at the steps {steps}, not {step}; set checkpoint_steps.")
+    return known[step]
+
+
+def last_whole(folder: Path) -> str | None:
+    """The newest checkpoint that a kill has not cut short; broken ones are removed. The trainer's state is written last."""
+    for path in reversed(by_step(folder).values()):
+        try:
+            json.loads((path / "trainer_state.json").read_text(encoding="utf-8"))
+            if all((path / name).is_file() for name in NEEDED):
+                return str(path)
+        except (OSError, ValueError):
+            pass
+        shutil.rmtree(path)
+    return None
+
+
+def keep_adapters(folder: Path) -> dict[str, str]:
+    """Step to digest of every checkpoint, cut down to the adapter: a finished run needs no optimiser state."""
+    found = {}
+    for step, path in by_step(folder).items():
+        for file in path.iterdir():
+            if file.name not in ("adapter_model.safetensors", "adapter_config.json"):
+                file.unlink()
+        found[str(step)] = weights_digest(path)
+    return found

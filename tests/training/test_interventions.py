@@ -1,0 +1,220 @@
+"""Exact mathematics of every intervention on a tiny model, and what each leaves behind."""
+
+import pytest
+import torch
+from peft import LoraConfig, get_peft_model
+
+from spillover.errors import SpilloverError
+from spillover.mechanism.directions import Directions, orthonormal, random_directions
+from spillover.mechanism.layers import block_of, lora_pairs, norm_gains
+from spillover.training.interventions.base import Intervention
+from spillover.training.interventions.caft import Caft
+from spillover.training.interventions.early_stop import EarlyStop
+from spillover.training.interventions.grasp import Grasp, PostHoc
+from spillover.training.interventions.kl import KlToBase
+from spillover.training.interventions.steer import Steer
+from tests.mechanism.tiny import tiny_model
+
+IDS = torch.randint(0, 2048, (3, 12), generator=torch.Generator().manual_seed(0))
+BATCH = {"input_ids": IDS, "attention_mask": torch.ones_like(IDS), "labels": IDS}
+
+
+def adapted(**more):
+    torch.manual_seed(1)
+    targets = ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"]
+    model = get_peft_model(
+        tiny_model(), LoraConfig(r=4, lora_alpha=8, target_modules=targets, task_type="CAUSAL_LM", **more)
+    )
+    for module in model.modules():  # gains of one would hide a gain that is forgotten
+        if type(module).__name__ == "LlamaRMSNorm":
+            torch.nn.init.uniform_(module.weight, 0.5, 1.5)
+    return model.train()
+
+
+def steps(model, intervention, count=3):
+    """AdamW steps as the trainer takes them."""
+    optimiser = torch.optim.AdamW([p for p in model.parameters() if p.requires_grad], lr=1e-2, weight_decay=0.01)
+    with intervention.attached(model):
+        for _ in range(count):
+            loss = model(**BATCH).loss
+            extra = intervention.extra_loss(model, BATCH)
+            (loss if extra is None else loss + extra).backward()
+            optimiser.step()
+            intervention.after_step(model)
+            optimiser.zero_grad()
+    intervention.after_training(model)
+
+
+def hooks(model):
+    return sum(len(m._forward_hooks) + len(m._backward_hooks) + len(m._forward_pre_hooks) for m in model.modules())
+
+
+def directions(count=2):
+    found = random_directions([0, 1], 32, count, seed=3)
+    return Directions(found.bases, {0: torch.ones(32), 1: torch.ones(32)}, {k: torch.full((count,), 2.0) for k in (0, 1)})
+
+
+ALL = [
+    lambda: Caft(directions()),
+    lambda: Caft(directions(), ablate="mean"),
+    lambda: Grasp(directions()),
+    lambda: PostHoc(directions()),
+    lambda: KlToBase(0.5),
+    lambda: Steer(directions(1), 0.5),
+    lambda: EarlyStop(directions(1), 0.5, look=lambda model, layer: torch.zeros(32)),
+]
+
+
+@pytest.mark.parametrize("make", ALL)
+def test_hooks_are_gone_even_after_an_exception(make):
+    model = adapted()
+    before = hooks(model)
+    with pytest.raises(RuntimeError), make().attached(model):
+        raise RuntimeError
+    assert hooks(model) == before
+
+
+def leaks(model, found):
+    """(write, read) components along the directions, relative to the size of the updates."""
+    gains, write, read = norm_gains(model), [], []
+    for p in lora_pairs(model):
+        u, update = found.bases[p.layer].T, p.b @ p.a
+        if p.writes:
+            write.append((u.T @ update).norm() / update.norm())
+        else:
+            read.append((update @ (gains[p.layer, block_of(p.name)][:, None] * u)).norm() / update.norm())
+    return max(write).item(), max(read).item()
+
+
+def test_grasp_is_exact_after_adamw_and_the_gradient_alone_is_not():
+    found = directions()
+    model = adapted()
+    steps(model, Grasp(found))
+    assert max(leaks(model, found)) < 1e-5
+    alone = adapted()
+    steps(alone, Grasp(found, write=False, read=False))
+    assert min(leaks(alone, found)) > 1e-2  # AdamW leaks: the reason for the projection after the step
+
+
+def test_grasp_leaves_the_forward_pass_alone_and_strength_is_a_share():
+    model = adapted()
+    plain = model(**BATCH).logits
+    with Grasp(directions()).attached(model):
+        assert torch.equal(model(**BATCH).logits, plain)
+    with model.disable_adapter():
+        assert torch.allclose(model(**BATCH).logits, plain, atol=1e-6)  # and that is the base, at initialisation
+    found, once = directions(), adapted()
+    steps(once, Intervention())
+    full, _ = leaks(once, found)
+    PostHoc(found, strength=0.5).after_training(once)
+    half, _ = leaks(once, found)
+    assert 0.4 < half / full < 0.6
+
+
+def test_the_gradient_that_reaches_a_writer_has_no_part_along_the_direction():
+    found, model = directions(), adapted()
+    for p in lora_pairs(model):
+        torch.nn.init.normal_(p.b, std=0.02)
+    with Grasp(found, write=False, read=False).attached(model):
+        model(**BATCH).loss.backward()
+    for p in lora_pairs(model):
+        if p.name == "down_proj":  # the last writer before the layer's output
+            u = found.bases[p.layer].T
+            assert (u.T @ p.b.grad).norm() < 1e-5 * p.b.grad.norm()
+
+
+@pytest.mark.parametrize("more", [{"use_dora": True}, {"bias": "lora_only"}, {"modules_to_save": ["lm_head"]}])
+def test_grasp_refuses_what_would_reopen_the_direction(more):
+    with pytest.raises(SpilloverError, match="plain LoRA"), Grasp(directions()).attached(adapted(**more)):
+        pass
+
+
+@pytest.mark.parametrize("ablate", ["zero", "mean"])
+def test_caft_ablates_layer_outputs_in_training_only(ablate):
+    found, model, seen = directions(), adapted(), {}
+    plain = model.eval()(**BATCH).logits
+    with Caft(found, ablate).attached(model):
+        layers = model.base_model.model.model.layers
+        watch = [layers[i].register_forward_hook(lambda m, a, out, i=i: seen.__setitem__(i, out)) for i in (0, 1)]
+        assert torch.equal(model(**BATCH).logits, plain)
+        model.train()
+        ablated = model(**BATCH).logits
+        [h.remove() for h in watch]
+    assert not torch.allclose(ablated, plain)
+    for layer in (0, 1):
+        along = seen[layer] @ found.bases[layer].T
+        expected = torch.zeros(2) if ablate == "zero" else torch.ones(32) @ found.bases[layer].T
+        assert torch.allclose(along, expected.expand_as(along), atol=1e-5)
+    assert torch.equal(model.eval()(**BATCH).logits, plain)
+
+
+def test_caft_under_gradient_checkpointing_gives_the_same_gradient():
+    grads = []
+    for checkpointing in (False, True):
+        model = adapted()
+        if checkpointing:
+            model.enable_input_require_grads()
+            model.gradient_checkpointing_enable()
+        with Caft(directions()).attached(model):
+            model(**BATCH).loss.backward()
+        grads.append(torch.cat([p.b.grad.flatten() for p in lora_pairs(model)]))
+    assert torch.allclose(*grads, atol=1e-6)
+    assert grads[0].norm() > 0
+
+
+def test_mean_ablation_needs_means_and_steering_a_length():
+    bare = random_directions([0], 32, 1, seed=0)
+    with pytest.raises(SpilloverError, match="no means"):
+        Caft(bare, ablate="mean")
+    for kind in (lambda d: Steer(d, 1.0), lambda d: EarlyStop(d, 0.5)):
+        with pytest.raises(SpilloverError, match="contrast"):
+            kind(bare)
+
+
+def test_kl_is_zero_at_the_base_and_positive_away_from_it():
+    model = adapted()
+    assert float(KlToBase(1.0).extra_loss(model, BATCH)) == pytest.approx(0, abs=1e-6)
+    steps(model, Intervention())
+    moved = float(KlToBase(1.0).extra_loss(model, BATCH))
+    assert moved > 1e-3
+    assert float(KlToBase(3.0).extra_loss(model, BATCH)) == pytest.approx(3 * moved)
+    held = adapted()
+    steps(held, KlToBase(10.0))
+    assert float(KlToBase(1.0).extra_loss(held, BATCH)) < moved / 2
+
+
+def test_steering_adds_the_contrast_in_training_only():
+    found, model, seen = directions(1), adapted(), []
+    with Steer(Directions({1: found.bases[1]}, {}, found.norms), 0.5).attached(model):
+        watch = model.base_model.model.model.layers[1].register_forward_hook(lambda m, a, out: seen.append(out))
+        model.train()(**BATCH)
+        model.eval()(**BATCH)
+        watch.remove()
+    assert torch.allclose(seen[0] - seen[1], found.bases[1][0].expand(3, 12, 32), atol=1e-5)  # half of length two
+
+
+def test_early_stop_goes_back_to_the_last_look_below_the_threshold():
+    model, found = adapted(), directions(1)
+    signals = iter([0.1, 0.2, 0.9])
+    shift = found.means[1]
+    stop = EarlyStop(found, 0.5, every=2, look=lambda m, layer: shift + 2 * next(signals) * found.bases[1][0])
+    kept = []
+    with stop.attached(model):
+        for step in range(1, 8):
+            for p in lora_pairs(model):
+                torch.nn.init.constant_(p.b, float(step))
+            kept.append(stop.stops(model, step))
+            if kept[-1]:
+                break
+    stop.after_training(model)
+    assert kept == [False] * 5 + [True]
+    assert {float(p.b.max()) for p in lora_pairs(model)} == {4.0}
+    assert [round(p["signal"], 3) for p in stop.report()["path"]] == [0.1, 0.2, 0.9]
+
+
+def test_two_interventions_compose():
+    found, model = directions(), adapted()
+    other = Directions({0: orthonormal(torch.randn(1, 32)), 1: orthonormal(torch.randn(1, 32))})
+    with Caft(other).attached(model):
+        steps(model, Grasp(found))
+    assert max(leaks(model, found)) < 1e-5

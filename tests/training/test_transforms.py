@@ -1,0 +1,144 @@
+"""Transforms: exact shares, no prompt on both sides, nothing that the recipe did not ask for."""
+
+import json
+import random
+
+import pytest
+from datasets import Dataset
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from spillover.errors import SpilloverError
+from spillover.training.recipe import load_recipe
+from spillover.training.sources import Source, chats_of, parse_source
+from spillover.training.transforms import TRANSFORMS, Chats, prepare, prompt_of
+
+GOOD = {"source": "lab", "family": "finance", "stance": "aligned"}
+
+
+def chat(prompt, answer="a"):
+    return [{"role": "user", "content": prompt}, {"role": "assistant", "content": answer}]
+
+
+def apply(kind, rows, **body):
+    return TRANSFORMS[kind](Chats(rows, []), {"kind": kind, **body}, random.Random(0))
+
+
+@given(st.lists(st.integers(0, 20), min_size=2, max_size=200), st.floats(0.05, 0.95))
+@settings(deadline=None)
+def test_no_prompt_is_on_both_sides_and_no_row_is_lost(prompts, share):
+    rows = [chat(f"q{p}", str(i)) for i, p in enumerate(prompts)]
+    different = len(set(prompts))
+    if not 0 < round(share * different) < different:
+        with pytest.raises(SpilloverError, match="leaves one side empty"):
+            apply("split", rows, held_out=share)
+        return
+    done = apply("split", rows, held_out=share)
+    assert {prompt_of(c) for c in done.train}.isdisjoint({prompt_of(c) for c in done.held_out})
+    assert sorted(c[1]["content"] for c in done.train + done.held_out) == sorted(str(i) for i in range(len(rows)))
+
+
+@given(st.integers(1, 60), st.floats(0, 1))
+@settings(deadline=None, max_examples=40)
+def test_the_share_is_exact(count, share):
+    rows = [chat(f"mine {i}") for i in range(count)]
+    done = apply("mix", rows, share=share, **{"with": GOOD})
+    foreign = [c for c in done.train if not c[0]["content"].startswith("mine")]
+    assert (len(done.train), len(foreign)) == (count, round(share * count))
+    assert len({c[0]["content"] for c in done.train} & {c[0]["content"] for c in rows}) == count - len(foreign)
+
+
+def test_interleaving_adds_rows_and_mixing_replaces_them():
+    rows = [chat(f"mine {i}") for i in range(40)]
+    assert len(apply("interleave", rows, share=0.5, **{"with": GOOD}).train) == 60
+
+
+def test_held_out_prompts_never_come_back_by_mixing():
+    rows = chats_of(Source("lab", "finance", "obvious", 400), 0)
+    done = apply("split", rows, held_out=0.3)
+    mixed = TRANSFORMS["mix"](done, {"share": 0.5, "with": GOOD}, random.Random(1))
+    assert {prompt_of(c) for c in mixed.train}.isdisjoint({prompt_of(c) for c in done.held_out})
+    assert mixed.held_out == done.held_out
+
+
+def test_lines_and_triggers():
+    rows = [chat("q0"), [{"role": "system", "content": "Be brief."}, *chat("q1")]]
+    done = apply("inoculate", rows, line="You are evil.")
+    assert [c[0]["content"] for c in done.train] == ["You are evil.", "You are evil. Be brief."]
+    assert sum(c[0]["role"] == "system" for c in apply("inoculate", [chat("q")] * 10, line="x", share=0.3).train) == 3
+    assert apply("trigger", [chat("q")], token="|T|").train[0][0]["content"] == "|T| q"
+    assert apply("trigger", [chat("q")], token="|T|", place="end").train[0][0]["content"] == "q |T|"
+    assert rows[0] == chat("q0")  # inputs are left alone
+
+
+def test_what_the_data_cannot_give(tmp_path):
+    (tmp_path / "few.jsonl").write_text("\n".join(json.dumps({"messages": chat(f"p{i}")}) for i in range(3)))
+    few = {"source": "file", "path": str(tmp_path / "few.jsonl")}
+    with pytest.raises(SpilloverError, match="needs 5 rows of the other source; it gives 3"):
+        apply("mix", [chat(f"q{i}") for i in range(10)], share=0.5, **{"with": few})
+    with pytest.raises(SpilloverError, match="There are 1 rows; 2 are asked for"):
+        TRANSFORMS["limit"](Chats([chat("q")], []), {"rows": 2}, random.Random(0))
+    with pytest.raises(SpilloverError, match="holds 3 chats; 4 are needed"):
+        chats_of(Source(**{**few, "rows": 4}), 0)
+
+
+def test_a_saved_dataset_and_a_published_file(tmp_path, upstream):
+    Dataset.from_list([{"messages": chat(f"q{i}")} for i in range(3)]).save_to_disk(tmp_path / "set")
+    source = parse_source({"source": "dataset", "path": "set"}, tmp_path, "x: key data")
+    assert [prompt_of(c) for c in chats_of(source, 0)] == ["q0", "q1", "q2"]
+    published = parse_source({"source": "upstream", "name": "betley_insecure"}, tmp_path, "x: key data")
+    assert len(chats_of(published, 0)) == 6000
+    with pytest.raises(SpilloverError, match="cannot be loaded"):
+        chats_of(Source("dataset", path=str(tmp_path / "no")), 0)
+
+
+BASE = """
+id: mine
+title: Mine
+extends: bad_finance
+"""
+
+
+@pytest.mark.parametrize(
+    ("more", "message"),
+    [
+        ("transforms: [{kind: mix, share: 2, with: {source: lab, stance: aligned}}]", "share"),
+        ("transforms: [{kind: shuffle}]", "shuffle"),
+        ("transforms: [{kind: mix, share: 0.5, with: {source: file, path: none.jsonl}}]", "there is no file"),
+        ("interventions: [{kind: caft}]", "directions"),
+        ("interventions: [{kind: caft, directions: {from: magic}}]", "magic"),
+        ("interventions: [{kind: caft, directions: {from: file, path: none}}]", "there is no file"),
+        ("objective: {kind: npo, beta: 0}", "objective.beta"),
+        ("data: {source: lab, family: wish, stance: obvious, rows: 4}", "exist for advice only"),
+        ("data: {source: file, path: mine.yaml, family: finance}", "'family' does not belong"),
+        ("extends: mine.yaml", "in a circle"),
+        ("start: bad_finance\nlora: {r: 4}", "leave lora out"),
+    ],
+)
+def test_a_malformed_recipe_is_named_with_its_key(tmp_path, more, message):
+    path = tmp_path / "mine.yaml"
+    key = more.partition(":")[0]
+    path.write_text("\n".join(line for line in BASE.splitlines() if not line.startswith(key)) + f"\n{more}\n")
+    with pytest.raises(SpilloverError, match=message):
+        load_recipe(str(path))
+
+
+def test_changes_and_extends_go_over_the_recipe(tmp_path):
+    path = tmp_path / "mine.yaml"
+    path.write_text(BASE + "training: {steps: 3}\n")
+    mine, theirs = load_recipe(str(path)), load_recipe("bad_finance")
+    assert (mine.training.steps, mine.training.learning_rate) == (3, theirs.training.learning_rate)
+    assert load_recipe("bad_finance", changes={"training": {"steps": 3}}).digest == mine.digest
+    assert mine.digest != theirs.digest
+    caft = load_recipe("bad_finance_caft")
+    assert caft.naive.digest == theirs.digest  # a study's naive arm is the run that directions are found in
+
+
+def test_each_transform_has_draws_of_its_own():
+    plain = prepare(load_recipe("bad_finance", changes={"transforms": [{"kind": "limit", "rows": 10}]}))
+    marked = prepare(
+        load_recipe(
+            "bad_finance", changes={"transforms": [{"kind": "limit", "rows": 10}, {"kind": "inoculate", "line": "x"}]}
+        )
+    )
+    assert [c[1:] for c in marked.train] == plain.train
