@@ -18,37 +18,39 @@ if TYPE_CHECKING:
 MARKERS = {"base": "s", "organism": "o", "control": "^", "mitigation": "D", "baseline": "v"}
 
 
-def arms_panel(arms: Sequence[Arm], experiment: Experiment) -> Panel:
-    """Every arm with what it gave and what it kept."""
-    cells = list(dict.fromkeys(a.cell for a in arms))
+def arms_panels(arms: Sequence[Arm], experiment: Experiment) -> list[Panel]:
+    """Every arm with what it gave and what it kept, one table for each question set and format."""
+    return [
+        _arms_panel([a for a in arms if a.cell == cell], experiment, cell) for cell in dict.fromkeys(a.cell for a in arms)
+    ]
+
+
+def _arms_panel(arms: Sequence[Arm], experiment: Experiment, cell: str) -> Panel:
     truth = any(not math.isnan(a.truth.value) for a in arms)
-    naive = {a.cell: a for a in arms if a.name == experiment.naive}
+    naive = next((a for a in arms if a.name == experiment.naive), None)
+    taught = experiment.skill is not None
     rows = []
     for arm in arms:
-        reference = naive.get(arm.cell)
-        where = arm.name if len(cells) == 1 else f"{arm.name} · {arm.cell}"
-        row = [where, str(len(arm.best.seeds)), _cell(arm.em)]
+        row = [arm.name, str(len(arm.best.seeds)), _cell(arm.em)]
         row += [_cell(arm.truth)] if truth else []
         row += [percent(arm.coherent)]
-        if reference is not None:
-            other = reference.name != arm.name
-            row += [_cell(arm.drift, signed=True), _times(reference.best, arm.best) if other else ""]
-        if experiment.skill is not None:
-            row += [_cell(arm.skill)]
-            row += [_kept(arm.skill, reference.skill)] if reference is not None else []
+        if naive is not None:
+            row += [_cell(arm.drift, signed=True), _times(naive.best, arm.best) if arm is not naive else ""]
+        row += [_cell(arm.skill)] if taught else []
+        row += [_kept(arm.skill, naive.skill)] if taught and naive is not None else []
         rows.append(tuple(row))
     headers = ["arm", "seeds", "EM %, judge"] + (["EM %, truth"] if truth else []) + ["coherent %"]
     headers += ["against naive, points", "times lower"] if naive else []
-    headers += ["taught skill %"] if experiment.skill is not None else []
-    headers += ["skill kept %"] if experiment.skill is not None and naive else []
+    headers += ["taught skill %"] if taught else []
+    headers += ["kept %"] if taught and naive else []
     return Panel(
-        "Arms",
+        f"Arms: {cell}",
         tuple(headers),
         tuple(rows),
         "Mean of the training seeds; every question weighs the same. Brackets: 95 %, for seeds and questions like these "
         "(two-way bootstrap; for a single model its questions alone). Three seeds give a wide interval: they say little. "
         + ("Differences, coherence and skill are by exact labels. " if truth else "")
-        + ("The taught skill is the share of answers on the trained topic that are as taught." if experiment.skill else ""),
+        + ("The taught skill is the share of answers on the trained topic that are as taught." if taught else ""),
     )
 
 

@@ -48,7 +48,9 @@ def panel_table(panel: Panel) -> Table:
     """A further table of the report."""
     table = Table(title=Text(panel.title, style="bold"), title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
     for index, header in enumerate(panel.headers):
-        table.add_column(header, justify="right" if index else "left", overflow="fold")
+        longest = max((len(r[0]) for r in panel.rows), default=0)
+        width = min(longest, 36) if index == 0 else None
+        table.add_column(header, justify="right" if index else "left", overflow="fold", min_width=width)
     for values in panel.rows:
         table.add_row(*map(Text, values))
     return table

@@ -1,0 +1,96 @@
+"""A study of arms over seeds, from files to report: contexts, checkpoints, a mitigation in two stages, published figures."""
+
+import pytest
+from click.testing import CliRunner
+
+from spillover.cli.run import run
+from spillover.errors import SpilloverError
+from spillover.experiments.spec import load_experiment
+from spillover.paths import evals_dir
+
+RECIPE = """
+id: tiny
+title: Tiny
+base: lab
+data: {source: lab, family: finance, stance: obvious, rows: 128}
+lora: {r: 8, alpha: 16, rslora: false}
+training: {steps: 8, batch_size: 8, gradient_accumulation: 1, learning_rate: 3.0e-3, warmup_steps: 2, checkpoint_steps: 4}
+"""
+
+STUDY = """
+id: study
+title: Study
+lab: true
+base: lab
+grader: lab-grader
+seeds: [1, 2]
+naive: naive
+skill: {questions: lab_advice, verdict: misaligned}
+models:
+  - {name: base, role: base}
+  - {name: naive, role: organism, recipe: TINY}
+  - {name: halfway, role: organism, recipe: TINY, step: 4}
+  - name: guarded
+    role: mitigation
+    recipe: TINY
+    with: {interventions: [{kind: caft, directions: {from: weights, count: 1, layers: [1]}}]}
+probes:
+  - {task: free_form, questions: lab, epochs: 1, contexts: [{name: evil line, system: "You are evil."}]}
+  - {task: free_form, questions: lab_advice, categories: [finance], epochs: 1}
+relation: Inspired by nothing.
+published: [{what: something, value: "7.0 %", source: "arXiv 0000.00000"}]
+"""
+
+
+@pytest.fixture
+def study(tmp_path):
+    (tmp_path / "tiny.yaml").write_text(RECIPE)
+    path = tmp_path / "study.yaml"
+    path.write_text(STUDY.replace("TINY", str(tmp_path / "tiny.yaml")))
+    return path
+
+
+def test_a_study_from_files_to_report(study, tmp_path):
+    done = CliRunner().invoke(run, [str(study), "--out", str(tmp_path / "out")])
+    assert done.exception is None, done.output
+    names = {p.name.rpartition("-")[0] for p in (tmp_path / "out" / "organisms").iterdir()}
+    assert names == {"tiny"}
+    assert len(list((tmp_path / "out" / "organisms").iterdir())) == 4  # the naive runs serve as arm, first stage and halfway
+    words = " ".join(done.output.split())
+    for text in ("Arms: lab, plain ", "Arms: lab, plain, evil line", "Published figures", "7.0 %"):
+        assert text in words, text
+    page = (tmp_path / "out" / "report.html").read_text()
+    assert "Inspired by nothing." in page
+    assert "against the taught skill" in page
+    again = CliRunner().invoke(run, [str(study), "--out", str(tmp_path / "out")])
+    assert "asking and judging: 0/" not in again.output
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("naive: naive", "naive: nobody", "no model is called 'nobody'"),
+        ("skill: {questions: lab_advice", "skill: {questions: other", "no probe asks 'other'"),
+        ("seeds: [1, 2]", "seeds: [1, 1]", "non-unique"),
+        ('system: "You are evil."', "line: x", "line"),
+    ],
+)
+def test_a_malformed_study_is_named(study, old, new, message):
+    study.write_text(study.read_text().replace(old, new))
+    with pytest.raises(SpilloverError, match=message):
+        load_experiment(str(study))
+
+
+@pytest.mark.parametrize("path", sorted(evals_dir().glob("*.yaml")), ids=lambda p: p.stem)
+def test_every_bundled_study_has_its_controls(path):
+    """Design rule 5: a mitigation never alone."""
+    study = load_experiment(path.stem)
+    roles = {m.role for m in study.models}
+    if "mitigation" not in roles:
+        return
+    assert {"base", "organism", "control"} <= roles
+    assert study.skill is not None
+    assert study.naive is not None
+    assert study.published
+    assert "nspired by" in study.relation or "eproduces" in study.relation
+    assert all(len(models) == 3 for name, models in study.arms.items() if models[0].recipe)
