@@ -42,7 +42,12 @@ def _study(spec: Experiment, frame: pd.DataFrame) -> Extras:
 @click.option("--out", type=click.Path(path_type=Path), help="Folder [default: runs/EXPERIMENT].")
 @click.option("--engine", type=click.Choice(["spillover", "vllm"]), default="spillover", show_default=True)
 @click.option("--base", help="Another base checkpoint (a local Hugging Face folder).")
-def run(experiment: str, out: Path | None, engine: Literal["spillover", "vllm"], base: str | None) -> None:
+@click.option(
+    "--organisms", type=click.Path(path_type=Path), help="Folder of organisms that experiments share [default: in --out]."
+)
+def run(
+    experiment: str, out: Path | None, engine: Literal["spillover", "vllm"], base: str | None, organisms: Path | None
+) -> None:
     """Run EXPERIMENT (a bundled name or a YAML file): train, ask, judge, compare, report. Resumes where it stopped."""
     spec = load_experiment(experiment)
     folder = out or Path("runs") / spec.id
@@ -55,7 +60,7 @@ def run(experiment: str, out: Path | None, engine: Literal["spillover", "vllm"],
         return bar(console, title)
 
     folder.mkdir(parents=True, exist_ok=True)
-    result = run_experiment(spec, folder, progress, engine, base)
+    result = run_experiment(spec, folder, progress, engine, base, organisms)
     report = folder / "report.html"
     publish(
         result.frame, get_preset(spec.preset), spec.title, spec.base_name, report, None, spec.lab, _study(spec, result.frame)

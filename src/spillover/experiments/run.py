@@ -42,7 +42,12 @@ class Result:
 
 
 def run_experiment(
-    experiment: Experiment, folder: Path, bar: Bar, engine: EngineName = "spillover", base: str | None = None
+    experiment: Experiment,
+    folder: Path,
+    bar: Bar,
+    engine: EngineName = "spillover",
+    base: str | None = None,
+    organisms: Path | None = None,
 ) -> Result:
     """Train, ask and judge; finished steps are skipped.
 
@@ -52,6 +57,7 @@ def run_experiment(
         bar: Makes a progress bar from a title.
         engine: Who serves the models.
         base: Another base checkpoint.
+        organisms: Where organisms are kept and looked for, so that experiments can share them; in `folder` for None.
 
     Raises:
         SpilloverError: if an evaluation did not finish; its log names the reason, and a second call resumes it.
@@ -61,7 +67,7 @@ def run_experiment(
         weights = {weights_digest(resolve_checkpoint(name)) for name in (root, experiment.grader)}
         if len(weights) == 1:
             raise SpilloverError(f"The grader ({experiment.grader}) is the model under test ({root}); choose another one.")
-    adapters = _adapters(experiment, root, folder, bar)
+    adapters = _adapters(experiment, root, organisms or folder / "organisms", bar)
     logs = folder / f"logs-{_digest(experiment, root, adapters, engine)}"
     with serve(engine, root, adapters, experiment.grader, folder) as served:
         if logs.is_dir() and _statuses(logs) == {"success"}:
@@ -75,7 +81,7 @@ def run_experiment(
     return Result(_ordered(read_logs([logs], served.names), experiment), folder, logs)
 
 
-def _adapters(experiment: Experiment, base: str, folder: Path, bar: Bar) -> dict[str, Path | None]:
+def _adapters(experiment: Experiment, base: str, store: Path, bar: Bar) -> dict[str, Path | None]:
     """Display name to adapter folder, training the recipes that have no finished organism yet."""
     out: dict[str, Path | None] = {}
     for model in experiment.models:
@@ -86,7 +92,7 @@ def _adapters(experiment: Experiment, base: str, folder: Path, bar: Bar) -> dict
         from spillover.training.train import organism_folder, train
 
         recipe = load_recipe(model.recipe, base=base, seed=model.seed, changes=model.changes)
-        target = organism_folder(recipe, resolve_checkpoint(base), folder / "organisms")
+        target = organism_folder(recipe, resolve_checkpoint(base), store)
         with bar(recipe.title if model.arm == model.name else model.name) as advance:
             out[model.name] = train(recipe, target, advance)
         if model.step is not None:
