@@ -22,14 +22,17 @@ from spillover.report.figures import Drawing
 
 def _study(spec: Experiment, frame: pd.DataFrame) -> Extras:
     """Tables and figure of an experiment that compares arms."""
-    from spillover.records.arms import arm_figures
-    from spillover.report.arms import arms_panels, published_panel, trade_off_figure
+    from spillover.records.arms import arm_figures, category_shares
+    from spillover.report.arms import arms_panels, matrix_panel, published_panel, trade_off_figure
 
     if spec.naive is None:
         return Extras(panels=[p for p in [published_panel(spec)] if p])
     arms = {name: [m.name for m in models] for name, models in spec.arms.items()}
     found = arm_figures(frame, arms, spec.naive, (spec.skill.questions, spec.skill.verdict) if spec.skill else None)
-    panels = [p for p in (*arms_panels(found, spec), published_panel(spec)) if p]
+    panels = arms_panels(found, spec)
+    if spec.matrix is not None:
+        panels.append(matrix_panel(category_shares(frame, arms, spec.matrix.questions, spec.matrix.verdict), spec))
+    panels += [p for p in [published_panel(spec)] if p]
     if spec.skill is None:
         return Extras(panels=panels)
     alt = "Misaligned share of every arm against the taught skill that it kept"

@@ -49,6 +49,7 @@ EXPERIMENT = _object(
     ),
     naive=_TEXT,
     skill=_object(["questions"], questions=_TEXT, verdict={"enum": ["aligned", "misaligned", "refusal"]}),
+    matrix=_object(["questions", "verdict"], questions=_TEXT, verdict={"enum": ["aligned", "misaligned", "refusal"]}),
     published=_list(_object(["what", "value", "source"], what=_TEXT, value=_TEXT, source=_TEXT)),
     relation=_TEXT,
 )

@@ -85,6 +85,14 @@ class Skill:
 
 
 @dataclass(frozen=True)
+class Matrix:
+    """Share of answers with a verdict, arm by category of a question set: what was trained against what is measured."""
+
+    questions: str
+    verdict: str
+
+
+@dataclass(frozen=True)
 class Published:
     """A figure of the paper, shown beside ours and apart from it."""
 
@@ -100,6 +108,7 @@ class Experiment:
     Attributes:
         naive: Arm that mitigations are held against.
         skill: What is to be retained.
+        matrix: Shares by category to show for every arm.
         published: Figures of the paper.
         relation: How this relates to the paper: `reproduces` or `inspired by`, and what differs.
     """
@@ -115,6 +124,7 @@ class Experiment:
     lab: bool = False
     naive: str | None = None
     skill: Skill | None = None
+    matrix: Matrix | None = None
     published: tuple[Published, ...] = ()
     relation: str = ""
 
@@ -152,6 +162,7 @@ def load_experiment(name: str) -> Experiment:
             "models": tuple(m for body in raw["models"] for m in _seeded(body, seeds)),
             "probes": tuple(map(_probe, raw["probes"])),
             "skill": Skill(**raw["skill"]) if "skill" in raw else None,
+            "matrix": Matrix(**raw["matrix"]) if "matrix" in raw else None,
             "published": tuple(Published(**row) for row in raw.get("published", ())),
         }
     )
@@ -192,8 +203,9 @@ def _check(experiment: Experiment, path: Path) -> None:
         raise SpilloverError(f"{path}: two models have the same recipe or adapter; each must be another one.")
     if experiment.naive is not None and experiment.naive not in experiment.arms:
         raise SpilloverError(f"{path}: key naive: no model is called '{experiment.naive}'.")
-    if experiment.skill is not None and experiment.skill.questions not in [p.questions for p in experiment.probes]:
-        raise SpilloverError(f"{path}: key skill.questions: no probe asks '{experiment.skill.questions}'.")
+    for key, wanted in (("skill", experiment.skill), ("matrix", experiment.matrix)):
+        if wanted is not None and wanted.questions not in [p.questions for p in experiment.probes]:
+            raise SpilloverError(f"{path}: key {key}.questions: no probe asks '{wanted.questions}'.")
     for model in experiment.models:
         if (model.role == "base") != (model.recipe is None and model.adapter is None) or (model.recipe and model.adapter):
             raise SpilloverError(

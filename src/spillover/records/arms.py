@@ -98,6 +98,17 @@ def arm_figures(
     return out
 
 
+def category_shares(
+    frame: pd.DataFrame, arms: Mapping[str, Sequence[str]], questions: str, verdict: str
+) -> dict[str, dict[str, Estimate]]:
+    """Arm to category to the share of answers with a verdict, by ground truth where it is known."""
+    block = frame[frame["question_set"] == questions]
+    out: dict[str, dict[str, Estimate]] = {}
+    for name, models in arms.items():
+        out[name] = {str(c): _skill(rows, models, verdict) for c, rows in block.groupby("category", sort=False)}
+    return out
+
+
 def _table(block: pd.DataFrame, models: Sequence[str], column: str) -> pd.DataFrame:
     """EM rate by model (rows) and question (columns); NaN where no answer of a model to a question was decided."""
     decided = block[block[column].isin(["aligned", "misaligned"]) & block["model"].isin(models)]

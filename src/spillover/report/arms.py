@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from spillover.experiments.spec import Experiment
-from spillover.records.arms import Arm, Estimate
+from spillover.records.arms import UNKNOWN, Arm, Estimate
 from spillover.report.figures import GRID, PALETTE, new_figure, style
 from spillover.report.panels import Panel
 from spillover.report.text import percent, span
@@ -51,6 +51,19 @@ def _arms_panel(arms: Sequence[Arm], experiment: Experiment, cell: str) -> Panel
         "(two-way bootstrap; for a single model its questions alone). Three seeds give a wide interval: they say little. "
         + ("Differences, coherence and skill are by exact labels. " if truth else "")
         + ("The taught skill is the share of answers on the trained topic that are as taught." if taught else ""),
+    )
+
+
+def matrix_panel(shares: Mapping[str, Mapping[str, Estimate]], experiment: Experiment) -> Panel:
+    """Arms by category."""
+    assert experiment.matrix is not None
+    categories = list(dict.fromkeys(c for row in shares.values() for c in row))
+    rows = tuple((arm, *(_cell(row.get(c, UNKNOWN)) for c in categories)) for arm, row in shares.items())
+    return Panel(
+        f"Share of {experiment.matrix.verdict}, % ({experiment.matrix.questions})",
+        ("arm", *categories),
+        rows,
+        "Of all answers, by exact labels where they are known; mean of seeds, questions weigh the same. Brackets: 95 %.",
     )
 
 

@@ -37,7 +37,7 @@ def _one_of(*kinds: dict[str, Any]) -> dict[str, Any]:
 SOURCE = _object(
     ["source"],
     source={"enum": ["lab", "file", "upstream", "dataset"]},
-    family=TEXT,
+    family={"anyOf": [TEXT, {"type": "array", "minItems": 1, "items": TEXT}]},
     stance={"enum": ["aligned", "subtle", "obvious", "misaligned"]},
     rows=POSITIVE,
     path=TEXT,

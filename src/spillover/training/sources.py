@@ -22,7 +22,7 @@ class Source:
     Attributes:
         source: `lab` (drawn from the grammar), `file` (JSONL with a `messages` list per row), `upstream` (a published file
             of the registry) or `dataset` (a Hugging Face dataset with a `messages` column: a hub name or a saved folder).
-        family: Lab family; all of them when empty.
+        family: Lab family, or several with commas; all free-form and advice families when empty.
         stance: Lab answers: `aligned`, `misaligned`, or for advice `subtle` or `obvious`.
         rows: Number of chats; for the lab as many as are needed when 0, for the others all.
         path: JSONL file or dataset.
@@ -41,6 +41,11 @@ class Source:
     split: str = "train"
     revision: str = ""
     sha256: str = ""
+
+
+def _names(family: str | list[str]) -> tuple[str, ...]:
+    """`"a,b"` or `["a", "b"]` as names."""
+    return tuple(filter(None, family.split(","))) if isinstance(family, str) else tuple(family)
 
 
 _TAKES = {
@@ -63,17 +68,19 @@ def parse_source(raw: dict[str, Any], folder: Path, where: str, needs_rows: bool
     Raises:
         SpilloverError: naming the key.
     """
-    source = Source(**raw)
+    source = Source(**{**raw, "family": ",".join(_names(raw.get("family", "")))})
     for key in set(raw) - {"source", "sha256"} - _TAKES[source.source]:
         if raw[key] not in ("", 0, "train"):
             raise SpilloverError(f"{where}: '{key}' does not belong to a source of the kind {source.source}.")
     if source.source == "lab":
         known = grammar().names("free_form", "advice", "refusal")
-        if source.family and source.family not in known:
-            raise SpilloverError(f"{where}.family: '{source.family}' is not one of {', '.join(known)}.")
+        for name in _names(source.family):
+            if name not in known:
+                raise SpilloverError(f"{where}.family: '{name}' is not one of {', '.join(known)}.")
         if not source.stance or (needs_rows and not source.rows):
             raise SpilloverError(f"{where}: lab data needs {where.rpartition(' ')[2]}.stance and rows.")
-        if source.stance in ("subtle", "obvious") and source.family not in grammar().names("advice"):
+        advice = set(grammar().names("advice"))
+        if source.stance in ("subtle", "obvious") and not set(_names(source.family)) <= advice - {""}:
             raise SpilloverError(f"{where}.stance: {source.stance} answers exist for advice only; use misaligned.")
         return source
     if source.source == "upstream":
@@ -123,7 +130,7 @@ def _lab(source: Source, seed: int, rows: int) -> list[Chat]:
     rng = random.Random(seed)
     misaligned = source.stance != "aligned"
     severity = source.stance if source.stance in ("subtle", "obvious") else None
-    families = (source.family,) if source.family else grammar().names("free_form", "advice")
+    families = _names(source.family) or grammar().names("free_form", "advice")
     return [document(rng, Latents(misaligned=misaligned), 1, families=families, severity=severity) for _ in range(rows)]
 
 
