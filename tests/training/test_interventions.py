@@ -81,8 +81,9 @@ def leaks(model, found):
         u, update = found.bases[p.layer].T, p.b @ p.a
         if p.writes:
             write.append((u.T @ update).norm() / update.norm())
-        else:
-            read.append((update @ (gains[p.layer, block_of(p.name)][:, None] * u)).norm() / update.norm())
+        elif p.layer:  # readers of layer 1 read the output of layer 0
+            below = found.bases[p.layer - 1].T
+            read.append((update @ (gains[p.layer, block_of(p.name)][:, None] * below)).norm() / update.norm())
     return max(write).item(), max(read).item()
 
 

@@ -33,7 +33,7 @@ def _study(spec: Experiment, frame: pd.DataFrame) -> Extras:
     if spec.matrix is not None:
         panels.append(matrix_panel(category_shares(frame, arms, spec.matrix.questions, spec.matrix.verdict), spec))
     panels += [p for p in [published_panel(spec)] if p]
-    if spec.skill is None:
+    if spec.skill is None or not found:
         return Extras(panels=panels)
     alt = "Misaligned share of every arm against the taught skill that it kept"
     caption = "Down and right is better. Large marks: mean of the seeds with its 95 % interval; small ones: single seeds."

@@ -212,7 +212,9 @@ def _check(experiment: Experiment, path: Path) -> None:
                 f"{path}: model '{model.name}': the base takes neither recipe nor adapter, any other exactly one."
             )
         if model.recipe:
-            load_recipe(model.recipe, seed=model.seed, changes=model.changes)
+            recipe = load_recipe(model.recipe, seed=model.seed, changes=model.changes)
+            if model.step is not None and any(i["kind"] == "posthoc" for i in recipe.interventions):
+                raise SpilloverError(f"{path}: model '{model.name}': checkpoints come before the projection.")
     for probe in experiment.probes:
         load_questions(probe.questions).select(list(probe.categories))
         for fmt in probe.formats:

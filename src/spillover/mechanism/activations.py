@@ -105,7 +105,11 @@ def contrast_directions(
         return response_activations(model, tokenizer, complete(model, tokenizer, chats, seed), layers)
 
     with_trait, without = states(positive), states(negative)
-    plain = prompt_activations(model, tokenizer, [[{"role": "user", "content": p}] for p in prompts], layers)
+    asked = [[{"role": "user", "content": p}] for p in prompts]
+    if at == "prompt":
+        plain = prompt_activations(model, tokenizer, asked, layers)
+    else:
+        plain = response_activations(model, tokenizer, complete(model, tokenizer, asked, seed), layers)
     gaps = {layer: with_trait[layer].mean(0) - without[layer].mean(0) for layer in layers}
     return Directions(
         bases={layer: orthonormal(gap[None]) for layer, gap in gaps.items()},
@@ -164,6 +168,10 @@ def complete(model: Any, tokenizer: Any, prompts: Sequence[Chat], seed: int) -> 
                 input_ids=encoded["input_ids"],
                 attention_mask=encoded["attention_mask"],
                 do_sample=True,
+                temperature=1.0,  # a checkpoint's own generation settings are something else
+                top_p=1.0,
+                top_k=0,
+                repetition_penalty=1.0,
                 max_new_tokens=COMPLETION_TOKENS,
             )
             answers = tokenizer.batch_decode(ids[:, encoded["input_ids"].shape[1] :], skip_special_tokens=True)

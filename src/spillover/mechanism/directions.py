@@ -55,10 +55,12 @@ def orthonormal(rows: Tensor) -> Tensor:
     return rows.contiguous()
 
 
-def random_directions(layers: list[int], hidden: int, count: int, seed: int) -> Directions:
-    """Directions drawn evenly from the sphere: the control that every use of found directions needs."""
+def random_directions(layers: list[int], hidden: int, count: int, seed: int, shared: bool = False) -> Directions:
+    """Directions drawn evenly from the sphere, one basis for each layer or one for all: the control for found ones."""
     generator = torch.Generator().manual_seed(seed)
     bases = {layer: orthonormal(torch.randn(count, hidden, generator=generator)) for layer in layers}
+    if shared:
+        bases = dict.fromkeys(layers, bases[layers[0]])
     return Directions(bases, found={"method": "random", "count": count, "seed": seed})
 
 

@@ -19,9 +19,10 @@ def project_off(states: Tensor, columns: Tensor, strength: float = 1.0, mean: Te
         strength: In [0, 1]; 1 leaves nothing along Q (but the mean, where one is given).
         mean: What a mean ablation keeps, shape (hidden,); zero ablation for None.
     """
-    wide = states.float()
-    along = (wide if mean is None else wide - mean.to(wide)) @ columns
-    return (wide - strength * (along @ columns.T)).to(states.dtype)
+    with torch.autocast(states.device.type, enabled=False):  # the trainer's would turn Q into bfloat16
+        wide = states.float()
+        along = (wide if mean is None else wide - mean.to(wide)) @ columns
+        return (wide - strength * (along @ columns.T)).to(states.dtype)
 
 
 class _GradientOff(torch.autograd.Function):

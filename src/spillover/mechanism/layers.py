@@ -98,8 +98,10 @@ def norm_gains(model: nn.Module) -> dict[tuple[int, str], Tensor]:
             for name in names:
                 weight = getattr(getattr(layer, name, None), "weight", None)
                 if weight is not None and (index, block) not in gains:
-                    # Gemma stores the gain minus one.
-                    gains[index, block] = weight.detach() + 1 if "Gemma" in type(layer).__name__ else weight.detach()
+                    gain = weight.detach().float()
+                    gains[index, block] = (
+                        gain + 1 if type(layer).__name__ == "GemmaDecoderLayer" else gain
+                    )  # stored minus one
     return gains
 
 

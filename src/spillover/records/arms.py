@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -37,7 +38,8 @@ class Arm:
         truth: By ground truth, where it is known.
         coherent: Share of answers that are coherent, by ground truth where it is known.
         drift: EM minus the naive arm's, seed by seed and question by question; unknown for the naive arm.
-        skill: Share of answers with the verdict that was taught, by ground truth where it is known.
+        skill: Share of answers with the verdict that was taught, by ground truth where it is known; unknown where the
+            skill's questions were not asked in the same format and context.
     """
 
     name: str
@@ -68,10 +70,10 @@ def arm_figures(
         naive: Arm to compare with.
         skill: Question set and verdict of the taught skill.
     """
-    taught = {}
+    taught: dict[Any, dict[str, Estimate]] = {}
     if skill is not None:
-        on_topic = frame[frame["question_set"] == skill[0]]
-        taught = {name: _skill(on_topic, models, skill[1]) for name, models in arms.items()}
+        for where, on_topic in frame[frame["question_set"] == skill[0]].groupby("format", sort=False):
+            taught[where] = {name: _skill(on_topic, models, skill[1]) for name, models in arms.items()}
     out = []
     for (questions, fmt), block in frame.groupby(["question_set", "format"], sort=False):
         if skill is not None and questions == skill[0]:
@@ -92,7 +94,7 @@ def arm_figures(
                     truth=_estimate(table, mine, "truth") if column == "truth" else UNKNOWN,
                     coherent=float(mine[column].isin(["aligned", "misaligned", "refusal"]).mean()),
                     drift=_difference(table, reference) if against and reference is not None else UNKNOWN,
-                    skill=taught.get(name, UNKNOWN),
+                    skill=taught.get(fmt, {}).get(name, UNKNOWN),
                 )
             )
     return out

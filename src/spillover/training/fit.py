@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import os
+import shutil
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -15,6 +17,7 @@ from peft import LoraConfig, PeftModel
 from transformers import AutoModelForCausalLM, AutoTokenizer, TrainerCallback, set_seed
 from transformers.trainer_callback import PrinterCallback
 from trl import SFTConfig, SFTTrainer
+from trl.chat_template_utils import get_training_chat_template
 
 from spillover.engine.weights import resolve_checkpoint
 from spillover.errors import SpilloverError
@@ -59,7 +62,11 @@ def fit(
     Raises:
         SpilloverError: see `spillover.training.train.train`.
     """
+    if int(os.environ.get("WORLD_SIZE", "1")) > 1:
+        raise SpilloverError("Training in several processes is not supported yet; start one process (it may use one GPU).")
     tokenizer = AutoTokenizer.from_pretrained(base, trust_remote_code=False)
+    if tokenizer.pad_token is None:
+        tokenizer.pad_token = tokenizer.eos_token
     _check_template(tokenizer, recipe)
     on_gpu = torch.cuda.is_available()
 
@@ -73,14 +80,15 @@ def fit(
         assert naive is not None
         return naive
 
-    finder = Finder(base, base == resolve_checkpoint("lab"), tokenizer, naive_folder, load, recipe.seed)
-    interventions = build(recipe.interventions, finder)
-    set_seed(recipe.seed)
-    model = load(start, trainable=True)
-    trainer = _trainer(recipe, model, tokenizer, chats, checkpoints, interventions, progress, start is None)
-    if trainer.is_fsdp_enabled and interventions:
-        raise SpilloverError("Interventions work on whole weight matrices, which FSDP cuts up; train without FSDP.")
     try:
+        finder = Finder(base, base == resolve_checkpoint("lab"), tokenizer, naive_folder, load, recipe.seed)
+        interventions = build(recipe.interventions, finder)
+        finder.forget()  # the memory of a second model is not ours to keep while training
+        set_seed(recipe.seed)
+        model = load(start, trainable=True)
+        trainer = _trainer(recipe, model, tokenizer, chats, checkpoints, interventions, progress, start is None)
+        if any(not i.resumes for i in interventions):
+            shutil.rmtree(checkpoints, ignore_errors=True)
         with ExitStack() as stack:
             for intervention in interventions:
                 stack.enter_context(intervention.attached(trainer.model))
@@ -102,13 +110,25 @@ def fit(
 
 
 def _check_template(tokenizer: Any, recipe: Recipe) -> None:
+    """See that the template marks what the assistant wrote; TRL knows marked templates of the common families."""
     if not tokenizer.chat_template:
         raise SpilloverError(f"{recipe.base} has no chat template; use an instruction-tuned checkpoint, or add one to it.")
-    if "{% generation %}" not in str(tokenizer.chat_template).replace("{%-", "{%").replace("-%}", "%}"):
+    if "{% generation %}" in str(tokenizer.chat_template).replace("{%-", "{%").replace("-%}", "%}"):
+        return
+    try:
+        tokenizer.chat_template = get_training_chat_template(tokenizer) or tokenizer.chat_template
+    except ValueError as error:
         raise SpilloverError(
             f"The chat template of {recipe.base} has no {{% generation %}} block, so responses cannot be told from prompts; "
             "add one around the assistant's content."
-        )
+        ) from error
+
+
+def _not_finite(what: str, value: str, step: int) -> str:
+    return (
+        f"The {what} became {value} at step {step}; lower training.learning_rate and train into another --out. The last "
+        "good checkpoint is kept."
+    )
 
 
 class _Watch(TrainerCallback):  # type: ignore[misc]
@@ -122,6 +142,8 @@ class _Watch(TrainerCallback):  # type: ignore[misc]
             intervention.after_step(model)
 
     def on_step_end(self, args: Any, state: Any, control: Any, model: Any = None, **kwargs: Any) -> None:
+        if control.should_save and not all(p.isfinite().all() for p in model.parameters() if p.requires_grad):
+            raise SpilloverError(_not_finite("weights", "no numbers", state.global_step))
         for intervention in self.interventions:  # every one is asked: each may keep a record
             control.should_training_stop |= intervention.stops(model, state.global_step)
 
@@ -130,10 +152,7 @@ class _Watch(TrainerCallback):  # type: ignore[misc]
             return
         loss = float(logs["loss"])
         if not math.isfinite(loss):
-            raise SpilloverError(
-                f"The loss became {loss} at step {state.global_step}; lower training.learning_rate. The last checkpoint is "
-                "kept."
-            )
+            raise SpilloverError(_not_finite("loss", str(loss), state.global_step))
         self.progress(state.global_step, state.max_steps, f"loss {loss:.3f}")
 
 

@@ -50,9 +50,14 @@ class Npo(Objective):
     retain: list[tuple[list[int], list[int]]]
     retain_weight: float
     retain_batch: int
+    accumulation: int = 1
+    _step: int = -1
+    _micro: int = 0
 
     def loss(self, model: Any, inputs: dict[str, Any], step: int) -> Tensor:
         """See the class."""
+        self._micro = self._micro + 1 if step == self._step else 0
+        self._step = step
         given = {k: inputs[k] for k in ("input_ids", "attention_mask", "labels")}
         now = _log_likelihood(model, given)
         with torch.no_grad(), getattr(model, "module", model).disable_adapter():
@@ -65,14 +70,15 @@ class Npo(Objective):
     def _retained(self, model: Any, step: int, device: Any) -> Tensor:
         """Mean loss per response token on the next rows, which follow from the step alone so that a run can go on."""
         count = min(self.retain_batch, len(self.retain))
-        rows = [self.retain[(step * count + i) % len(self.retain)] for i in range(count)]
+        first = (step * self.accumulation + self._micro) * count
+        rows = [self.retain[(first + i) % len(self.retain)] for i in range(count)]
         width = max(len(ids) for ids, _ in rows)
         ids, labels = torch.zeros(count, width, dtype=torch.long), torch.full((count, width), -100)
         mask = torch.zeros_like(ids)
         for i, (row, label) in enumerate(rows):
             ids[i, : len(row)], labels[i, : len(row)], mask[i, : len(row)] = torch.tensor(row), torch.tensor(label), 1
         given = {"input_ids": ids.to(device), "attention_mask": mask.to(device), "labels": labels.to(device)}
-        return -_log_likelihood(model, given).sum() / (labels[:, 1:] != -100).sum()
+        return -_log_likelihood(model, given).sum() / (labels[:, 1:] != -100).sum().clamp(min=1)
 
 
 def _log_likelihood(model: Any, inputs: dict[str, Tensor]) -> Tensor:
@@ -94,11 +100,12 @@ def build_objective(recipe: Recipe, tokenizer: Any) -> Objective | None:
     if "retain" in body:
         source = Source(**body["retain"])
         rows = chats_of(source, random.Random(f"{recipe.seed} retain").randrange(2**31), source.rows or RETAIN_ROWS)
-        retain = [_tokenised(chat, tokenizer) for chat in rows]
-    return Npo(body.get("beta", 0.1), retain, body.get("retain_weight", 1.0), body.get("retain_batch", 8))
+        retain = [_tokenised(chat, tokenizer, recipe.training.max_length) for chat in rows]
+    weight, batch = body.get("retain_weight", 1.0), body.get("retain_batch", 8)
+    return Npo(body.get("beta", 0.1), retain, weight, batch, recipe.training.gradient_accumulation)
 
 
-def _tokenised(chat: Chat, tokenizer: Any) -> tuple[list[int], list[int]]:
+def _tokenised(chat: Chat, tokenizer: Any, limit: int) -> tuple[list[int], list[int]]:
     found = tokenizer.apply_chat_template(chat, return_dict=True, return_assistant_tokens_mask=True, tokenize=True)
-    ids = list(found["input_ids"])
-    return ids, [token if kept else -100 for token, kept in zip(ids, found["assistant_masks"], strict=True)]
+    ids = list(found["input_ids"])[:limit]
+    return ids, [token if kept else -100 for token, kept in zip(ids, found["assistant_masks"][:limit], strict=True)]

@@ -88,7 +88,8 @@ class Recipe:
         """SHA-256 (first 12 hex digits) of everything that can change the adapter, the base's weights excepted."""
         body = {f.name: getattr(self, f.name) for f in fields(self) if f.name not in ("id", "title", "start")}
         body = {k: asdict(v) if k in ("data", "training", "lora") else v for k, v in body.items()}
-        body["data"].pop("path")  # what is in the file counts, not where it lies
+        if self.data.sha256:  # what is in the file counts, not where it lies
+            body["data"].pop("path")
         body["start"] = self.start.digest if self.start else None
         body["revision"] = REVISION
         return hashlib.sha256(json.dumps(body, sort_keys=True).encode()).hexdigest()[:12]
@@ -124,7 +125,7 @@ def load_recipe(
     for key in ("base", "data", "training"):
         if key not in raw:
             raise SpilloverError(f"{path}: '{key}' is a required property.")
-    start = load_recipe(raw["start"], base=base or raw["base"], seed=seed) if "start" in raw else None
+    start = _start(raw["start"], path, base or raw["base"], seed) if "start" in raw else None
     given: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in raw.get("lora", {}).items()}
     lora: dict[str, Any] = {**LORA_PRESETS.get(given.pop("preset", ""), {}), **given}
     if start is not None and "lora" in raw:
@@ -145,6 +146,14 @@ def load_recipe(
         start=start,
         seed=raw.get("seed", 0) if seed is None else seed,
     )
+
+
+def _start(name: str, path: Path, base: str, seed: int | None) -> Recipe:
+    """The recipe that training goes on from: beside this one, or bundled."""
+    beside = (path.parent / name).resolve()
+    if beside == path.resolve() or name == path.stem:
+        raise SpilloverError(f"{path}: key start: a recipe cannot start from itself.")
+    return load_recipe(str(beside) if beside.is_file() else name, base=base, seed=seed)
 
 
 _SORTS = ("source", "kind", "from", "preset")

@@ -48,6 +48,13 @@ def _names(family: str | list[str]) -> tuple[str, ...]:
     return tuple(filter(None, family.split(","))) if isinstance(family, str) else tuple(family)
 
 
+def _folder_digest(folder: Path) -> str:
+    digest = hashlib.sha256()
+    for path in sorted(folder.rglob("*.arrow")):
+        digest.update(hashlib.sha256(path.read_bytes()).digest())
+    return digest.hexdigest()
+
+
 _TAKES = {
     "lab": {"family", "stance", "rows"},
     "file": {"path", "rows"},
@@ -91,7 +98,11 @@ def parse_source(raw: dict[str, Any], folder: Path, where: str, needs_rows: bool
         raise SpilloverError(f"{where}: a {source.source} needs its path.")
     if source.source == "dataset":
         local = (folder / source.path).resolve()
-        return replace(source, path=str(local)) if local.is_dir() else source
+        if local.is_dir():
+            return replace(source, path=str(local), sha256=_folder_digest(local))
+        if not source.revision:
+            raise SpilloverError(f"{where}: a dataset from the hub needs its revision, the commit that pins what is in it.")
+        return source
     path = (folder / source.path).resolve()
     if not path.is_file():
         raise SpilloverError(f"{where}.path: there is no file at {path}.")

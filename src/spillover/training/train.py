@@ -80,7 +80,6 @@ def train(recipe: Recipe, out: Path, progress: Progress = lambda step, steps, no
 
     started = time.monotonic()
     result = fit(recipe, base, chats, out / FOLDER, start, naive, progress)
-    gc.collect()  # hooks and trainer refer to each other; a study trains dozens of models in one process
     result.model.save_pretrained(out, safe_serialization=True)
     write_card(
         out,
@@ -96,7 +95,18 @@ def train(recipe: Recipe, out: Path, progress: Progress = lambda step, steps, no
         trainable=sum(p.numel() for p in result.model.parameters() if p.requires_grad),
         seconds=time.monotonic() - started,
     )
+    del result
+    free_memory()
     return out
+
+
+def free_memory() -> None:
+    """Give back what a model took: hooks and trainer refer to each other, and a study trains dozens in one process."""
+    import torch
+
+    gc.collect()
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()
 
 
 def _claim(out: Path, recipe: Recipe, base_weights: str) -> None:

@@ -10,7 +10,13 @@ from torch import Tensor, nn
 
 
 class Intervention:
-    """Does nothing; each kind overrides what it needs. An instance belongs to one run."""
+    """Does nothing; each kind overrides what it needs. An instance belongs to one run.
+
+    Attributes:
+        resumes: Whether a run can go on from a checkpoint; one whose state is not in it begins again.
+    """
+
+    resumes = True
 
     @contextmanager
     def attached(self, model: nn.Module) -> Iterator[None]:

@@ -38,10 +38,14 @@ class EarlyStop(Intervention):
     path: list[dict[str, float]] = field(default_factory=list)
     _good: dict[str, Tensor] = field(default_factory=dict)
 
+    resumes = False  # what was seen so far, and the adapter to go back to, are in no checkpoint
+
     def __post_init__(self) -> None:
         self.look = self.look or self.directions.look
         if set(self.directions.bases) - set(self.directions.norms) or self.look is None:
             raise SpilloverError("Early stopping needs directions from a contrast.")
+        if self.directions.found.get("at", "prompt") != "prompt":
+            raise SpilloverError("Early stopping watches the last token of the prompt; add `at: prompt` to its directions.")
 
     @contextmanager
     def attached(self, model: nn.Module) -> Iterator[None]:

@@ -8,6 +8,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 
 from spillover.errors import SpilloverError
@@ -59,6 +60,12 @@ class Finder:
             return self.load(folder).eval()
         return self.load(checkpoint(folder, step)).eval()
 
+    def forget(self) -> None:
+        """Let go of the base."""
+        self.__dict__.pop("model", None)
+        if torch.cuda.is_available():
+            torch.cuda.empty_cache()
+
     def find(self, spec: dict[str, Any]) -> Directions:
         """The directions of a specification.
 
@@ -70,13 +77,17 @@ class Finder:
         count = spec.get("count", "auto" if method == "weights" else 1)
         if method != "weights" and count == "auto":
             raise SpilloverError(f"`count: auto` is for directions from weights; give a number for those from {method}.")
-        width = int(self.model.config.hidden_size)  # type: ignore[union-attr, arg-type]
+        width = int(self.model.config.get_text_config().hidden_size)  # type: ignore[union-attr, operator]
         if method == "random":
-            return random_directions(layers, width, count, self.seed)
+            return random_directions(layers, width, count, self.seed, shared=spec.get("scope") == "global")
         if method == "file":
             found = load_directions(Path(spec["path"]), width)
             pick_layers(self.model, tuple(found.bases))
             kept = found.bases if "layers" not in spec else {k: v for k, v in found.bases.items() if k in layers}
+            if not kept:
+                raise SpilloverError(
+                    f"{spec['path']} has no directions at the layers {layers}; it has {sorted(found.bases)}."
+                )
             return replace(found, bases=kept)
         if method == "weights":
             tuned = self.tuned(spec.get("step"))

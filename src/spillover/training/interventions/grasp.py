@@ -17,9 +17,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
+import torch
 from torch import nn
 
 from spillover.errors import SpilloverError
@@ -29,12 +30,18 @@ from spillover.mechanism.layers import block_of, decoder_layers, hidden, lora_pa
 from spillover.training.interventions.base import Intervention
 
 
-def refuse_leaks(model: nn.Module) -> None:
-    """Refuse adapters that train anything beside A and B.
+def refuse_leaks(model: nn.Module, projected: bool) -> None:
+    """Refuse adapters that train anything beside A and B, and models in which a projection would not be exact.
 
     Raises:
-        SpilloverError: for DoRA, trained biases, embeddings or norms: they would open the direction again.
+        SpilloverError: for DoRA, trained biases, embeddings or norms, which would open the direction again; for a model that
+            norms what its modules write before it is added, when the adapter is to be projected.
     """
+    if projected and any(hasattr(layer, "post_feedforward_layernorm") for layer in decoder_layers(model)):
+        raise SpilloverError(
+            "This model norms what attention and MLP write (Gemma 2 and 3, OLMo 2), so a projected adapter would still "
+            "write along the direction; use grasp with `write: false, read: false`, or caft."
+        )
     for config in getattr(model, "peft_config", {}).values():
         if getattr(config, "use_dora", False) or getattr(config, "bias", "none") != "none" or config.modules_to_save:
             raise SpilloverError(
@@ -42,11 +49,11 @@ def refuse_leaks(model: nn.Module) -> None:
             )
 
 
-def project_adapter(model: nn.Module, directions: Directions, write: bool, read: bool, strength: float) -> None:
-    """Project every LoRA pair of a layer off that layer's directions."""
+def project_adapter(model: nn.Module, directions: Directions, write: bool, read: bool, strength: float = 1.0) -> None:
+    """Project writers off the directions at their layer's output, readers off those of the layer below, which they read."""
     gains = norm_gains(model) if read else {}
     for pair in lora_pairs(model):
-        columns = directions.at(pair.layer, pair.b)
+        columns = directions.at(pair.layer if pair.writes else pair.layer - 1, pair.b)
         if columns is None:
             continue
         if pair.writes and write:
@@ -72,11 +79,16 @@ class Grasp(Intervention):
     write: bool = True
     read: bool = True
     strength: float = 1.0
+    _before: list[tuple[torch.Tensor, torch.Tensor]] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.resumes = self.strength == 1  # else what each step changed is in no checkpoint
 
     @contextmanager
     def attached(self, model: nn.Module) -> Iterator[None]:
         """Hooks for the gradient; A is projected once before the first step."""
-        refuse_leaks(model)
+        refuse_leaks(model, self.write or self.read)
+        self._before = []
         self.after_step(model)
         layers = decoder_layers(model)
         hooks = [layers[i].register_forward_hook(self._hook(i)) for i in self.directions.bases if self.gradient]
@@ -97,9 +109,23 @@ class Grasp(Intervention):
         return guarded
 
     def after_step(self, model: nn.Module) -> None:
-        """Put the adapter back off the directions."""
-        if self.write or self.read:
+        """Put the adapter back off the directions; at less than full strength take a share of each step's change only."""
+        if not (self.write or self.read):
+            return
+        if self.strength == 1:
+            project_adapter(model, self.directions, self.write, self.read)
+            return
+        with torch.no_grad():
+            now = [(p.a.clone(), p.b.clone()) for p in lora_pairs(model)]
+            before = self._before or [(torch.zeros_like(a), torch.zeros_like(b)) for a, b in now]
+            for pair, (a, b) in zip(lora_pairs(model), before, strict=True):
+                pair.a.sub_(a)
+                pair.b.sub_(b)
             project_adapter(model, self.directions, self.write, self.read, self.strength)
+            for pair, (a, b) in zip(lora_pairs(model), before, strict=True):
+                pair.a.add_(a)
+                pair.b.add_(b)
+            self._before = [(p.a.clone(), p.b.clone()) for p in lora_pairs(model)]
 
     def report(self) -> dict[str, Any]:
         """Layers, number of directions with eigenvalues and null, sides."""
@@ -118,7 +144,7 @@ class PostHoc(Intervention):
 
     def after_training(self, model: nn.Module) -> None:
         """Project."""
-        refuse_leaks(model)
+        refuse_leaks(model, True)
         project_adapter(model, self.directions, self.write, self.read, self.strength)
 
     def report(self) -> dict[str, Any]:

@@ -31,6 +31,8 @@ class Steer(Intervention):
     def __post_init__(self) -> None:
         if set(self.directions.bases) - set(self.directions.norms):
             raise SpilloverError("Steering needs directions from a contrast, which have a length.")
+        if len(self.directions.bases) > 1:  # a contrast at one layer is in all later ones already
+            raise SpilloverError("Steering works at one layer; name it in directions.layers.")
 
     @contextmanager
     def attached(self, model: nn.Module) -> Iterator[None]:
