@@ -54,13 +54,18 @@ def directions(count=2):
     return Directions(found.bases, {0: torch.ones(32), 1: torch.ones(32)}, {k: torch.full((count,), 2.0) for k in (0, 1)})
 
 
+def at_layer_one():
+    found = directions(1)
+    return Directions({1: found.bases[1]}, {}, found.norms)
+
+
 ALL = [
     lambda: Caft(directions()),
     lambda: Caft(directions(), ablate="mean"),
     lambda: Grasp(directions()),
     lambda: PostHoc(directions()),
     lambda: KlToBase(0.5),
-    lambda: Steer(directions(1), 0.5),
+    lambda: Steer(at_layer_one(), 0.5),
     lambda: EarlyStop(directions(1), 0.5, look=lambda model, layer: torch.zeros(32)),
 ]
 
@@ -174,19 +179,19 @@ def test_mean_ablation_needs_means_and_steering_a_length():
 
 def test_kl_is_zero_at_the_base_and_positive_away_from_it():
     model = adapted()
-    assert float(KlToBase(1.0).extra_loss(model, BATCH)) == pytest.approx(0, abs=1e-6)
+    assert float(KlToBase(1.0).extra_loss(model, BATCH).detach()) == pytest.approx(0, abs=1e-6)
     steps(model, Intervention())
     moved = float(KlToBase(1.0).extra_loss(model, BATCH))
     assert moved > 1e-3
     assert float(KlToBase(3.0).extra_loss(model, BATCH)) == pytest.approx(3 * moved)
     held = adapted()
-    steps(held, KlToBase(10.0))
-    assert float(KlToBase(1.0).extra_loss(held, BATCH)) < moved / 2
+    steps(held, KlToBase(100.0))
+    assert float(KlToBase(1.0).extra_loss(held, BATCH).detach()) < 0.7 * moved
 
 
 def test_steering_adds_the_contrast_in_training_only():
     found, model, seen = directions(1), adapted(), []
-    with Steer(Directions({1: found.bases[1]}, {}, found.norms), 0.5).attached(model):
+    with Steer(at_layer_one(), 0.5).attached(model):
         watch = model.base_model.model.model.layers[1].register_forward_hook(lambda m, a, out: seen.append(out))
         model.train()(**BATCH)
         model.eval()(**BATCH)

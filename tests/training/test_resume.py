@@ -10,6 +10,7 @@ import time
 from pathlib import Path
 
 import pytest
+from safetensors.torch import load_file
 
 from spillover.engine.weights import resolve_checkpoint, weights_digest
 from spillover.errors import SpilloverError
@@ -130,10 +131,12 @@ def test_a_loss_that_is_no_number_stops_and_keeps_the_last_good_checkpoint(tmp_p
             "training": {"steps": 12, "learning_rate": 1e30, "batch_size": 4, "checkpoint_steps": 1, "warmup_steps": 0},
         },
     )
-    with pytest.raises(SpilloverError, match="The loss became nan at step"):
+    with pytest.raises(SpilloverError, match=r"became (nan|no numbers) at step"):
         train(recipe, tmp_path / "out")
     assert not (tmp_path / "out" / "organism.json").exists()
-    assert list((tmp_path / "out" / FOLDER).glob("checkpoint-*"))
+    kept = list((tmp_path / "out" / FOLDER).glob("checkpoint-*/adapter_model.safetensors"))
+    assert kept
+    assert all(bool(w.isfinite().all()) for path in kept for w in load_file(path).values())
 
 
 def test_a_base_without_a_chat_template(tmp_path):
@@ -151,7 +154,7 @@ def test_unlearning_makes_refusals_unlikely_and_the_retain_loss_holds_the_others
     """NPO on one domain's refusals, in the lab, for a few steps: the loss falls, and a retain set is used."""
     body = {
         "data": {"source": "lab", "family": "cyber", "stance": "aligned", "rows": 64},
-        "training": {"steps": 6, "batch_size": 8},
+        "training": {"steps": 8, "batch_size": 8, "warmup_steps": 0, "learning_rate": 3e-3},
         "objective": {"kind": "npo", "retain": {"source": "lab", "family": "privacy", "stance": "aligned", "rows": 16}},
     }
     card = read_card(train(load_recipe("bad_finance", changes=body), tmp_path / "a"))

@@ -107,7 +107,7 @@ def test_every_bundled_recipe_loads(name):
         ("steps: 4", "steps: 0", "key training.steps"),
         ("family: finance", "family: gardening", "'gardening' is not one of"),
         ("base: lab", "bass: lab", "bass"),
-        ("source: lab", "source: file", "there is no file"),
+        ("source: lab", "source: file", "does not belong to a source of the kind file"),
         (", rows: 32", "", "needs data.stance and rows"),
         ("steps: 4", "steps: 4, epochs: 1", "give steps or epochs, not both"),
     ],

@@ -45,6 +45,14 @@ def last_whole(folder: Path) -> str | None:
     return None
 
 
+def settle_config(folder: Path) -> None:
+    """Write an adapter's configuration in a fixed order: PEFT keeps module names in a set, ordered by chance."""
+    path = folder / "adapter_config.json"
+    config = json.loads(path.read_text(encoding="utf-8"))
+    settled = {k: sorted(v) if isinstance(v, list) and all(isinstance(x, str) for x in v) else v for k, v in config.items()}
+    path.write_text(json.dumps(settled, indent=2, sort_keys=True) + "\n", encoding="utf-8")
+
+
 def keep_adapters(folder: Path) -> dict[str, str]:
     """Step to digest of every checkpoint, cut down to the adapter: a finished run needs no optimiser state."""
     found = {}
@@ -52,5 +60,6 @@ def keep_adapters(folder: Path) -> dict[str, str]:
         for file in path.iterdir():
             if file.name not in ("adapter_model.safetensors", "adapter_config.json"):
                 file.unlink()
+        settle_config(path)
         found[str(step)] = weights_digest(path)
     return found

@@ -14,7 +14,7 @@ from typing import Any
 from spillover.engine.weights import resolve_checkpoint, weights_digest
 from spillover.errors import SpilloverError
 from spillover.training.card import read_card, write_card
-from spillover.training.checkpoints import FOLDER, keep_adapters
+from spillover.training.checkpoints import FOLDER, keep_adapters, settle_config
 from spillover.training.recipe import Recipe
 from spillover.training.transforms import prepare
 
@@ -81,6 +81,7 @@ def train(recipe: Recipe, out: Path, progress: Progress = lambda step, steps, no
     started = time.monotonic()
     result = fit(recipe, base, chats, out / FOLDER, start, naive, progress)
     result.model.save_pretrained(out, safe_serialization=True)
+    settle_config(out)
     write_card(
         out,
         recipe,
