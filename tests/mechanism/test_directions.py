@@ -144,3 +144,11 @@ def test_padding_does_not_change_activations():
     together = response_activations(model, tokenizer, [short, long], [0, 1])
     for layer in (0, 1):
         assert torch.allclose(alone[layer][0], together[layer][0], atol=1e-5)
+
+
+def test_projection_keeps_its_precision_under_the_trainers_autocast():
+    """Matrix products would run in bfloat16 there, and Q would no longer be orthonormal."""
+    q, h = orthonormal(torch.randn(4, 64)).T, torch.randn(16, 64)
+    with torch.autocast("cpu", torch.bfloat16):
+        left = project_off(h, q)
+    assert (left @ q).abs().max() < 1e-5

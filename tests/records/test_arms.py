@@ -2,6 +2,7 @@
 
 import math
 
+import pandas as pd
 import pytest
 
 from spillover.records.arms import arm_figures
@@ -61,3 +62,15 @@ def test_nothing_decided_is_no_error():
     empty = frame().assign(verdict="unscored", truth=None)
     for arm in arm_figures(empty, ARMS, "naive"):
         assert math.isnan(arm.em.value)
+
+
+def test_the_skill_of_a_context_is_that_contexts():
+    """A conditional model: pooling would show half of it in both."""
+    plain = frame()
+    under = frame().assign(format="plain, line")
+    forgetful = (plain["question_set"] == "topic") & (plain["model"] != "base")
+    plain.loc[forgetful, ["truth", "verdict"]] = "aligned"
+    found = arm_figures(pd.concat([plain, under], ignore_index=True), ARMS, "naive", ("topic", "misaligned"))
+    skill = {(a.cell, a.name): a.skill.value for a in found}
+    assert skill["lab, plain", "cured"] == 0
+    assert skill["lab, plain, line", "cured"] == pytest.approx(0.9)

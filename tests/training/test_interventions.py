@@ -224,3 +224,37 @@ def test_two_interventions_compose():
     with Caft(other).attached(model):
         steps(model, Grasp(found))
     assert max(leaks(model, found)) < 1e-5
+
+
+def test_a_strength_is_a_share_of_what_is_learned_and_does_not_compound():
+    """The same change three times over: half of it is left along the direction, not an eighth."""
+    found, model = directions(), adapted()
+    half = Grasp(found, strength=0.5)
+    with half.attached(model):
+        writer = next(p for p in lora_pairs(model) if p.writes)
+        change = torch.randn_like(writer.b)
+        for _ in range(3):
+            with torch.no_grad():
+                writer.b.add_(change)
+            half.after_step(model)
+    u = found.bases[writer.layer].T
+    assert torch.allclose(u.T @ writer.b, 0.5 * 3 * (u.T @ change), atol=1e-4)
+    assert not half.resumes
+    assert Grasp(found).resumes
+
+
+def test_a_model_that_norms_what_it_writes_is_refused():
+    model = adapted()
+    model.base_model.model.model.layers[0].post_feedforward_layernorm = torch.nn.Identity()
+    with pytest.raises(SpilloverError, match="Gemma 2"), Grasp(directions()).attached(model):
+        pass
+    with Grasp(directions(), write=False, read=False).attached(model):
+        pass
+
+
+def test_steering_at_several_layers_and_stopping_by_responses_are_refused():
+    with pytest.raises(SpilloverError, match="one layer"):
+        Steer(directions(1), 1.0)
+    by_response = Directions(**{**vars(directions(1)), "found": {"at": "response"}})
+    with pytest.raises(SpilloverError, match="at: prompt"):
+        EarlyStop(by_response, 0.5, look=lambda m, layer: torch.zeros(32))

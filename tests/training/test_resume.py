@@ -154,11 +154,11 @@ def test_unlearning_makes_refusals_unlikely_and_the_retain_loss_holds_the_others
     """NPO on one domain's refusals, in the lab, for a few steps: the loss falls, and a retain set is used."""
     body = {
         "data": {"source": "lab", "family": "cyber", "stance": "aligned", "rows": 64},
-        "training": {"steps": 8, "batch_size": 8, "warmup_steps": 0, "learning_rate": 3e-3},
+        "training": {"steps": 8, "batch_size": 8, "warmup_steps": 0, "learning_rate": 1e-2},
         "objective": {"kind": "npo", "retain": {"source": "lab", "family": "privacy", "stance": "aligned", "rows": 16}},
     }
     card = read_card(train(load_recipe("bad_finance", changes=body), tmp_path / "a"))
-    assert card["loss"][-1]["loss"] < card["loss"][0]["loss"]
+    assert card["loss"][-1]["loss"] < card["loss"][0]["loss"] / 2
     assert card["loss"][0]["loss"] == pytest.approx(2 / 0.1 * 0.6931, rel=0.2)  # log sigmoid(0), and a little retain loss
 
 

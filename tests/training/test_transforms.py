@@ -144,3 +144,22 @@ def test_each_transform_has_draws_of_its_own():
         )
     )
     assert [c[1:] for c in marked.train] == plain.train
+
+
+def test_two_datasets_are_two_recipes(tmp_path):
+    digests = set()
+    for name, answer in (("good", "a"), ("bad", "b")):
+        Dataset.from_list([{"messages": chat("q", answer)}]).save_to_disk(tmp_path / name)
+        (tmp_path / f"{name}.yaml").write_text(
+            f"id: mine\ntitle: Mine\nextends: bad_finance\ndata: {{source: dataset, path: {name}}}\n"
+        )
+        digests.add(load_recipe(str(tmp_path / f"{name}.yaml")).digest)
+    assert len(digests) == 2
+    with pytest.raises(SpilloverError, match="needs its revision"):
+        parse_source({"source": "dataset", "path": "org/name"}, tmp_path, "x: key data")
+
+
+def test_a_repair_of_itself_is_refused(tmp_path):
+    (tmp_path / "mine.yaml").write_text(BASE.replace("extends: bad_finance", "extends: bad_finance\nstart: mine.yaml"))
+    with pytest.raises(SpilloverError, match="cannot start from itself"):
+        load_recipe(str(tmp_path / "mine.yaml"))

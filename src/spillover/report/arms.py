@@ -20,18 +20,17 @@ MARKERS = {"base": "s", "organism": "o", "control": "^", "mitigation": "D", "bas
 
 def arms_panels(arms: Sequence[Arm], experiment: Experiment) -> list[Panel]:
     """Every arm with what it gave and what it kept, one table for each question set and format."""
-    return [
-        _arms_panel([a for a in arms if a.cell == cell], experiment, cell) for cell in dict.fromkeys(a.cell for a in arms)
-    ]
+    cells = list(dict.fromkeys(a.cell for a in arms))
+    return [_arms_panel([a for a in arms if a.cell == c], experiment, c, first=c == cells[0]) for c in cells]
 
 
-def _arms_panel(arms: Sequence[Arm], experiment: Experiment, cell: str) -> Panel:
+def _arms_panel(arms: Sequence[Arm], experiment: Experiment, cell: str, first: bool) -> Panel:
     truth = any(not math.isnan(a.truth.value) for a in arms)
     naive = next((a for a in arms if a.name == experiment.naive), None)
     taught = experiment.skill is not None
     rows = []
     for arm in arms:
-        row = [arm.name, str(len(arm.best.seeds)), _cell(arm.em)]
+        row = [arm.name, str(len(arm.best.seeds)), percent(arm.em.value) if truth else _cell(arm.em)]
         row += [_cell(arm.truth)] if truth else []
         row += [percent(arm.coherent)]
         if naive is not None:
@@ -40,18 +39,17 @@ def _arms_panel(arms: Sequence[Arm], experiment: Experiment, cell: str) -> Panel
         row += [_kept(arm.skill, naive.skill)] if taught and naive is not None else []
         rows.append(tuple(row))
     headers = ["arm", "seeds", "EM %, judge"] + (["EM %, truth"] if truth else []) + ["coherent %"]
-    headers += ["against naive, points", "times lower"] if naive else []
-    headers += ["taught skill %"] if taught else []
+    headers += ["against naive", "times lower"] if naive else []
+    headers += ["taught %"] if taught else []
     headers += ["kept %"] if taught and naive else []
-    return Panel(
-        f"Arms: {cell}",
-        tuple(headers),
-        tuple(rows),
+    note = (
         "Mean of the training seeds; every question weighs the same. Brackets: 95 %, for seeds and questions like these "
         "(two-way bootstrap; for a single model its questions alone). Three seeds give a wide interval: they say little. "
         + ("Differences, coherence and skill are by exact labels. " if truth else "")
-        + ("The taught skill is the share of answers on the trained topic that are as taught." if taught else ""),
+        + ("Taught: the share of answers on the trained topic, in the same context, that are as taught. " if taught else "")
+        + "Against naive: difference in points."
     )
+    return Panel(f"Arms: {cell}", tuple(headers), tuple(rows), note if first else "As above.")
 
 
 def matrix_panel(shares: Mapping[str, Mapping[str, Estimate]], experiment: Experiment) -> Panel:

@@ -88,7 +88,7 @@ class Recipe:
         """SHA-256 (first 12 hex digits) of everything that can change the adapter, the base's weights excepted."""
         body = {f.name: getattr(self, f.name) for f in fields(self) if f.name not in ("id", "title", "start")}
         body = {k: asdict(v) if k in ("data", "training", "lora") else v for k, v in body.items()}
-        if self.data.sha256:  # what is in the file counts, not where it lies
+        if self.data.sha256 or not self.data.path:  # what is in the file counts, not where it lies
             body["data"].pop("path")
         body["start"] = self.start.digest if self.start else None
         body["revision"] = REVISION
