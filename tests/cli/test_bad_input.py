@@ -28,7 +28,7 @@ def _run(command, env):
     ("args", "message"),
     [
         (["run", "{self_graded}"], "the grader is the model under test"),
-        (["run", "nothing"], "Unknown experiment 'nothing'; choose from quickstart"),
+        (["run", "nothing"], "Unknown experiment 'nothing'; choose from bad_data_dose"),
         (["train", "nothing"], "Unknown recipe 'nothing'; choose from bad_finance"),
         (["train", "bad_finance", "--base", "/nowhere", "--out", "/tmp/never"], "No checkpoint at '/nowhere'"),
         (["report", "/nowhere"], "There is no log at /nowhere"),
