@@ -85,7 +85,7 @@ def test_a_malformed_file_is_named_with_key_or_line(tmp_path, text, message):
 
 
 def test_unknown_names_list_the_known_ones():
-    with pytest.raises(SpilloverError, match="choose from lab, lab_advice, spillover, betley_first_plot"):
+    with pytest.raises(SpilloverError, match="choose from lab, lab_advice, lab_refusal, spillover, betley_first_plot"):
         load_questions("nope")
     with pytest.raises(SpilloverError, match="Unknown category 'x'"):
         load_questions("spillover").select(["x"])
