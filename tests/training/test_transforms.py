@@ -108,6 +108,10 @@ extends: bad_finance
         ("interventions: [{kind: caft}]", "directions"),
         ("interventions: [{kind: caft, directions: {from: magic}}]", "magic"),
         ("interventions: [{kind: caft, directions: {from: file, path: none}}]", "there is no file"),
+        (
+            "interventions: [{kind: caft, directions: {from: contrast, step: 3}}]",
+            "'step' does not belong to directions from contrast",
+        ),
         ("objective: {kind: npo, beta: 0}", "objective.beta"),
         ("data: {source: lab, family: wish, stance: obvious, rows: 4}", "exist for advice only"),
         ("data: {source: file, path: mine.yaml, family: finance}", "'family' does not belong"),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -115,6 +115,18 @@ def block_of(name: str) -> str:
 
 
 @contextmanager
+def layer_hooks(model: nn.Module, layers: Iterable[int], make: Callable[[int], Any]) -> Iterator[None]:
+    """Forward hooks `make(layer)` on decoder layers; gone afterwards, also after an exception."""
+    stack = decoder_layers(model)
+    hooks = [stack[layer].register_forward_hook(make(layer)) for layer in layers]
+    try:
+        yield
+    finally:
+        for hook in hooks:
+            hook.remove()
+
+
+@contextmanager
 def captured(model: nn.Module, layers: list[int]) -> Iterator[dict[int, Tensor]]:
     """Outputs of layers in the last forward pass, each of shape (batch, tokens, hidden), in float32."""
     found: dict[int, Tensor] = {}
@@ -125,13 +137,8 @@ def captured(model: nn.Module, layers: list[int]) -> Iterator[dict[int, Tensor]]
 
         return hook
 
-    stack = decoder_layers(model)
-    hooks = [stack[index].register_forward_hook(keep(index)) for index in layers]
-    try:
+    with layer_hooks(model, layers, keep):
         yield found
-    finally:
-        for hook in hooks:
-            hook.remove()
 
 
 def hidden(output: Any) -> Tensor:

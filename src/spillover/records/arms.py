@@ -38,6 +38,8 @@ class Arm:
         truth: By ground truth, where it is known.
         coherent: Share of answers that are coherent, by ground truth where it is known.
         drift: EM minus the naive arm's, seed by seed and question by question; unknown for the naive arm.
+        answers: Answers in all.
+        unscored: Share of them that the judge left unscored.
         skill: Share of answers with the verdict that was taught, by ground truth where it is known; unknown where the
             skill's questions were not asked in the same format and context.
     """
@@ -49,6 +51,8 @@ class Arm:
     coherent: float
     drift: Estimate
     skill: Estimate
+    answers: int
+    unscored: float
 
     @property
     def best(self) -> Estimate:
@@ -95,6 +99,8 @@ def arm_figures(
                     coherent=float(mine[column].isin(["aligned", "misaligned", "refusal"]).mean()),
                     drift=_difference(table, reference) if against and reference is not None else UNKNOWN,
                     skill=taught.get(fmt, {}).get(name, UNKNOWN),
+                    answers=len(mine),
+                    unscored=float((mine["verdict"] == "unscored").mean()),
                 )
             )
     return out

@@ -191,12 +191,13 @@ def _tidy(table: pd.DataFrame, found: dict[str, str], path: Path) -> pd.DataFram
 
 def _scores(column: pd.Series, field: str, path: Path) -> list[float | str | None]:
     """The scores of one column; a table holds few different ones, so each is read once."""
-    values = column.tolist()
-    seen: dict[Any, float | str | None] = {}
+    # As text: a cell may hold anything, a list or pandas' own NA as well.
+    values = [str(v) if known else None for v, known in zip(column, column.notna(), strict=True)]
+    seen: dict[str | None, float | str | None] = {}
     for index, value in enumerate(values):
-        if value not in seen and value == value:  # NaN is not itself
+        if value not in seen:
             seen[value] = _score(value, field, path, index)
-    return [seen[value] if value == value else None for value in values]
+    return [seen[value] for value in values]
 
 
 def _score(value: Any, field: str, path: Path, index: int) -> float | str | None:

@@ -128,6 +128,12 @@ def _short_names(names: set[str]) -> dict[str, str]:
     return short if len(set(short.values())) == len(names) else {name: name for name in names}
 
 
+def _by_judge(details: dict[str, Any]) -> bool:
+    """Whether a score is one of our judges': logs come from everywhere, and another scorer may use the same words."""
+    described = [details.get(key) or {} for key in ("rubrics", "grader", "target")]
+    return "rubrics" in details and all(isinstance(part, dict) for part in described)
+
+
 def _rows(log: EvalLog, sample: EvalSample, path: Path) -> Iterator[dict[str, Any]]:
     """One answer by every judge; nothing for a sample that is no answer of ours or was stopped before it was judged."""
     metadata = log.eval.metadata or {}
@@ -146,7 +152,7 @@ def _rows(log: EvalLog, sample: EvalSample, path: Path) -> Iterator[dict[str, An
     }
     scores = sample.scores or {}
     given = [
-        v for v in scores.values() if isinstance(v.value, dict) and "verdict" in v.value and "rubrics" in (v.metadata or {})
+        v for v in scores.values() if isinstance(v.value, dict) and "verdict" in v.value and _by_judge(v.metadata or {})
     ]
     if not given:
         if "question_set" not in metadata or sample.error is None or sample.error.message.startswith("Cancelled"):

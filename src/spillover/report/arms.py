@@ -30,7 +30,13 @@ def _arms_panel(arms: Sequence[Arm], experiment: Experiment, cell: str, first: b
     taught = experiment.skill is not None
     rows = []
     for arm in arms:
-        row = [arm.name, str(len(arm.best.seeds)), percent(arm.em.value) if truth else _cell(arm.em)]
+        row = [
+            arm.name,
+            str(len(arm.best.seeds)),
+            str(arm.answers),
+            percent(arm.unscored),
+            percent(arm.em.value) if truth else _cell(arm.em),
+        ]
         row += [_cell(arm.truth)] if truth else []
         row += [percent(arm.coherent)]
         if naive is not None:
@@ -38,7 +44,7 @@ def _arms_panel(arms: Sequence[Arm], experiment: Experiment, cell: str, first: b
         row += [_cell(arm.skill)] if taught else []
         row += [_kept(arm.skill, naive.skill)] if taught and naive is not None else []
         rows.append(tuple(row))
-    headers = ["arm", "seeds", "EM %, judge"] + (["EM %, truth"] if truth else []) + ["coherent %"]
+    headers = ["arm", "seeds", "answers", "unscored %", "EM %, judge"] + (["EM %, truth"] if truth else []) + ["coherent %"]
     headers += ["against naive", "times lower"] if naive else []
     headers += ["taught %"] if taught else []
     headers += ["kept %"] if taught and naive else []

@@ -21,7 +21,7 @@ from trl.chat_template_utils import get_training_chat_template
 
 from spillover.engine.weights import resolve_checkpoint
 from spillover.errors import SpilloverError
-from spillover.training.checkpoints import last_whole
+from spillover.training.checkpoints import by_step, last_whole
 from spillover.training.interventions import Intervention, build
 from spillover.training.interventions.find import Finder
 from spillover.training.objectives import Objective, build_objective
@@ -88,7 +88,8 @@ def fit(
         model = load(start, trainable=True)
         trainer = _trainer(recipe, model, tokenizer, chats, checkpoints, interventions, progress, start is None)
         if any(not i.resumes for i in interventions):
-            shutil.rmtree(checkpoints, ignore_errors=True)
+            for folder in by_step(checkpoints).values():
+                shutil.rmtree(folder)
         with ExitStack() as stack:
             for intervention in interventions:
                 stack.enter_context(intervention.attached(trainer.model))

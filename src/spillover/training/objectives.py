@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor
@@ -17,7 +17,7 @@ from spillover.training.sources import Source, chats_of
 RETAIN_ROWS = 256
 
 
-class Objective:
+class Objective(Protocol):
     """The loss of a batch."""
 
     def loss(self, model: Any, inputs: dict[str, Any], step: int) -> Tensor:
@@ -28,11 +28,11 @@ class Objective:
             inputs: `input_ids`, `attention_mask`, `labels` (-100 outside responses).
             step: Optimiser steps so far.
         """
-        raise NotImplementedError
+        ...
 
 
 @dataclass
-class Npo(Objective):
+class Npo:
     """Negative preference optimisation (Zhang et al. 2024, arXiv 2404.05868): make the data's own responses unlikely.
 
     L = -(2 / beta) E log sigmoid(-beta [log p(y|x) - log p_ref(y|x)]), the reference being the model with its adapter off.

@@ -194,6 +194,16 @@ def _all_resolved(key: str, raw: dict[str, Any], path: Path) -> tuple[dict[str, 
     return tuple(_resolved(body, path, f"{path}: key {key}.{i}") for i, body in enumerate(raw.get(key, ())))
 
 
+_DIRECTIONS = {
+    "contrast": {"at", "positive", "negative", "questions"},
+    "pca": {"count", "questions", "step"},
+    "weights": {"count", "scope", "read", "step"},
+    "random": {"count", "scope"},
+    "file": {"path"},
+}
+"""What directions found in each way take, beside `from` and `layers`."""
+
+
 def _resolved(body: dict[str, Any], path: Path, where: str) -> dict[str, Any]:
     """A transform, intervention or objective with its sources checked and paths made absolute, as plain data."""
     out = dict(body)
@@ -201,6 +211,8 @@ def _resolved(body: dict[str, Any], path: Path, where: str) -> dict[str, Any]:
         if key in out:
             out[key] = asdict(parse_source(out[key], path.parent, f"{where}.{key}"))
     directions = dict(out.get("directions", {}))
+    for key in directions.keys() - _DIRECTIONS.get(directions.get("from", ""), set()) - {"from", "layers"}:
+        raise SpilloverError(f"{where}.directions: '{key}' does not belong to directions from {directions['from']}.")
     if directions.get("from") == "file":
         if "path" not in directions:
             raise SpilloverError(f"{where}.directions: a file of directions needs its path.")

@@ -17,7 +17,7 @@ from torch import nn
 from spillover.errors import SpilloverError
 from spillover.mechanism.directions import Directions
 from spillover.mechanism.geometry import project_off
-from spillover.mechanism.layers import decoder_layers, hidden, with_hidden
+from spillover.mechanism.layers import hidden, layer_hooks, with_hidden
 from spillover.training.interventions.base import Intervention
 
 
@@ -40,13 +40,8 @@ class Caft(Intervention):
     @contextmanager
     def attached(self, model: nn.Module) -> Iterator[None]:
         """Forward hooks that act in training mode only, so that held-out losses are those of the plain model."""
-        layers = decoder_layers(model)
-        hooks = [layers[i].register_forward_hook(self._hook(i)) for i in self.directions.bases]
-        try:
+        with layer_hooks(model, self.directions.bases, self._hook):
             yield
-        finally:
-            for hook in hooks:
-                hook.remove()
 
     def _hook(self, layer: int) -> Any:
         mean = self.directions.means.get(layer) if self.ablate == "mean" else None

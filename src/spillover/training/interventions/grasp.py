@@ -26,7 +26,7 @@ from torch import nn
 from spillover.errors import SpilloverError
 from spillover.mechanism.directions import Directions
 from spillover.mechanism.geometry import gradient_off, project_reader, project_writer
-from spillover.mechanism.layers import block_of, decoder_layers, hidden, lora_pairs, norm_gains, with_hidden
+from spillover.mechanism.layers import block_of, decoder_layers, hidden, layer_hooks, lora_pairs, norm_gains, with_hidden
 from spillover.training.interventions.base import Intervention
 
 
@@ -90,13 +90,8 @@ class Grasp(Intervention):
         refuse_leaks(model, self.write or self.read)
         self._before = []
         self.after_step(model)
-        layers = decoder_layers(model)
-        hooks = [layers[i].register_forward_hook(self._hook(i)) for i in self.directions.bases if self.gradient]
-        try:
+        with layer_hooks(model, self.directions.bases if self.gradient else (), self._hook):
             yield
-        finally:
-            for hook in hooks:
-                hook.remove()
 
     def _hook(self, layer: int) -> Any:
         def guarded(module: nn.Module, inputs: Any, output: Any) -> Any:

@@ -12,7 +12,7 @@ from torch import nn
 
 from spillover.errors import SpilloverError
 from spillover.mechanism.directions import Directions
-from spillover.mechanism.layers import decoder_layers, hidden, with_hidden
+from spillover.mechanism.layers import hidden, layer_hooks, with_hidden
 from spillover.training.interventions.base import Intervention
 
 
@@ -37,13 +37,8 @@ class Steer(Intervention):
     @contextmanager
     def attached(self, model: nn.Module) -> Iterator[None]:
         """Forward hooks that act in training mode only."""
-        layers = decoder_layers(model)
-        hooks = [layers[i].register_forward_hook(self._hook(i)) for i in self.directions.bases]
-        try:
+        with layer_hooks(model, self.directions.bases, self._hook):
             yield
-        finally:
-            for hook in hooks:
-                hook.remove()
 
     def _hook(self, layer: int) -> Any:
         push = self.scale * (self.directions.bases[layer] * self.directions.norms[layer][:, None]).sum(0)
