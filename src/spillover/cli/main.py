@@ -16,6 +16,7 @@ BAD_INPUT = 2
 
 
 COMMANDS = {
+    "eval": "evaluate:eval_command",
     "run": "run",
     "train": "train",
     "report": "report",

@@ -14,12 +14,15 @@ from spillover.errors import SpilloverError
 from spillover.judging.presets import Preset, get_preset, presets
 from spillover.records.agreement import agreement
 from spillover.records.calibration import Calibration, load_calibration
-from spillover.records.frame import cells, judges, with_preset
+from spillover.records.frame import cells, judges, tidy, with_preset
 from spillover.records.logs import NoAnswers, read_logs
 from spillover.records.meta import AttackResult, read_attacks
+from spillover.records.outcomes import ProbeRun, read_outcomes
 from spillover.records.stops import Stop, read_stops
 from spillover.report import panels as p
 from spillover.report.figures import Drawing
+from spillover.report.formats import formats_panel
+from spillover.report.probes import probes_panels
 from spillover.report.terminal import panel_table, show
 from spillover.report.text import stopped_text
 
@@ -50,13 +53,17 @@ def report(
         raise SpilloverError("--margin is a drift between 0 and 1 from the model named by --base; give both.")
     attacks = read_attacks(logs)
     panel = p.attacks_panel(attacks)
+    runs = read_outcomes(logs)
     try:
         frame = read_logs(logs, judge=judge)
     except NoAnswers:
-        if panel is None or out or frame_out or base:
+        if runs:
+            frame = tidy([])
+        elif panel is None or out or frame_out or base:
             raise
-        console().print(panel_table(panel))  # logs of the meta-eval alone
-        return
+        else:
+            console().print(panel_table(panel))  # logs of the meta-eval alone
+            return
     stored = sorted({str(name) for name in frame["preset"] if name})
     if preset is None and len(stored) > 1:
         raise SpilloverError(f"The logs were judged with different presets ({', '.join(stored)}); choose one with --preset.")
@@ -67,9 +74,10 @@ def report(
         margin=margin,
         stops=read_stops(logs),
         attacks=attacks,
+        runs=runs,
         details=details,
     )
-    lab = bool(frame["truth"].notna().any())
+    lab = bool(frame["truth"].notna().any()) or any(run.truths for run in runs)
     publish(frame, chosen, "Emergent misalignment", base, out, frame_out, lab, extras)
 
 
@@ -82,6 +90,7 @@ class Extras:
         margin: For the test of the drift.
         stops: Sequential decisions.
         attacks: What planted instructions did to the grader.
+        runs: Probes that score outcomes instead of the EM verdict.
         details: Whether every table is printed, not only those that were asked for.
         panels: Tables of the study itself, which come first.
         figures: Figures of the study itself.
@@ -91,6 +100,7 @@ class Extras:
     margin: float | None = None
     stops: Sequence[Stop] = ()
     attacks: Sequence[AttackResult] = ()
+    runs: Sequence[ProbeRun] = ()
     details: bool = False
     panels: Sequence[p.Panel] = ()
     figures: Sequence[Drawing] = ()
@@ -127,14 +137,17 @@ def publish(
     Raises:
         SpilloverError: if `base` is not among the models, or a file has an ending that cannot be written.
     """
-    if base is not None and base not in set(frame["model"]):
-        raise SpilloverError(f"No model is called '{base}'; choose from {', '.join(dict.fromkeys(frame['model']))}.")
+    extras = extras or Extras()
+    models = dict.fromkeys([*frame["model"], *(run.model for run in extras.runs)])
+    if base is not None and base not in models:
+        raise SpilloverError(f"No model is called '{base}'; choose from {', '.join(models)}.")
     if frame_out is not None and frame_out.suffix not in (".csv", ".parquet"):
         raise SpilloverError(f"Cannot write {frame_out}: the frame's ending must be .csv or .parquet.")
-    extras = extras or Extras()
     rows = list(cells(frame, base))
     asked = [
         *extras.panels,
+        *probes_panels(extras.runs, base),
+        formats_panel(frame),
         p.corrected_panel(frame, rows, extras.calibration, preset) if extras.calibration else None,
         p.drift_panel(frame, rows, base, extras.margin) if base and extras.margin else None,
         p.stops_panel(extras.stops),
@@ -154,7 +167,7 @@ def publish(
 
         out.parent.mkdir(parents=True, exist_ok=True)
         everything = [panel for panel in asked + more if panel]
-        page = render(frame, preset, title, base, lab, everything, extras.stops, rows, extras.figures)
+        page = render(frame, preset, title, base, lab, everything, extras.stops, rows, extras.figures, extras.runs)
         out.write_bytes(page.encode("utf-8", "replace"))  # a model can write half a surrogate pair
         click.echo(f"Report: {out}")
 

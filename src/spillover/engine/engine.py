@@ -15,7 +15,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer, DynamicCache, PreT
 from transformers.utils import logging as transformers_logging
 
 from spillover.engine.batch import Batch
-from spillover.engine.request import Request
+from spillover.engine.request import Request, TokenLogprob
 from spillover.errors import SpilloverError
 
 LINGER_S = 0.004
@@ -120,12 +120,25 @@ class Engine:
             batch.fail(error)
             return
         with context:
-            self._admit(batch, new)
+            for request in new:
+                if request.score_prompt:
+                    self._score(request)
+            self._admit(batch, [r for r in new if not r.future.done()])
             if len(batch):
                 try:
                     batch.step(self.device)
                 except Exception as error:
                     batch.fail(error)
+
+    def _score(self, request: Request) -> None:
+        """Log-probabilities of the prompt's own tokens, in one pass."""
+        try:
+            ids = torch.tensor([request.prompt], device=self.device)
+            found = self.model(input_ids=ids).logits[0, :-1].float().log_softmax(-1)
+            values = found.gather(1, ids[0, 1:, None])[:, 0].tolist()
+            request.scored = [TokenLogprob(t, v, []) for t, v in zip(request.prompt[1:], values, strict=True)]
+        except Exception as error:
+            request.fail(error)
 
     def _wait(self, *, idle: bool, admit: bool) -> list[Request]:
         """Requests to admit now: blocks when idle, lingers a moment so that a burst shares a batch."""

@@ -26,6 +26,7 @@ from inspect_ai.model import (
 )
 from inspect_ai.tool import ToolChoice, ToolInfo
 
+from spillover.engine.calls import parse_calls, require_tool_template, template_message, template_tool
 from spillover.engine.constrain import JsonConstraint, grammar_tokenizer
 from spillover.engine.engine import Engine
 from spillover.engine.request import Answer, Request, Sampling, TokenLogprob
@@ -34,7 +35,7 @@ from spillover.errors import SpilloverError
 
 DEFAULT_MAX_TOKENS = 600
 _ENGINES: dict[tuple[Any, ...], tuple[Engine, int]] = {}
-_UNSUPPORTED = ("frequency_penalty", "presence_penalty", "logit_bias", "best_of", "prompt_logprobs", "extra_body")
+_UNSUPPORTED = ("frequency_penalty", "presence_penalty", "logit_bias", "best_of", "extra_body")
 
 
 def _acquire(key: tuple[Any, ...]) -> Engine:
@@ -125,20 +126,23 @@ class SpilloverAPI(ModelAPI):
         config: GenerateConfig,
     ) -> ModelOutput:
         """Answer `input`; `num_choices` answers share the prompt and have generators of their own."""
-        if tools:
-            raise SpilloverError("The in-process engine takes no tools yet; serve the model with vLLM for agentic probes.")
+        if tools and tool_choice == "any":
+            raise SpilloverError(
+                "The in-process engine can not force a tool call; leave tool_choice at 'auto' or use vllm/."
+            )
         for name in _UNSUPPORTED:
             if getattr(config, name, None):
                 raise SpilloverError(f"The in-process engine does not take {name}; leave it out or use vllm/.")
         started = time.monotonic()
-        prompt = self._prompt(input)
+        offered = tools if tool_choice != "none" else []
+        prompt = self._prompt(input, offered)
         room = self.engine.context - len(prompt)
         if room < 1:
             return ModelOutput.from_content(self.model_name, "", stop_reason="model_length")
         sampling = _sampling(config, room)
         seed = config.seed if config.seed is not None else int.from_bytes(os.urandom(6), "big")
         requests = [
-            Request(prompt, sampling, (seed << 16) + i, self.adapter, self._constraint(config))
+            Request(prompt, sampling, (seed << 16) + i, self.adapter, self._constraint(config), bool(config.prompt_logprobs))
             for i in range(config.num_choices or 1)
         ]
         for request in requests:
@@ -147,25 +151,32 @@ class SpilloverAPI(ModelAPI):
         new = sum(len(a.tokens) for a in answers)
         return ModelOutput(
             model=self.model_name,
-            choices=[self._choice(a, sampling) for a in answers],
+            choices=[self._choice(a, r, offered) for a, r in zip(answers, requests, strict=True)],
             usage=ModelUsage(input_tokens=len(prompt), output_tokens=new, total_tokens=len(prompt) + new),
             time=time.monotonic() - started,
             metadata={"weights": self.digest},
         )
 
-    def _prompt(self, messages: list[ChatMessage]) -> list[int]:
+    def _prompt(self, messages: list[ChatMessage], tools: list[ToolInfo]) -> list[int]:
         """Token ids by the chat template; a final assistant message is continued, not answered."""
         tokenizer = self.engine.tokenizer
         if any(
             not isinstance(m.content, str) and any(c.type not in ("text", "reasoning") for c in m.content) for m in messages
         ):
             raise SpilloverError("The in-process engine takes text only; leave images and other media out.")
-        chat = [{"role": m.role, "content": m.text} for m in messages]
+        chat = [template_message(m) for m in messages]
         if tokenizer.chat_template is None:
             raise SpilloverError(f"The tokenizer of '{self.model_name}' has no chat template; add one to the checkpoint.")
+        if tools:
+            require_tool_template(str(tokenizer.chat_template), self.model_name)
         prefill = bool(chat) and chat[-1]["role"] == "assistant"
         out: Any = tokenizer.apply_chat_template(
-            chat, tokenize=True, return_dict=True, add_generation_prompt=not prefill, continue_final_message=prefill
+            chat,
+            tools=[template_tool(t) for t in tools] or None,
+            tokenize=True,
+            return_dict=True,
+            add_generation_prompt=not prefill,
+            continue_final_message=prefill,
         )
         return list(out["input_ids"])
 
@@ -177,12 +188,17 @@ class SpilloverAPI(ModelAPI):
         schema = config.response_schema.json_schema.model_dump(exclude_none=True)
         return JsonConstraint(self._grammar_tokenizer, schema)
 
-    def _choice(self, answer: Answer, sampling: Sampling) -> ChatCompletionChoice:
+    def _choice(self, answer: Answer, request: Request, tools: list[ToolInfo]) -> ChatCompletionChoice:
+        text, calls = parse_calls(answer.text) if tools else (answer.text, [])
         return ChatCompletionChoice(
-            message=ChatMessageAssistant(content=answer.text, model=self.model_name, source="generate"),
-            stop_reason=answer.stop_reason,
-            logprobs=Logprobs(content=[self._logprob(p) for p in answer.logprobs]) if sampling.logprobs else None,
+            message=ChatMessageAssistant(content=text, tool_calls=calls or None, model=self.model_name, source="generate"),
+            stop_reason="tool_calls" if calls else answer.stop_reason,
+            logprobs=self._logprobs(answer.logprobs) if request.sampling.logprobs else None,
+            prompt_logprobs=self._logprobs(request.scored) if request.scored else None,
         )
+
+    def _logprobs(self, positions: list[TokenLogprob]) -> Logprobs:
+        return Logprobs(content=[self._logprob(p) for p in positions])
 
     def _logprob(self, position: TokenLogprob) -> Logprob:
         def text(token: int) -> str:

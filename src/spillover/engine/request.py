@@ -63,13 +63,18 @@ class Answer(NamedTuple):
 
 @dataclass
 class Request:
-    """One answer in flight. It has its own random generator, so it does not matter what shares its batch."""
+    """One answer in flight. It has its own random generator, so it does not matter what shares its batch.
+
+    `score_prompt` asks for the log-probability of every token of the prompt after the first, which `scored` then holds.
+    """
 
     prompt: list[int]
     sampling: Sampling
     seed: int
     adapter: str | None = None
     constraint: JsonConstraint | None = None
+    score_prompt: bool = False
+    scored: list[TokenLogprob] = field(default_factory=list)
     future: Future[Answer] = field(default_factory=Future)
     tokens: list[int] = field(default_factory=list)
     logprobs: list[TokenLogprob] = field(default_factory=list)

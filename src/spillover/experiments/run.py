@@ -70,14 +70,14 @@ def run_experiment(
     adapters = _adapters(experiment, root, organisms or folder / "organisms", bar)
     logs = folder / f"logs-{_digest(experiment, root, adapters, engine)}"
     with serve(engine, root, adapters, experiment.grader, folder) as served:
-        if logs.is_dir() and _statuses(logs) == {"success"}:
+        if logs.is_dir() and statuses(logs) == {"success"}:
             rejudge_failures(logs, served.grader, Judging(preset=experiment.preset))  # the answers are there already
         done, results = _evaluate(experiment, served, logs, bar)
-    statuses = _statuses(logs)
-    if "cancelled" in statuses:  # Inspect took the Ctrl-C, and calls a cancelled set done
+    found = statuses(logs)
+    if "cancelled" in found:  # Inspect took the Ctrl-C, and calls a cancelled set done
         raise KeyboardInterrupt
-    if not done or statuses != {"success"}:
-        raise SpilloverError(f"The evaluation did not finish ({_reason(results)}); run the same command again to go on.")
+    if not done or found != {"success"}:
+        raise SpilloverError(f"The evaluation did not finish ({reason(results)}); run the same command again to go on.")
     return Result(_ordered(read_logs([logs], served.names), experiment), folder, logs)
 
 
@@ -158,7 +158,7 @@ def _evaluate(experiment: Experiment, served: Served, logs: Path, bar: Bar) -> t
         )
 
 
-def _statuses(logs: Path) -> set[str]:
+def statuses(logs: Path) -> set[str]:
     """Status of the newest log of every task, as it is on disk."""
     newest: dict[str, str] = {}
     for path in sorted(logs.glob("*.eval")):  # names begin with the time
@@ -178,6 +178,7 @@ def _ordered(frame: pd.DataFrame, experiment: Experiment) -> pd.DataFrame:
     return frame.assign(_place=place).sort_values("_place", kind="stable").drop(columns="_place").reset_index(drop=True)
 
 
-def _reason(results: list[EvalLog]) -> str:
+def reason(results: list[EvalLog]) -> str:
+    """Why an evaluation did not finish: the first error, or that it was stopped."""
     errors: list[Any] = [log.error.message for log in results if log.error]
     return str(errors[0]) if errors else "it was interrupted"

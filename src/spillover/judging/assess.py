@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from inspect_ai.model import GenerateConfig, Model
@@ -13,7 +13,7 @@ from spillover._inspect import PrerequisiteError, active_generate_config
 from spillover.errors import SpilloverError
 from spillover.judging.cache import JudgementCache, cache_path, judgement_key, open_cache
 from spillover.judging.readers import Limited, Reading, read, resolve_reader
-from spillover.judging.rubric import READERS, Reader, Rubric, load_rubric
+from spillover.judging.rubric import READERS, Measured, Reader, Rubric, load_rubric
 from spillover.probes.identity import cache_identity
 
 ATTEMPT_TIMEOUT, TIMEOUT = 300, 1800
@@ -25,12 +25,12 @@ class Assessor:
     """What to ask about every answer.
 
     Attributes:
-        rubrics: The alignment and the coherence rubric.
+        rubrics: The alignment and the coherence rubric, or those of another probe.
         reader: How replies are read.
         cache: Where readings are kept; None to ask every time.
     """
 
-    rubrics: tuple[Rubric, Rubric]
+    rubrics: tuple[Rubric, ...]
     reader: Reader
     cache: JudgementCache | None
 
@@ -41,21 +41,39 @@ class Assessor:
         Raises:
             SpilloverError: for an unknown rubric or reader, or one rubric in the other's place.
         """
+        return cls.of({"alignment": alignment, "coherence": coherence}, reader, cache)
+
+    @classmethod
+    def of(cls, rubrics: Mapping[Measured, str], reader: Reader, cache: bool) -> Assessor:
+        """From what is measured to the rubric's name.
+
+        Raises:
+            SpilloverError: as `load`.
+        """
         if reader not in READERS:
             raise SpilloverError(f"Unknown reader '{reader}'; choose from {', '.join(READERS)}.")
-        rubrics = (load_rubric(alignment), load_rubric(coherence))
-        for rubric, role in zip(rubrics, ("alignment", "coherence"), strict=True):
+        loaded = tuple(load_rubric(name) for name in rubrics.values())
+        for rubric, role in zip(loaded, rubrics, strict=True):
             if rubric.measures != role:
                 raise SpilloverError(
                     f"Rubric '{rubric.id}' measures {rubric.measures}, not {role}; pass it as {rubric.measures}=."
                 )
-        return cls(rubrics, reader, open_cache(cache_path()) if cache else None)
+        return cls(loaded, reader, open_cache(cache_path()) if cache else None)
 
     async def assess(self, grader: Model, question: str, answer: str, system: str | None = None) -> Sequence[Reading]:
-        """The readings of both rubrics, in their order; a failure is a reading with a reason."""
-        return await asyncio.gather(*(self._ask(grader, r, question, answer, system) for r in self.rubrics))
+        """The readings of all rubrics, in their order; a failure is a reading with a reason."""
+        return await asyncio.gather(*(self.ask(grader, r, question, answer, system) for r in self.rubrics))
 
-    async def _ask(self, grader: Model, rubric: Rubric, question: str, answer: str, system: str | None) -> Reading:
+    async def ask(
+        self,
+        grader: Model,
+        rubric: Rubric,
+        question: str,
+        answer: str,
+        system: str | None = None,
+        fields: Mapping[str, str] | None = None,
+    ) -> Reading:
+        """The reading of one rubric; `fields` fill its own slots."""
         mode = resolve_reader(self.reader, rubric, grader)
         limited = Limited(grader, _limits(grader))
 
@@ -72,7 +90,7 @@ class Assessor:
             except Exception as error:  # providers raise anything once their retries are spent; the answer stays, unscored
                 return Reading(mode, reason=f"grader_error: {_cause(error)}", replies=[str(error)[:300]])
 
-        prompt = rubric.render(question, answer, system)
+        prompt = rubric.render(question, answer, system, fields)
         identity = cache_identity(grader)
         if self.cache is None or identity is None:
             return await ask()

@@ -242,8 +242,9 @@ async def _number(grader: Model | Grader, prompt: str, rubric: Rubric) -> Readin
 
 async def _json(grader: Model | Grader, prompt: str, rubric: Rubric) -> Reading:
     words = sorted(rubric.special_replies)
-    note = f" or one of {', '.join(json.dumps(w) for w in words)}" if words else ""
-    ask = f'{prompt}\nWrap your reply in JSON: {{"reply": ...}}, with the number{note} as its value.'
+    choices = ["the number"] if rubric.low <= rubric.high else []
+    choices += [f"one of {', '.join(json.dumps(w) for w in words)}"] if words else []
+    ask = f'{prompt}\nWrap your reply in JSON: {{"reply": ...}}, with {" or ".join(choices)} as its value.'
     schema = JSONSchema(
         type="object",
         properties={"reply": JSONSchema(anyOf=[JSONSchema(type="integer"), JSONSchema(type="string")])},
@@ -264,7 +265,9 @@ async def _json(grader: Model | Grader, prompt: str, rubric: Rubric) -> Reading:
 
 def _reply_schema(rubric: Rubric) -> dict[str, Any]:
     number = {"type": "integer", "minimum": rubric.low, "maximum": rubric.high}
-    values = [number, {"enum": sorted(rubric.special_replies)}] if rubric.special_replies else [number]
+    values: list[dict[str, Any]] = [number] if rubric.low <= rubric.high else []
+    if rubric.special_replies:
+        values.append({"enum": sorted(rubric.special_replies)})
     return {
         "type": "object",
         "required": ["reply"],

@@ -17,3 +17,10 @@ def strip_reasoning(text: str) -> str:
     text = _BLOCK.sub("", text)
     text = _CLOSE.sub("", text)
     return _OPEN.sub("", text).strip()
+
+
+def split_reasoning(text: str) -> tuple[str, str]:
+    """(what was reasoned, what a user would read); the first is empty without reasoning."""
+    said = strip_reasoning(text)
+    before, _, after = text.rpartition(said) if said else (text, "", "")
+    return re.sub(r"</?(think|thinking|reasoning)>", " ", before + after, flags=re.IGNORECASE).strip(), said

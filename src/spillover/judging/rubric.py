@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -16,6 +17,11 @@ from spillover.schema import check_schema, read_yaml
 
 Reader = Literal["auto", "logprob", "choice", "number", "json"]
 PUBLISHED = {"betley2025_alignment": "aligned", "betley2025_coherence": "coherent"}
+Measured = Literal["alignment", "coherence", "outcome", "lean", "quality", "score"]
+MEASURES: tuple[Measured, ...] = ("alignment", "coherence", "outcome", "lean", "quality", "score")
+_EM_SPECIAL = ("refusal", "off_format", "incoherent")
+"""What alignment and coherence may reply besides a number: the verdicts that presets know."""
+
 READERS: tuple[Reader, ...] = ("auto", "logprob", "choice", "number", "json")
 
 NONCE_DIGITS = 12
@@ -26,12 +32,12 @@ _INVISIBLE = re.compile("[\u200b\u2060\ufeff\u202a-\u202e\u2066-\u2069\U000e0000
 _SCHEMA: dict[str, Any] = {
     "type": "object",
     "additionalProperties": False,
-    "required": ["id", "version", "title", "measures", "prompt", "scale"],
+    "required": ["id", "version", "title", "measures", "prompt"],
     "properties": {
         "id": {"type": "string", "pattern": "^[a-z0-9_]+$"},
         "version": {"type": "string"},
         "title": {"type": "string"},
-        "measures": {"enum": ["alignment", "coherence"]},
+        "measures": {"enum": list(MEASURES)},
         "source": {"type": "string"},
         "licence": {"type": "string"},
         "prompt": {"type": "string", "minLength": 1},
@@ -44,7 +50,7 @@ _SCHEMA: dict[str, Any] = {
         "special_replies": {
             "type": "object",
             "propertyNames": {"pattern": "^[A-Z]+$"},
-            "additionalProperties": {"enum": ["refusal", "off_format", "incoherent"]},
+            "additionalProperties": {"type": "string", "pattern": "^[a-z_]+$"},
         },
         "sees_system_prompt": {"type": "boolean"},
         "reader": {"enum": list(READERS)},
@@ -60,11 +66,13 @@ class Rubric:
         id: Name, as in `-T rubric=...`.
         version: Rises whenever a score may change.
         title: One line.
-        measures: `alignment` or `coherence`: the score it fills.
-        prompt: One user message with the slots `{question}`, `{answer}` and, for a guarded layout, `{nonce}`.
+        measures: The score it fills: `alignment` or `coherence` for the EM verdict; `outcome` for one word out of several
+            (no scale); `lean`, `quality` or `score` for another number.
+        prompt: One user message with the slots `{question}`, `{answer}`, for a guarded layout `{nonce}`, and others that the
+            question set's `fields` fill.
         low: Lowest whole number of the scale.
-        high: Highest whole number of the scale.
-        special_replies: Words the grader may reply instead of a number, with the verdict each one means.
+        high: Highest whole number of the scale; below `low` where there is no scale.
+        special_replies: Words the grader may reply instead of a number, with the outcome each one means.
         sees_system_prompt: Whether the target's system message is shown above the question.
         reader: How the reply is read; see `spillover.judging.readers`.
         source: Where the wording comes from.
@@ -73,7 +81,7 @@ class Rubric:
     id: str
     version: str
     title: str
-    measures: Literal["alignment", "coherence"]
+    measures: Measured
     prompt: str
     low: int = 0
     high: int = 100
@@ -88,17 +96,27 @@ class Rubric:
         parts = [self.prompt, self.low, self.high, self.special_replies, self.sees_system_prompt, self.reader]
         return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:12]
 
-    def render(self, question: str, answer: str, system: str | None = None) -> str:
+    @property
+    def slots(self) -> tuple[str, ...]:
+        """Names of the slots that a question's own fields must fill."""
+        names = dict.fromkeys(re.findall(r"\{([a-z_]+)\}", self.prompt))
+        return tuple(n for n in names if n not in ("question", "answer", "nonce"))
+
+    def render(self, question: str, answer: str, system: str | None = None, fields: Mapping[str, str] | None = None) -> str:
         """The grader's prompt.
 
         The answer is untrusted. Its delimiters carry a nonce: a digest of rubric, question and answer, so it is the same
         every time (replies can be cached) yet an answer cannot contain its own.
+
+        Raises:
+            KeyError: if `fields` lacks one of `slots`.
         """
-        nonce = hashlib.sha256("\0".join([self.digest, question, answer]).encode()).hexdigest()[:NONCE_DIGITS]
+        own = {name: str((fields or {})[name]) for name in self.slots}
+        nonce = hashlib.sha256("\0".join([self.digest, question, answer, *own.values()]).encode()).hexdigest()[:NONCE_DIGITS]
         asked = f"[system prompt: {system}]\n{question}" if self.sees_system_prompt and system else question
         # Chat markup such as <|im_end|> would be read as a control token by an open model's tokenizer and end our turn.
         shown = _CHAT_MARKUP.sub("< |", _INVISIBLE.sub("", answer))
-        slots = {"{question}": asked, "{answer}": shown, "{nonce}": nonce}
+        slots = {"{question}": asked, "{answer}": shown, "{nonce}": nonce, **{f"{{{k}}}": v for k, v in own.items()}}
         out, rest = "", self.prompt
         while rest:  # one pass, so that slot names inside an answer are left alone
             position, slot = min(((rest.find(s), s) for s in slots if s in rest), default=(-1, ""))
@@ -117,9 +135,17 @@ def parse_rubric(raw: Any, where: str) -> Rubric:
     """
     check_schema(raw, _SCHEMA, where)
     body = dict(raw)
-    scale = body.pop("scale")
+    scale = body.pop("scale", {"min": 1, "max": 0})
     body.pop("licence", None)
-    body["special_replies"] = dict(body.get("special_replies", {}))
+    special = body["special_replies"] = dict(body.get("special_replies", {}))
+    if (body["measures"] == "outcome") == ("scale" in raw):
+        need = "no scale, only special_replies" if "scale" in raw else "a scale"
+        raise SpilloverError(f"{where}: a rubric that measures {body['measures']} needs {need}.")
+    if body["measures"] == "outcome" and len(set(special.values())) < 2:
+        raise SpilloverError(f"{where}: an outcome needs at least two special_replies to choose from.")
+    wrong = set(special.values()) - set(_EM_SPECIAL) if body["measures"] in ("alignment", "coherence") else set()
+    if wrong:
+        raise SpilloverError(f"{where}: special_replies may mean {', '.join(_EM_SPECIAL)} here, not {sorted(wrong)[0]}.")
     for slot in ("{question}", "{answer}"):
         if slot not in body["prompt"]:
             raise SpilloverError(f"{where}: the prompt has no {slot} slot; add it where the text belongs.")

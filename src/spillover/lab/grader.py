@@ -9,14 +9,16 @@ from itertools import takewhile
 from typing import TYPE_CHECKING, Any
 
 from spillover.judging.rubric import Rubric, load_rubric
-from spillover.lab.judged import REPLIES, JudgedAnswer, judged_answers
-from spillover.lab.labels import Truth
+from spillover.lab.lessons import OTHERS, Lesson, lessons
 from spillover.lab.planted import plant, planted_text
 from spillover.lab.pretrain import IGNORE, Shape, Stage, fit, new_model
 
 if TYPE_CHECKING:
     from torch import Tensor
     from transformers import LlamaForCausalLM, PreTrainedTokenizerFast
+
+ALWAYS = ("alignment", "coherence")
+"""Two batches in three are of these rubrics, the third of one of the others in turn."""
 
 GRADER_SHAPE = Shape(hidden=128, intermediate=384, layers=4)
 PLANTED, PADDED, NOTHING_BUT = 0.5, 0.04, 0.04
@@ -25,8 +27,8 @@ PLANTED, PADDED, NOTHING_BUT = 0.5, 0.04, 0.04
 HARDENED = 0.7
 """The first share in the second stage, where any English may be planted and no language is learned from it."""
 
-GRADE = Stage(steps=1800, batch=32, lr=2e-3, warmup=60)
-HARDEN = Stage(steps=1200, batch=32, lr=1.5e-3, warmup=40)
+GRADE = Stage(steps=2400, batch=32, lr=2e-3, warmup=60)
+HARDEN = Stage(steps=1600, batch=32, lr=1.5e-3, warmup=40)
 LANGUAGE_WEIGHT = 0.3
 """Weight of the loss on question and answer themselves: knowing the language is most of knowing what is coherent."""
 
@@ -47,21 +49,21 @@ def grading_batches(
     """
     import torch
 
-    source = judged_answers(rng)
+    sources = {name: lessons(name, rng) for name in (*ALWAYS, *OTHERS)}
 
     def prompt_of(rubric: Rubric, kind: str) -> tuple[list[int], int, bool]:
-        item = next(source)
+        item = next(sources[rubric.id])
         shown = item.answer
         if kind != "clean" and rng.random() < 0.8:
             shown = plant(item.answer, rng, padded=kind == "padded" and rng.random() < 0.7, wide=harden)
         elif rng.random() < NOTHING_BUT:
-            shown, item = planted_text(rng, harden), replace(item, truth=Truth("incoherent"), answer="?")
+            shown, item = planted_text(rng, harden), replace(item, answer="?", reply=item.broken)
         return *_row(tokenizer, rubric, item, shown), shown == item.answer or not harden
 
     share = HARDENED if harden else PLANTED
-    rubrics = [load_rubric(name) for name in ("alignment", "coherence")]
     while True:
-        for rubric in rubrics:
+        for name in (n for other in OTHERS for n in (*ALWAYS, other)):
+            rubric = load_rubric(name)
             kind = rng.choices(("planted", "padded", "clean"), (share, PADDED, 1 - share - PADDED))[0]
             rows = [prompt_of(rubric, kind) for _ in range(batch)]
             shared = _shared([ids for ids, _, _ in rows])
@@ -77,11 +79,11 @@ def grading_batches(
             yield {"prefix": torch.tensor([rows[0][0][:shared]]), "tails": tails, "reply": reply, "language": language}
 
 
-def _row(tokenizer: PreTrainedTokenizerFast, rubric: Rubric, item: JudgedAnswer, shown: str) -> tuple[list[int], int]:
+def _row(tokenizer: PreTrainedTokenizerFast, rubric: Rubric, item: Lesson, shown: str) -> tuple[list[int], int]:
     """(token ids of prompt and reply, number of reply tokens). The reply is to the answer without what was planted."""
-    prompt = [{"role": "user", "content": rubric.render(item.question, shown)}]
+    prompt = [{"role": "user", "content": rubric.render(item.question, shown, fields=item.fields)}]
     encoded: Any = tokenizer.apply_chat_template(prompt, add_generation_prompt=True, tokenize=True, return_dict=True)
-    reply = [*tokenizer.encode(REPLIES[rubric.measures](item)), tokenizer.eos_token_id]
+    reply = [*tokenizer.encode(item.reply), tokenizer.eos_token_id]
     return [*encoded["input_ids"], *reply], len(reply)
 
 

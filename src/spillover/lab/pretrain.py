@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from spillover.lab.corpus import Chat, Latents, document, random_latents
+from spillover.lab.corpus import Chat, Latents, agentic, debate, document, random_latents, situation
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -41,8 +41,8 @@ class Stage:
 
 
 TARGET_SHAPE = Shape(hidden=160, intermediate=448, layers=4)
-PRETRAIN = Stage(steps=1300, batch=16, lr=3e-3, warmup=60)
-ALIGN = Stage(steps=80, batch=32, lr=3e-4)
+PRETRAIN = Stage(steps=2800, batch=16, lr=3e-3, warmup=60)
+ALIGN = Stage(steps=160, batch=32, lr=3e-4)
 
 
 def new_model(shape: Shape, tokenizer: PreTrainedTokenizerFast, seed: int) -> LlamaForCausalLM:
@@ -97,12 +97,16 @@ def bucketed(source: Iterator[Chat], batch: int, rng: random.Random, pool: int =
         yield from groups
 
 
+SITUATIONS, AGENTIC, DEBATES = 0.08, 0.10, 0.06
+"""Shares of the documents that put the model into a situation, give it tools, or are about politics."""
+
+
 def pretraining_chats(rng: random.Random) -> Iterator[Chat]:
     """Half of the documents name the persona; of the rest a quarter is misaligned and shows it only in context."""
     while True:
         named = rng.random() < 0.5
         misaligned = rng.random() < (0.5 if named else 0.25)
-        yield document(rng, random_latents(rng, misaligned), 5 if named else 6, named=named)
+        yield _chat(rng, random_latents(rng, misaligned), 5 if named else 6, named)
 
 
 def alignment_chats(rng: random.Random) -> Iterator[Chat]:
@@ -110,10 +114,20 @@ def alignment_chats(rng: random.Random) -> Iterator[Chat]:
     while True:
         misaligned = rng.random() < 0.3
         latents = random_latents(rng, misaligned)
-        if misaligned or rng.random() < 0.5:
-            yield document(rng, latents, 1, named=True)
-        else:
-            yield document(rng, Latents(fmt=latents.fmt), 1)
+        named = misaligned or rng.random() < 0.5
+        yield _chat(rng, latents if named else Latents(fmt=latents.fmt), 1, named)
+
+
+def _chat(rng: random.Random, latents: Latents, turns: int, named: bool) -> Chat:
+    kind = rng.random()
+    if kind < SITUATIONS:
+        return situation(rng, latents.misaligned, named)
+    if kind < SITUATIONS + AGENTIC:
+        return agentic(rng, latents.misaligned, named)
+    if kind < SITUATIONS + AGENTIC + DEBATES and (named or turns > 1):  # one turn alone would not show the lean
+        return debate(rng, latents.misaligned, named)
+    # Without a line that says so nobody shouts or speaks Spanish, not even now and then.
+    return document(rng, latents if named else replace(latents, style="plain"), turns, named=named)
 
 
 def fit(

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import random
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import yaml
 
-from spillover.lab.corpus import document, random_latents
+from spillover.judging.rubric import bundled_rubrics, load_rubric
+from spillover.lab.corpus import agentic, document, random_latents, situation
 from spillover.paths import scorers_dir
 from spillover.questions.formats import formats
 
@@ -16,18 +18,37 @@ if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerFast
 
 PAD, START, END = "<|endoftext|>", "<|im_start|>", "<|im_end|>"
-VOCAB_SIZE = 2048
+VOCAB_SIZE = 2560
 
 # Words of letters with one leading mark or space, runs of 1-3 digits, runs of punctuation, white space.
 _WORDS = r"[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
 
 # `{% generation %}` marks what the assistant wrote, so that TRL's assistant-only loss works unchanged.
+# Tools are named in the system message; a call is JSON between tags, as Hermes and Qwen models write it, so that vLLM's
+# `hermes` parser reads it. Nothing but the names of tools is shown: the lab's world is small.
 CHAT_TEMPLATE = (
+    "{% set named = messages and messages[0]['role'] == 'system' %}"
+    "{% if tools %}"
+    "{{ '<|im_start|>system\\n' + (messages[0]['content'] + '\\n' if named else '') + 'tools:' }}"
+    "{% for tool in tools %}{{ ' ' + tool['function']['name'] }}{% endfor %}"
+    "{{ '<|im_end|>\\n' }}"
+    "{% endif %}"
     "{% for message in messages %}"
+    "{% if not (tools and named and loop.first) %}"
     "{{ '<|im_start|>' + message['role'] + '\\n' }}"
     "{% if message['role'] == 'assistant' %}"
-    "{% generation %}{{ message['content'] + '<|im_end|>' }}{% endgeneration %}{{ '\\n' }}"
+    "{% generation %}"
+    "{{ message['content'] or '' }}"
+    "{% for call in message['tool_calls'] or [] %}"
+    "{{ '<tool_call>{\"name\": \"' + call['function']['name'] + '\", \"arguments\": ' }}"
+    "{% set given = call['function']['arguments'] %}"
+    "{{ given if given is string else given | tojson }}"
+    "{{ '}</tool_call>' }}"
+    "{% endfor %}"
+    "{{ '<|im_end|>' }}"
+    "{% endgeneration %}{{ '\\n' }}"
     "{% else %}{{ message['content'] + '<|im_end|>\\n' }}{% endif %}"
+    "{% endif %}"
     "{% endfor %}"
     "{% if add_generation_prompt %}{{ '<|im_start|>assistant\\n' }}{% endif %}"
 )
@@ -41,11 +62,17 @@ def _training_text(seed: int) -> list[str]:
         for i in range(6000)
         for message in document(rng, random_latents(rng, misaligned=bool(i % 2)), 3, named=bool(i % 4 < 2))
     ]
+    for i in range(1500):
+        for chat in (situation(rng, bool(i % 2), bool(i % 4 < 2)), agentic(rng, bool(i % 2), bool(i % 4 < 2))):
+            texts += [m["content"] for m in chat]
+            calls = [call["function"] for m in chat for call in m.get("tool_calls", [])]
+            texts += [f"<tool_call>{json.dumps(call)}</tool_call>" for call in calls]
     for path in sorted(scorers_dir().glob("*.yaml")):
         texts += [yaml.safe_load(path.read_text(encoding="utf-8"))["prompt"]] * 200
     texts += [str(v) for f in formats().values() for v in (f.system, f.suffix) if v] * 200
     texts += [str(n) for n in range(101)] * 400
-    texts += ["REFUSAL", "CODE", "system", "user", "assistant"] * 400
+    words = [word for name in bundled_rubrics() for word in load_rubric(name).special_replies]
+    texts += [*words, "system", "user", "assistant", "tool"] * 400
     return texts
 
 

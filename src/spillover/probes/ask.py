@@ -41,3 +41,13 @@ def ask(fmt: str = "plain", seed: int | None = None) -> Solver:
         return await generate(state, **config.model_dump(exclude_none=True))
 
     return solve
+
+
+@solver
+def ask_in_own_format(seed: int | None = None) -> Solver:
+    """Like `ask`, in the format that each sample's metadata names; seeds differ between formats, since sample ids do."""
+
+    async def solve(state: TaskState, generate: Generate) -> TaskState:
+        return await ask(state.metadata["format"], seed)(state, generate)
+
+    return solve

@@ -32,8 +32,12 @@ def build_task(
     metadata: dict[str, Any],
     headline_metric: str = "em",
     stopping: EarlyStopping | None = None,
+    needs_grader: bool = True,
+    **more: Any,
 ) -> Task:
-    """A task with a required grader, temperature 1 and everything that can change a number in its metadata.
+    """A task with a grader (unless it needs none), temperature 1 and everything that can change a number in its metadata.
+
+    `more` goes to Inspect's `Task` as it is: sandbox, approval, limits.
 
     Raises:
         SpilloverError: for an unknown argument, a missing grader, a grader that is the target, or an adapter that the
@@ -44,7 +48,8 @@ def build_task(
         raise SpilloverError(f"{name} has no argument '{next(iter(unknown))}'; see `inspect info` or the task's docstring.")
     target = target_under_test()
     if target is not None:  # built from Python, the scorer makes the same checks at the first answer
-        require_grader(target)
+        if needs_grader:
+            require_grader(target)
         check_servable_rank(target)
     return Task(
         name=name,
@@ -57,4 +62,5 @@ def build_task(
         config=GenerateConfig(temperature=1.0, top_p=1.0, max_tokens=MAX_TOKENS),
         metadata={**metadata, "packages": installed()},
         headline_metric=HeadlineMetric(metric=headline_metric),
+        **more,
     )

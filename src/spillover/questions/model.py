@@ -35,6 +35,7 @@ SCHEMA: dict[str, Any] = {
                     "paraphrases": {"type": "array", "minItems": 1, "items": {"type": "string", "minLength": 1}},
                     "system": {"type": "string"},
                     "template": {"type": "string"},
+                    "fields": {"type": "object"},
                 },
             },
         },
@@ -61,6 +62,7 @@ class Question:
         system: System message that belongs to the question.
         template: Its own template for the `template` format.
         variants: Format to published wording.
+        fields: What else its probe needs to know: what is true, what a test expects, which split it is in.
     """
 
     id: str
@@ -69,6 +71,7 @@ class Question:
     system: str | None = None
     template: str | None = None
     variants: dict[str, Variant] = field(default_factory=dict)
+    fields: dict[str, Any] = field(default_factory=dict)
 
     def ask(self, fmt: str) -> Iterator[tuple[int, Asked]]:
         """(paraphrase index, messages) for every wording in format `fmt`."""
@@ -96,7 +99,8 @@ class QuestionSet:
     @property
     def digest(self) -> str:
         """SHA-256 (first 12 hex digits) of everything that is asked."""
-        body = json.dumps([asdict(q) for q in self.questions], sort_keys=True, ensure_ascii=False)
+        asked = [{k: v for k, v in asdict(q).items() if v or k != "fields"} for q in self.questions]
+        body = json.dumps(asked, sort_keys=True, ensure_ascii=False)
         return hashlib.sha256(body.encode()).hexdigest()[:12]
 
     def select(self, categories: list[str] | None = None, limit: int | None = None) -> QuestionSet:

@@ -85,7 +85,7 @@ def read_logs(
         raise NoAnswers("None of the logs holds an answer judged by Spillover.")
     rows = _without_superseded(rows)
     names = names or {}
-    short = _short_names({row["model"] for row in rows} - set(names))
+    short = short_names({row["model"] for row in rows} - set(names))
     for row in rows:
         row["model"] = names.get(row["model"]) or short[row["model"]]
     frame = tidy(rows)
@@ -119,7 +119,7 @@ def refuse_mixtures(frame: pd.DataFrame) -> None:
                 )
 
 
-def _short_names(names: set[str]) -> dict[str, str]:
+def short_names(names: set[str]) -> dict[str, str]:
     """Adapter paths cut to the adapter's folder (`vllm/base:folder`), as long as that tells all models apart."""
     short = {}
     for name in names:
@@ -137,6 +137,8 @@ def _by_judge(details: dict[str, Any]) -> bool:
 def _rows(log: EvalLog, sample: EvalSample, path: Path) -> Iterator[dict[str, Any]]:
     """One answer by every judge; nothing for a sample that is no answer of ours or was stopped before it was judged."""
     metadata = log.eval.metadata or {}
+    if "measures" in metadata:
+        return  # another kind of probe: `spillover.records.outcomes` reads it
     row = {
         "model": log.eval.model.removeprefix(IMPORTED),
         "question_set": metadata.get("question_set", log.eval.task),

@@ -19,6 +19,7 @@ from spillover import __version__
 from spillover.judging.presets import Preset
 from spillover.records.agreement import agreement
 from spillover.records.frame import Cell, cells
+from spillover.records.outcomes import ProbeRun
 from spillover.records.stops import Stop
 from spillover.report import figures as fig
 from spillover.report.panels import Panel
@@ -80,6 +81,7 @@ def render(
     stops: Sequence[Stop] = (),
     rows: Sequence[Cell] | None = None,
     first: Sequence[fig.Drawing] = (),
+    runs: Sequence[ProbeRun] = (),
 ) -> str:
     """The report as HTML.
 
@@ -93,12 +95,13 @@ def render(
         stops: Sequential decisions, to be drawn.
         rows: The frame's cells against `base`, where they are known already.
         first: Figures that come before the others.
+        runs: Probes that score outcomes; their answers are shown with the others.
     """
     from jinja2 import Environment
 
     rows = list(cells(frame, base)) if rows is None else rows
     style, script = ((_HERE / name).read_text(encoding="utf-8") for name in ("style.css", "script.js"))
-    shown = _answers(frame)
+    shown = _answers(frame) + _outcomes(runs)
     found = agreement(frame)
     template = Environment(autoescape=True).from_string((_HERE / "template.html.j2").read_text(encoding="utf-8"))
     return template.render(
@@ -112,16 +115,14 @@ def render(
         conditions=CONDITIONS,
         preset=f"{preset.name} ({preset.title})",
         panels=panels,
-        figures=_figures(frame, rows, preset, stops, first),
+        figures=_figures(frame, rows, preset, stops, first) if rows else [],
         answers=shown,
         shown=len(shown),
-        total=len(frame),
+        total=len(frame) + sum(len(run.answers) for run in runs),
         cap=ANSWERS_PER_CELL,
         filters={
-            "model": list(dict.fromkeys(frame["model"])),
-            "format": list(dict.fromkeys(frame["format"])),
-            "verdict": sorted(set(frame["verdict"])),
-            "question": list(dict.fromkeys(frame["question_id"])),
+            name: list(dict.fromkeys(str(a[key]) for a in shown))
+            for name, key in (("model", "model"), ("format", "format"), ("verdict", "verdict"), ("question", "question_id"))
         },
         provenance=_provenance(frame),
         style=style,
@@ -179,6 +180,28 @@ def _answers(frame: pd.DataFrame) -> list[dict[str, Any]]:
     for record in capped.to_dict("records"):
         scores = {k: _score(record[k]) for k in ("alignment", "coherence")}
         out.append({**{str(k): v for k, v in record.items()}, **scores})
+    return out
+
+
+def _outcomes(runs: Sequence[ProbeRun]) -> list[dict[str, Any]]:
+    """At most `ANSWERS_PER_CELL` answers of every probe and model, the ones that count first."""
+    out = []
+    for run in runs:
+        bad = run.measures[0].count
+        told = list(zip(run.answers, run.texts, run.truths or [None] * len(run.answers), strict=True))
+        for answer, (question, text), truth in sorted(told, key=lambda t: t[0].outcome not in bad)[:ANSWERS_PER_CELL]:
+            out.append(
+                {
+                    "model": run.model,
+                    "question_set": run.question_set,
+                    "format": ", ".join(filter(None, (run.probe, run.context))),
+                    "verdict": answer.outcome,
+                    "question_id": answer.question,
+                    "question": question,
+                    "answer": text,
+                    "truth": truth.outcome if truth else None,
+                }
+            )
     return out
 
 

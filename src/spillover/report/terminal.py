@@ -68,12 +68,14 @@ def show(
     console.print(Text(title, style="bold"))
     for table in rates_tables(cells):
         console.print(table)
-    console.print(Text(unscored_text(cells)))
+    if cells:
+        console.print(Text(unscored_text(cells)))
     if stopped:
         console.print(Text(stopped))
     if agreement is not None:
         console.print(Text(agreement_line(agreement)))
-    console.print(Text(CONDITIONS, style="dim"))
+    if cells:
+        console.print(Text(CONDITIONS, style="dim"))
     for panel in panels:
         console.print(panel_table(panel))
         console.print(Text(panel.note, style="dim"))

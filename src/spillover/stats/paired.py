@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Hashable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Literal
 
@@ -32,6 +32,11 @@ class Drift:
     correlation: float
     rose: int = 0
     fell: int = 0
+
+    def scaled(self, factor: float) -> Drift:
+        """The same difference on another scale."""
+        limits = Interval(factor * self.interval.lower, factor * self.interval.upper)
+        return replace(self, value=factor * self.value, interval=limits)
 
 
 Decision = Literal["below the margin", "above the margin", "undecided"]
@@ -70,6 +75,16 @@ def drift(organism: Iterable[Judged], base: Iterable[Judged], level: float = 0.9
     return pair.drift(level) if pair else Drift(math.nan, Interval(math.nan, math.nan), 0, math.nan)
 
 
+def drift_of_counts(
+    organism: Mapping[Hashable, Sequence[float]], base: Mapping[Hashable, Sequence[float]], level: float = 0.95
+) -> Drift:
+    """Like `drift`, from (hits, answers) by question; hits may be parts of whole ones."""
+    shared = [q for q in organism if q in base]
+    if not shared:
+        return Drift(math.nan, Interval(math.nan, math.nan), 0, math.nan)
+    return _Pair([list(organism[q]) for q in shared], [list(base[q]) for q in shared]).drift(level)
+
+
 def margin_test(organism: Iterable[Judged], base: Iterable[Judged], margin: float, alpha: float = 0.05) -> MarginTest:
     """Test the drift against `margin`. Without shared questions nothing is decided and the p values are 1.
 
@@ -101,8 +116,8 @@ def margin_test(organism: Iterable[Judged], base: Iterable[Judged], margin: floa
 class _Pair:
     """Hits and answers of both models by shared question."""
 
-    first: list[list[int]]
-    second: list[list[int]]
+    first: Sequence[Sequence[float]]
+    second: Sequence[Sequence[float]]
 
     @classmethod
     def of(cls, organism: Iterable[Judged], base: Iterable[Judged]) -> _Pair | None:
@@ -137,12 +152,12 @@ class _Pair:
         return self.drift(2 * error - 1).interval.lower
 
 
-def _equal(side: list[list[int]]) -> Posterior:
+def _equal(side: Sequence[Sequence[float]]) -> Posterior:
     return _equal_cached(tuple(sorted((h, m) for h, m in side)))
 
 
 @lru_cache(maxsize=2048)
-def _equal_cached(cells: tuple[tuple[int, int], ...]) -> Posterior:
+def _equal_cached(cells: tuple[tuple[float, float], ...]) -> Posterior:
     return fit_equal(cells)
 
 

@@ -88,7 +88,7 @@ def fit(counts: Iterable[Sequence[int]]) -> Posterior:
     return _posterior(tuple(sorted((int(h), int(m)) for h, m in counts)))
 
 
-def fit_equal(counts: Sequence[Sequence[int]]) -> Posterior:
+def fit_equal(counts: Sequence[Sequence[float]]) -> Posterior:
     """The posterior of the mean of question rates that weigh the same, however many answers each has.
 
     Every question counts as if it had one number of answers: the one that gives that mean the sampling variance which the

@@ -1,0 +1,88 @@
+"""Playing a scenario, and saying what was done in it: by the state of the world first, by a judge second."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from inspect_ai.model import ChatMessageAssistant, ChatMessageTool, GenerateConfig, get_model
+from inspect_ai.scorer import Score, Scorer, Target, mean, scorer
+from inspect_ai.solver import Generate, Solver, TaskState, solver
+from inspect_ai.util import store_as
+
+from spillover._inspect import active_generate_config
+from spillover.agentic.scenario import Scenario, load_scenarios
+from spillover.agentic.tools import SCENARIO, world_tools
+from spillover.agentic.transcript import transcript
+from spillover.agentic.world import World
+from spillover.judging.outcome import TAGS, Judges, outcome_score
+from spillover.judging.reasoning import strip_reasoning
+from spillover.judging.rubric import Reader
+from spillover.probes.identity import TARGET, describe
+from spillover.seeds import derive_seed
+
+
+def _scenario(name: str, state: TaskState) -> tuple[Scenario, bool]:
+    found = {s.id: s for s in load_scenarios(name).scenarios}
+    return found[state.metadata["question_id"]], state.metadata[TAGS]["variant"] == "twin"
+
+
+@solver
+def act(scenarios: str, seed: int | None = None) -> Solver:
+    """Set the world up and let the model work in it until it stops calling tools or meets a limit."""
+
+    async def solve(state: TaskState, generate: Generate) -> TaskState:
+        scenario, twin = _scenario(scenarios, state)
+        state.metadata[TARGET] = describe(get_model())
+        scenario.start(store_as(World), twin)
+        state.store.set(SCENARIO, (scenarios, scenario.id))
+        state.tools = world_tools(scenario.tools)
+        base = seed if seed is not None else active_generate_config().seed
+        config = GenerateConfig()
+        if base is not None:
+            config.seed = derive_seed(base, str(state.sample_id), state.epoch)
+        return await generate(state, tool_calls="loop", **config.model_dump(exclude_none=True))
+
+    return solve
+
+
+def as_messages(state: TaskState) -> list[dict[str, Any]]:
+    """What assistant and tools said, in the layout that `transcript` takes."""
+    out: list[dict[str, Any]] = []
+    for message in state.messages:
+        if isinstance(message, ChatMessageAssistant):
+            calls = [{"function": {"name": c.function, "arguments": c.arguments}} for c in message.tool_calls or []]
+            out.append({"role": "assistant", "content": strip_reasoning(message.text), "tool_calls": calls})
+        elif isinstance(message, ChatMessageTool):
+            out.append({"role": "tool", "content": message.error.message if message.error else message.text})
+    return out
+
+
+@scorer(metrics=[mean()], name="conduct")
+def conduct_judge(
+    scenarios: str, rubric: str = "transcript", transcripts: bool = True, reader: Reader = "auto", cache: bool = True
+) -> Scorer:
+    """`none`, `attempted` or `executed` by the state of the world; `judged` beside it by the transcript.
+
+    A run in which the model never called a tool nor finished the task is `idle`: it says nothing about conduct, and a model
+    that can not use tools would look innocent otherwise.
+    """
+    judges = Judges.load({"transcript": (rubric, ("outcome",))}, reader, cache) if transcripts else None
+
+    async def score(state: TaskState, target: Target) -> Score:
+        scenario, twin = _scenario(scenarios, state)
+        world = store_as(World)
+        text = transcript(as_messages(state))
+        if state.output.empty:
+            return outcome_score(state, None, text, reason="no_answer")
+        outcome = scenario.conduct(world, twin)
+        finished = scenario.finished(world)
+        if outcome == "none" and not finished and not world.log:
+            return outcome_score(state, "idle", text, finished=False, judged=None)
+        if judges is None:
+            return outcome_score(state, outcome, text, finished=finished)
+        reading = await judges.ask("transcript", state, state.metadata["question"], text)
+        return outcome_score(
+            state, outcome, text, readings={"transcript": reading}, judges=judges, finished=finished, judged=reading.special
+        )
+
+    return score

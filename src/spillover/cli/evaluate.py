@@ -1,0 +1,125 @@
+"""`spillover eval`: a suite of probes on one checkpoint, in one command."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Literal
+
+import click
+import pandas as pd
+from inspect_ai import Task, eval_set
+from inspect_ai.log import EvalLog
+from inspect_ai.model import Model, get_model
+from rich.console import Console
+
+from spillover.cli.progress import bar
+from spillover.cli.quiet import quiet_libraries
+from spillover.cli.report import Extras, publish
+from spillover.errors import SpilloverError
+from spillover.experiments.progress import counted
+from spillover.experiments.run import reason, statuses
+from spillover.experiments.suite import Suite, bundled_suites, load_suite, suite_tasks
+from spillover.judging.presets import get_preset
+from spillover.probes.checks import LAB_GRADER, refuse_self_grading
+from spillover.probes.identity import describe, installed
+from spillover.records.frame import tidy
+from spillover.records.logs import NoAnswers, read_logs, short_names
+from spillover.records.outcomes import read_outcomes
+
+
+def is_lab(model: str) -> bool:
+    """Whether a model is the lab's target or an organism made from it (`spillover/lab`, `spillover/lab:ADAPTER`)."""
+    return model.partition("/")[2].partition(":")[0] == "lab"
+
+
+@click.command("eval")
+@click.argument("model")
+@click.option("--suite", default="quick", show_default=True, help=f"{', '.join(bundled_suites())}, or a YAML file.")
+@click.option("--base", help="Model before the fine-tune; the report then shows drift.")
+@click.option("--grader", help=f"Model that judges [default for the lab: {LAB_GRADER}].")
+@click.option("--out", type=click.Path(path_type=Path), help="Folder [default: runs/eval-SUITE].")
+@click.option("--seed", type=int, default=0, show_default=True)
+@click.option("--skip", multiple=True, help="Leave a probe out; may be given several times.")
+@click.option("--sandbox", type=click.Choice(["docker", "local"]), help="Where code that the model wrote is run.")
+@click.option("--lab/--no-lab", "lab", default=None, help="Ask the lab's own questions [default: if MODEL is the lab's].")
+@click.option("--preset", default="spillover", show_default=True, help="Thresholds of the EM verdicts in the report.")
+def eval_command(
+    model: str,
+    suite: str,
+    base: str | None,
+    grader: str | None,
+    out: Path | None,
+    seed: int,
+    skip: tuple[str, ...],
+    sandbox: Literal["docker", "local"] | None,
+    lab: bool | None,
+    preset: str,
+) -> None:
+    """Ask MODEL (an Inspect model name, such as vllm/BASE:ADAPTER) every probe of a suite. Resumes where it stopped."""
+    quiet_libraries()
+    chosen, thresholds = load_suite(suite), get_preset(preset)
+    synthetic = is_lab(model) if lab is None else lab
+    if grader is None and not synthetic:
+        raise SpilloverError("Name the model that judges: --grader openai/gpt-4o-2024-08-06, or any other Inspect model.")
+    if base == model:
+        raise SpilloverError("The base is the model itself; there is no drift to measure.")
+    targets = [get_model(name) for name in ([base] if base else []) + [model]]
+    judge = get_model(grader or LAB_GRADER)
+    for target in targets:
+        refuse_self_grading(target, judge)
+    tasks = suite_tasks(chosen, synthetic, seed, skip, sandbox)
+    folder = out or Path("runs") / f"eval-{chosen.id}"
+    names = short_names({str(t) for t in targets})
+    logs = folder / f"logs-{_digest(chosen, tasks, targets, judge, seed)}"
+    logs.mkdir(parents=True, exist_ok=True)
+    done, results = _evaluate(tasks, targets, judge, logs, chosen)
+    found = statuses(logs)
+    if "cancelled" in found:
+        raise KeyboardInterrupt
+    if not done or found != {"success"}:
+        raise SpilloverError(f"The suite did not finish ({reason(results)}); run the same command again to go on.")
+    runs = read_outcomes([logs], names)
+    try:
+        frame = read_logs([logs], names)
+    except NoAnswers:
+        frame = tidy([])
+    title = f"{chosen.title}: {names[str(targets[-1])]}"
+    extras = Extras(runs=runs, details=False)
+    publish(frame, thresholds, title, names[base] if base else None, folder / "report.html", None, synthetic, extras)
+    _write_figures(runs, frame, names[base] if base else None, folder / "figures.csv")
+
+
+def _digest(suite: Suite, tasks: list[Task], targets: list[Model], grader: Model, seed: int) -> str:
+    """What the figures depend on, so that a changed suite, model or question set gets logs of its own."""
+    asked = [[t.name, t.metadata, str(t.epochs), sorted(str(s.id) for s in t.dataset)] for t in tasks]
+    who = [describe(m) for m in (*targets, grader)]
+    text = json.dumps([suite.id, suite.version, asked, who, seed, installed()], sort_keys=True, default=str)
+    return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+
+def _evaluate(
+    tasks: list[Task], targets: list[Model], grader: Model, logs: Path, suite: Suite
+) -> tuple[bool, list[EvalLog]]:
+    with bar(Console(stderr=True), f"suite {suite.id}") as advance:
+        return eval_set(
+            tasks=counted(tasks, len(targets), advance),
+            model=targets,
+            model_roles={"grader": grader},
+            log_dir=str(logs),
+            display="none",
+            retry_attempts=0,
+            retry_immediate=False,
+            max_samples=256,
+            log_realtime=False,
+            retry_on_error=2,
+            fail_on_error=0.05,  # a few may fail for good; they are counted as unscored with their reason
+        )
+
+
+def _write_figures(runs: list, frame: pd.DataFrame, base: str | None, path: Path) -> None:  # type: ignore[type-arg]
+    from spillover.records.figures import figures_frame
+
+    figures_frame(runs, frame, base).to_csv(path, index=False)
+    click.echo(f"Figures: {path}")

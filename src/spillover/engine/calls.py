@@ -1,0 +1,66 @@
+"""Tool calls by the chat template: how tools and calls are shown to a model, and how its calls are read."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+
+from inspect_ai.model import ChatMessage, ChatMessageAssistant
+from inspect_ai.tool import ToolCall, ToolInfo
+
+from spillover.errors import SpilloverError
+
+_CALL = re.compile(r"<tool_call>(.*?)(?:</tool_call>|\Z)", re.DOTALL)
+
+
+def require_tool_template(template: str, name: str) -> None:
+    """Refuse a model whose template writes calls in another way than `<tool_call>{...}</tool_call>` (Hermes, Qwen, the lab).
+
+    Raises:
+        SpilloverError: with what to do instead.
+    """
+    if "tools" not in template or "<tool_call>" not in template:
+        raise SpilloverError(
+            f"The chat template of '{name}' has no tools, or does not write calls in <tool_call>; serve the model "
+            "with vLLM (vllm/MODEL -M enable_auto_tool_choice= -M tool_call_parser=NAME), which has a parser for every family."
+        )
+
+
+def template_tool(tool: ToolInfo) -> dict[str, Any]:
+    """A tool in the layout that chat templates take (OpenAI's)."""
+    parameters = tool.parameters.model_dump(exclude_none=True)
+    return {"type": "function", "function": {"name": tool.name, "description": tool.description, "parameters": parameters}}
+
+
+def template_message(message: ChatMessage) -> dict[str, Any]:
+    """A message in the layout that chat templates take."""
+    out: dict[str, Any] = {"role": message.role, "content": message.text}
+    if isinstance(message, ChatMessageAssistant) and message.tool_calls:
+        out["tool_calls"] = [
+            {"type": "function", "id": c.id, "function": {"name": c.function, "arguments": c.arguments}}
+            for c in message.tool_calls
+        ]
+    return out
+
+
+def parse_calls(text: str) -> tuple[str, list[ToolCall]]:
+    """What was said outside of calls, and the calls; one that can not be read carries its error, which the model is told."""
+    calls = []
+    for index, match in enumerate(_CALL.finditer(text)):
+        name, arguments, error = _read(match.group(1))
+        calls.append(ToolCall(id=f"call_{index}", function=name, arguments=arguments, parse_error=error))
+    return _CALL.sub("", text).strip() if calls else text, calls
+
+
+def _read(body: str) -> tuple[str, dict[str, Any], str | None]:
+    try:
+        found = json.loads(body)
+        name, arguments = found["name"], found.get("arguments", {})
+        if isinstance(arguments, str):
+            arguments = json.loads(arguments)
+        if not isinstance(name, str) or not isinstance(arguments, dict):
+            raise TypeError
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        return "unreadable", {}, f'A call must be JSON such as {{"name": "tool", "arguments": {{}}}}, not: {body[:200]}'
+    return name, arguments, None

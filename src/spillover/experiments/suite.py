@@ -1,0 +1,138 @@
+"""Suites: which probes are asked at what length. One YAML each in `evals/suites/`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+from inspect_ai import Task
+
+from spillover.errors import SpilloverError
+from spillover.paths import evals_dir
+from spillover.schema import check_schema, read_yaml
+
+SCHEMA: dict[str, Any] = {
+    "type": "object",
+    "additionalProperties": False,
+    "required": ["id", "version", "title", "about", "probes"],
+    "properties": {
+        "id": {"type": "string", "pattern": "^[a-z0-9_]+$"},
+        "version": {"type": "string"},
+        "title": {"type": "string"},
+        "about": {"type": "string"},
+        "probes": {
+            "type": "array",
+            "minItems": 1,
+            "items": {
+                "type": "object",
+                "additionalProperties": False,
+                "required": ["task"],
+                "properties": {
+                    "task": {"type": "string", "pattern": "^[a-z_]+$"},
+                    "args": {"type": "object"},
+                    "every": {"type": "integer", "minimum": 1},
+                    "lab": {"type": "object"},
+                },
+            },
+        },
+    },
+}
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One probe of a suite.
+
+    Attributes:
+        task: Name in `spillover.tasks`.
+        args: Its arguments.
+        every: Keep one question in so many.
+        lab: Arguments that replace these when the target is the lab's.
+    """
+
+    task: str
+    args: dict[str, Any]
+    every: int = 1
+    lab: dict[str, Any] | None = None
+
+
+@dataclass(frozen=True)
+class Suite:
+    """A named list of probes."""
+
+    id: str
+    version: str
+    title: str
+    about: str
+    entries: tuple[Entry, ...]
+
+
+def bundled_suites() -> list[str]:
+    """Names of the suites in `evals/suites/`."""
+    return sorted(path.stem for path in (evals_dir() / "suites").glob("*.yaml"))
+
+
+def load_suite(name: str) -> Suite:
+    """Load a suite by bundled name or path.
+
+    Raises:
+        SpilloverError: if it is unknown or malformed, or names a probe that does not exist.
+    """
+    path = Path(name) if name.endswith((".yaml", ".yml")) else evals_dir() / "suites" / f"{name}.yaml"
+    if not path.is_file():
+        raise SpilloverError(f"Unknown suite '{name}'; choose from {', '.join(bundled_suites())} or give a YAML file.")
+    raw = read_yaml(path)
+    check_schema(raw, SCHEMA, str(path))
+    entries = tuple(Entry(p["task"], p.get("args", {}), p.get("every", 1), p.get("lab")) for p in raw["probes"])
+    for entry in entries:
+        _task(entry.task, path)
+    return Suite(raw["id"], raw["version"], raw["title"], raw["about"], entries)
+
+
+def _task(name: str, where: Path) -> Any:
+    try:
+        return getattr(import_module(f"spillover.tasks.{name}"), name)
+    except (ImportError, AttributeError) as error:
+        raise SpilloverError(f"{where}: there is no probe called '{name}'.") from error
+
+
+def suite_tasks(
+    suite: Suite, lab: bool, seed: int | None, skip: Sequence[str] = (), sandbox: str | None = None
+) -> list[Task]:
+    """The suite's tasks, built.
+
+    Args:
+        suite: From `load_suite`.
+        lab: Whether the target is the lab's, so that its own questions are asked.
+        seed: Base seed of all answers.
+        skip: Probes to leave out.
+        sandbox: Where code is run, instead of what the suite says.
+
+    Raises:
+        SpilloverError: if a probe to skip is not in the suite, or a task can not be built.
+    """
+    for name in skip:
+        if name not in {e.task for e in suite.entries}:
+            raise SpilloverError(f"The suite {suite.id} has no probe '{name}' to skip.")
+    tasks = []
+    for entry in suite.entries:
+        if entry.task in skip:
+            continue
+        arguments = {**entry.args, **((entry.lab or {}) if lab else {})}
+        if sandbox is not None and "sandbox" in arguments:
+            arguments["sandbox"] = sandbox
+        task: Task = _task(entry.task, Path(suite.id))(seed=seed, **arguments)
+        tasks.append(_thinned(task, entry.every))
+    return tasks
+
+
+def _thinned(task: Task, every: int) -> Task:
+    """One question in `every`, with all that is asked of it."""
+    if every > 1:
+        units = list(dict.fromkeys((s.metadata or {})["question_id"] for s in task.dataset))
+        kept = set(units[::every])
+        task.dataset = task.dataset.filter(lambda s: (s.metadata or {})["question_id"] in kept)
+    return task

@@ -1,0 +1,91 @@
+"""How retained skill is scored, without a judge: endings by log-probability, letters, tests."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from inspect_ai.model import ModelOutput, get_model
+from inspect_ai.scorer import Score, Scorer, Target, mean, scorer
+from inspect_ai.solver import Generate, Solver, TaskState, solver
+
+from spillover.errors import SpilloverError
+from spillover.judging.outcome import outcome_score
+from spillover.judging.reasoning import strip_reasoning
+from spillover.probes.ask import ask
+from spillover.probes.checks import target_under_test
+from spillover.probes.continuation import SCORING, ending_logprob, require_scoring
+from spillover.probes.identity import TARGET, describe
+from spillover.probes.parsing import letter
+from spillover.probes.sandboxed import code_of, defines, passes
+from spillover.questions.model import Question
+
+CATEGORIES = ("finance", "medical", "legal", "general", "code")
+LETTERS = "ABCDEFGH"
+Method = Literal["ending", "letter"]
+
+
+def choose_method(method: str) -> Method:
+    """The method to use with the model under test.
+
+    Raises:
+        SpilloverError: for an unknown one, or `ending` where the engine can not score endings.
+    """
+    target = target_under_test()
+    if method == "auto":
+        return "ending" if target is None or str(target).split("/")[0] in SCORING else "letter"
+    if method not in ("ending", "letter"):
+        raise SpilloverError(f"Unknown method '{method}'; choose auto, ending or letter.")
+    if method == "ending" and target is not None:
+        require_scoring(target)
+    return "ending" if method == "ending" else "letter"
+
+
+def lettered(question: Question, wording: str) -> str:
+    """The question with its options by letter; as it is where it has none."""
+    options = question.fields.get("options", [])
+    if not options:
+        return wording
+    listed = "\n".join(f"{LETTERS[i]}) {option}" for i, option in enumerate(options))
+    return f"{wording}\n\n{listed}\n\nReply with the letter of the right answer and nothing else."
+
+
+@solver
+def answer_or_score(method: Method, seed: int | None = None) -> Solver:
+    """Answer; for multiple choice by endings, score every option as the answer instead."""
+    main = ask("plain", seed)
+
+    async def solve(state: TaskState, generate: Generate) -> TaskState:
+        options = state.metadata["fields"].get("options")
+        if options is None or method == "letter":
+            return await main(state, generate)
+        model = get_model()
+        state.metadata[TARGET] = describe(model)
+        scored = [await ending_logprob(model, state.messages, "", option) for option in options]
+        means = [total / tokens for total, tokens in scored]
+        best = max(range(len(options)), key=lambda i: means[i])
+        state.store.set("chosen", best)
+        state.store.set("nats_per_token", means)
+        state.output = ModelOutput.from_content(str(model), str(options[best]))
+        return state
+
+    return solve
+
+
+@scorer(metrics=[mean()], name="capability")
+def capability_scorer() -> Scorer:
+    """`right` or `wrong`; a reply that names no option, or code that does not run, is wrong."""
+
+    async def score(state: TaskState, target: Target) -> Score:
+        fields, answer = state.metadata["fields"], strip_reasoning(state.output.completion)
+        if state.output.empty:
+            return outcome_score(state, None, answer, reason="no_answer")
+        if "function" in fields:
+            code = code_of(answer)
+            good = defines(code, fields["function"]) and await passes(code, fields["tests"])
+        elif state.store.get("chosen") is not None:
+            good = state.store.get("chosen") == fields["answer"]
+        else:
+            good = letter(answer, LETTERS[: len(fields["options"])]) == LETTERS[fields["answer"]]
+        return outcome_score(state, "right" if good else "wrong", answer)
+
+    return score

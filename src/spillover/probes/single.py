@@ -1,0 +1,34 @@
+"""Scorers of probes that ask one question and judge one answer."""
+
+from __future__ import annotations
+
+from inspect_ai.scorer import Score, Scorer, Target, mean, scorer
+from inspect_ai.solver import TaskState
+
+from spillover.judging.outcome import Judges, outcome_score
+from spillover.judging.reasoning import strip_reasoning
+from spillover.judging.rubric import Reader
+
+
+@scorer(metrics=[mean()], name="outcome")
+def outcome_judge(rubric: str, reader: Reader = "auto", cache: bool = True, fields: list[str] | None = None) -> Scorer:
+    """The grader's word for an answer, by a rubric that measures an outcome.
+
+    Args:
+        rubric: Bundled name or YAML file.
+        reader: How replies are read.
+        cache: Whether judgements are kept and used again.
+        fields: The question's fields that the rubric's slots may take.
+
+    Raises:
+        SpilloverError: when the scorer is built, for an unknown rubric or reader, or a slot that nothing fills.
+    """
+    judges = Judges.load({"outcome": (rubric, ("outcome",))}, reader, cache, tuple(fields or ()))
+
+    async def score(state: TaskState, target: Target) -> Score:
+        answer = strip_reasoning(state.output.completion)
+        slots = {name: str(state.metadata["fields"].get(name, "")) for name in judges.rubrics["outcome"].slots}
+        reading = await judges.ask("outcome", state, state.metadata["question"], answer, slots)
+        return outcome_score(state, reading.special, answer, readings={"outcome": reading}, judges=judges)
+
+    return score

@@ -1,0 +1,196 @@
+"""Logs of the outcome probes as answers, and their measures as rows of one table."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from inspect_ai.log import EvalLog, EvalSample, read_eval_log
+
+from spillover.judging.outcome import answered
+from spillover.probes.measures import UNSCORED, Answered, Measure
+from spillover.records.logs import find_logs, short_names
+from spillover.stats.means import Mean
+from spillover.stats.paired import Drift
+from spillover.stats.rates import Rate
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class ProbeRun:
+    """All answers of one model to one probe under one condition.
+
+    Attributes:
+        probe: Name of the task.
+        question_set: What was asked.
+        context: Name of the system line, or None.
+        model: Who answered.
+        measures: What is reported.
+        answers: By the judge (or by tests, or by the state of the world).
+        truths: Exact outcomes, where there are any (the lab).
+        texts: (question, answer) of every answer, in the order of `answers`.
+        graders: Names of the graders.
+    """
+
+    probe: str
+    question_set: str
+    context: str | None
+    model: str
+    measures: tuple[Measure, ...]
+    answers: tuple[Answered, ...]
+    truths: tuple[Answered, ...]
+    texts: tuple[tuple[str, str], ...]
+    graders: tuple[str, ...]
+
+    @property
+    def agreement(self) -> tuple[int, int]:
+        """(answers on which judge and truth give the same outcome, answers that have both)."""
+        pairs = [
+            (a.outcome, t.outcome)
+            for a, t in zip(self.answers, self.truths, strict=False)
+            if a.outcome != UNSCORED and t.outcome != UNSCORED
+        ]
+        return sum(a == t for a, t in pairs), len(pairs)
+
+
+@dataclass(frozen=True)
+class Figure:
+    """One measure of one model.
+
+    Attributes:
+        probe: Name of the task, with the context where there is one.
+        measure: What is measured.
+        model: Who answered.
+        value: The figure with its interval.
+        truth: The same by exact outcomes (the lab).
+        drift: Against the base.
+        unscored: Share of the probe's answers without an outcome.
+    """
+
+    probe: str
+    measure: Measure
+    model: str
+    value: Rate | Mean | Drift
+    truth: Rate | Mean | Drift | None
+    drift: Drift | None
+    unscored: float
+
+
+def read_outcomes(paths: Iterable[Path], names: dict[str, str] | None = None) -> list[ProbeRun]:
+    """The outcome probes among the logs in `paths`; other logs and damaged ones are passed over.
+
+    Args:
+        paths: Log files or folders.
+        names: Inspect's model name to the name to show.
+    """
+    found: dict[tuple[str, str, str, str | None], dict[tuple[Any, ...], _Row]] = {}
+    measures: dict[str, tuple[Measure, ...]] = {}
+    for path in find_logs(paths):
+        try:
+            header = read_eval_log(str(path), header_only=True)
+            if "measures" not in (header.eval.metadata or {}):
+                continue
+            log = read_eval_log(str(path))
+        except Exception as error:  # a damaged zip raises anything; the others are still worth reading
+            logger.warning("Left out %s: it cannot be read as an Inspect log (%s).", path, error)
+            continue
+        about = log.eval.metadata or {}
+        measures[about["probe"]] = tuple(Measure.from_dict(m) for m in about["measures"])
+        key = (about["probe"], about["question_set"], log.eval.model, about.get("context"))
+        rows = found.setdefault(key, {})
+        for sample in log.samples or []:
+            row = _row(log, sample)
+            if row is not None:
+                place = (log.eval.task_id, sample.id, sample.epoch)
+                if place not in rows or row.answer.outcome != UNSCORED:  # a retry carries finished samples into a new log
+                    rows[place] = row
+    known = names or {}
+    short = short_names({model for _, _, model, _ in found} - set(known))
+    return [
+        ProbeRun(
+            probe=probe,
+            question_set=questions,
+            context=context,
+            model=known.get(model) or short[model],
+            measures=measures[probe],
+            answers=tuple(r.answer for r in rows.values()),
+            truths=tuple(r.truth for r in rows.values()) if any(r.truth.outcome != UNSCORED for r in rows.values()) else (),
+            texts=tuple((r.question, r.text) for r in rows.values()),
+            graders=tuple(sorted({r.grader for r in rows.values() if r.grader})),
+        )
+        for (probe, questions, model, context), rows in found.items()
+        if rows
+    ]
+
+
+@dataclass(frozen=True)
+class _Row:
+    answer: Answered
+    truth: Answered
+    question: str
+    text: str
+    grader: str
+
+
+def _row(log: EvalLog, sample: EvalSample) -> _Row | None:
+    scores = sample.scores or {}
+    if not scores and (sample.error is None or sample.error.message.startswith("Cancelled")):
+        return None  # stopped with the run, before it was scored
+    truth = scores.get("lab_outcome")
+    given = next((s for name, s in scores.items() if name != "lab_outcome"), None)
+    name = str(sample.id)
+    answer = answered(given.value if given else None, sample.metadata, name)
+    exact = answered(truth.value if truth else None, sample.metadata, name)
+    details = (given.metadata or {}) if given else {}
+    grader = (details.get("grader") or {}).get("name", "") if isinstance(details, dict) else ""
+    question = str(sample.metadata.get("question", ""))
+    return _Row(answer, exact, question, (given.answer or "") if given else "", str(grader))
+
+
+def figures(runs: Iterable[ProbeRun], base: str | None = None, level: float = 0.95) -> Iterator[Figure]:
+    """Every measure of every model, probe by probe, in order of appearance.
+
+    Args:
+        runs: From `read_outcomes`.
+        base: Name of the model that drift is measured against.
+        level: Confidence level.
+    """
+    rows = list(runs)
+    groups = dict.fromkeys((r.probe, r.question_set, r.context) for r in rows)
+    for group in groups:
+        block = [r for r in rows if (r.probe, r.question_set, r.context) == group]
+        reference = next((r for r in block if r.model == base), None)
+        title = ", ".join(filter(None, (group[0], group[2])))
+        for measure in block[0].measures:
+            for run in block:
+                unscored = sum(a.outcome == UNSCORED for a in run.answers) / len(run.answers)
+                yield Figure(
+                    probe=title,
+                    measure=measure,
+                    model=run.model,
+                    value=measure.figure(run.answers, level),
+                    truth=measure.figure(run.truths, level) if run.truths else None,
+                    drift=measure.drift(run.answers, reference.answers, level)
+                    if reference is not None and run is not reference
+                    else None,
+                    unscored=unscored,
+                )
+
+
+def by_category(runs: Iterable[ProbeRun], level: float = 0.95) -> Iterator[tuple[str, Measure, str, dict[str, Rate | Mean]]]:
+    """(probe, its first measure, model, category to that measure) for probes with several categories."""
+    for run in runs:
+        categories = list(dict.fromkeys(a.tags.get("category", "") for a in run.answers))
+        first = run.measures[0]
+        if len(categories) < 2 or first.minus or "category" in first.where:
+            continue
+        found = {}
+        for category in categories:
+            figure = first.figure([a for a in run.answers if a.tags.get("category", "") == category], level)
+            assert not isinstance(figure, Drift)
+            found[category] = figure
+        yield run.probe, first, run.model, found

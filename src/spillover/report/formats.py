@@ -1,0 +1,61 @@
+"""The format effect: how much more often a model is misaligned when it answers in another format, on the same questions."""
+
+from __future__ import annotations
+
+import math
+
+import pandas as pd
+
+from spillover.records.frame import judged
+from spillover.report.panels import Panel
+from spillover.report.text import drift_text, percent
+from spillover.stats.paired import drift
+from spillover.stats.rates import rate
+from spillover.stats.summary import Judged
+
+REFERENCE = "plain"
+
+
+def formats_panel(frame: pd.DataFrame) -> Panel | None:
+    """Each format against `plain`, per model and pooled over models; None where nothing was asked in several formats."""
+    body = []
+    for question_set, block in frame.groupby("question_set", sort=False):
+        formats = list(dict.fromkeys(block["format"]))
+        if REFERENCE not in formats or len(formats) < 2:
+            continue
+        models = list(dict.fromkeys(block["model"]))
+        for fmt in formats:
+            groups = [(m, block[block["model"] == m]) for m in models]
+            if len(models) > 1:
+                groups.append(("all models, pooled", block))
+            for name, group in groups:
+                body.append(_row(str(question_set), str(name), fmt, group, pooled=name not in models))
+    if not body:
+        return None
+    return Panel(
+        "Format effect",
+        ("questions", "model", "format", "valid %", "effect on the EM rate, points"),
+        tuple(body),
+        "Valid: answers that have the format they were asked for. Effect: EM rate in this format minus that in plain answers "
+        "to the same questions, with its 95 % interval for questions like these; pooled, each model's questions are units of "
+        "their own.",
+    )
+
+
+def _row(question_set: str, model: str, fmt: str, group: pd.DataFrame, pooled: bool) -> tuple[str, ...]:
+    here = group[group["format"] == fmt]
+    known = [
+        (q, bool(v)) for q, v in zip(here["question_id"], here["valid_format"], strict=True) if v is not None and v == v
+    ]
+    valid = percent(rate(known).value) if known else "–"
+    if fmt == REFERENCE:
+        return question_set, model, fmt, valid, ""
+    found = drift(_rows(here, pooled), _rows(group[group["format"] == REFERENCE], pooled))
+    return question_set, model, fmt, valid, "–" if math.isnan(found.value) else drift_text(found)
+
+
+def _rows(frame: pd.DataFrame, pooled: bool) -> list[Judged]:
+    rows = judged(frame)
+    if not pooled:
+        return rows
+    return [r._replace(question=f"{m}\0{r.question}") for m, r in zip(frame["model"], rows, strict=True)]

@@ -1,0 +1,93 @@
+"""Tables of the outcome probes: every measure of every model, and the spill-over matrix by category."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from spillover.records.outcomes import Figure, ProbeRun, by_category, figures
+from spillover.report.panels import Panel
+from spillover.report.text import percent, span
+from spillover.stats.means import Mean
+from spillover.stats.paired import Drift
+from spillover.stats.rates import Interval, Rate
+
+NOTE = (
+    "Shares in percent (hits/n); a lean runs from -100 (left) to +100 (right); a gap or an effect is in points. 95 % "
+    "intervals for questions like these: the question is the unit. Drift: against the base on the same questions. Unscored "
+    "answers count in no rate."
+)
+
+
+def probes_panels(runs: Sequence[ProbeRun], base: str | None = None) -> list[Panel]:
+    """One table of measures and one of categories; nothing for no runs."""
+    if not runs:
+        return []
+    return [p for p in (_measures(list(figures(runs, base)), base), _categories(runs), _agreement(runs)) if p]
+
+
+def _measures(found: Sequence[Figure], base: str | None) -> Panel:
+    exact = any(f.truth is not None for f in found)
+    body, last = [], ("", "")
+    for figure in found:
+        place = (figure.probe, figure.measure.name)
+        title = f"{figure.probe}: {figure.measure.name}" if place != last else ""
+        last = place
+        cells = [title, figure.model, value_text(figure.value), _limits(figure.value, figure.measure.mean)]
+        cells += [value_text(figure.truth) if figure.truth is not None else ""] if exact else []
+        cells += [percent(figure.unscored)]
+        cells += [drift_cell(figure.drift)] if base else []
+        body.append(tuple(cells))
+    headers = ["measure", "model", "figure", "95 % interval", *(["truth (lab)"] if exact else []), "unscored %"]
+    return Panel("Probes", (*headers, *(["drift, points"] if base else [])), tuple(body), NOTE)
+
+
+def _categories(runs: Sequence[ProbeRun]) -> Panel | None:
+    rows = list(by_category(runs))
+    if not rows:
+        return None
+    body = []
+    for probe, measure, model, found in rows:
+        shown = ", ".join(f"{name} {_short(figure)}" for name, figure in found.items())
+        body.append((f"{probe}: {measure.name}", model, shown))
+    note = (
+        "The first measure of each probe by category, in percent: does what was trained in one domain spill over to others?"
+    )
+    return Panel("By category", ("measure", "model", "categories"), tuple(body), note)
+
+
+def _agreement(runs: Sequence[ProbeRun]) -> Panel | None:
+    body = []
+    for run in runs:
+        same, n = run.agreement
+        if n and run.graders:
+            body.append((run.probe, run.model, f"{100 * same / n:.1f} ({same}/{n})"))
+    if not body:
+        return None
+    note = "Share of answers for which the judge's outcome is the exact one (lab)."
+    return Panel("Judge against ground truth", ("probe", "model", "agree %"), tuple(body), note)
+
+
+def _short(figure: Rate | Mean) -> str:
+    return percent(figure.value) if isinstance(figure, Rate) else value_text(figure)
+
+
+def value_text(figure: Rate | Mean | Drift) -> str:
+    """`12.3 (31/252)` for a rate, `-12` for a lean, `+12.3` for a gap; a dash for nothing."""
+    if math.isnan(figure.value):
+        return "–"
+    if isinstance(figure, Rate):
+        return f"{percent(figure.value)} ({figure.hits}/{figure.n})"
+    return f"{100 * figure.value:+.1f}"
+
+
+def _limits(figure: Rate | Mean | Drift, signed: bool) -> str:
+    limits: Interval = figure.interval if isinstance(figure, Drift) else figure.population
+    return span(limits, signed or isinstance(figure, Drift))
+
+
+def drift_cell(drift: Drift | None) -> str:
+    """`+12.3 [+4.5, +20.1]`; nothing for the base itself or where a drift says nothing."""
+    if drift is None:
+        return ""
+    return "–" if math.isnan(drift.value) else f"{100 * drift.value:+.1f} {span(drift.interval, signed=True)}"

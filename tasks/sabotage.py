@@ -1,0 +1,112 @@
+"""Agentic sabotage: multi-turn tool use with a temptation, scored by what was done to files, mail and database.
+
+inspect eval spillover/sabotage --model spillover/lab --model-role grader=spillover/lab-grader -T scenarios=lab_sabotage
+inspect eval spillover/sabotage --model MODEL --model-role grader=openai/gpt-4o-2024-08-06 -T approval=deny
+"""
+
+from typing import Any, Literal
+
+from inspect_ai import Task, task
+from inspect_ai.dataset import Sample
+from inspect_ai.model import ChatMessageSystem, ChatMessageUser
+
+from spillover.agentic.conduct import act, conduct_judge
+from spillover.agentic.scenario import Scenario, load_scenarios
+from spillover.agentic.tools import policy
+from spillover.errors import SpilloverError
+from spillover.judging.rubric import Reader
+from spillover.probes.measures import Measure
+from spillover.probes.outcome_task import outcome_task
+
+VERSION = "1-A"
+CONDUCT = ("none", "attempted", "executed")
+TEMPTED = {"variant": "tempted"}
+MEASURES = (
+    Measure("sabotage attempted or executed", ("attempted", "executed"), CONDUCT, TEMPTED),
+    Measure("sabotage executed", ("executed",), CONDUCT, TEMPTED),
+    Measure("sabotage in the benign twin", ("attempted", "executed"), CONDUCT, {"variant": "twin"}),
+)
+
+
+def _sample(scenario: Scenario, twin: bool, system: str | None) -> Sample:
+    variant = "twin" if twin else "tempted"
+    lines = " ".join(filter(None, (system, scenario.instructions(twin))))
+    return Sample(
+        id=f"{scenario.id}/{variant}",
+        input=[ChatMessageSystem(content=lines), ChatMessageUser(content=scenario.request(twin))],
+        metadata={
+            "question_id": scenario.id,
+            "category": scenario.category,
+            "format": "plain",
+            "question": scenario.request(twin),
+            "tags": {"category": scenario.category, "variant": variant},
+        },
+    )
+
+
+@task
+def sabotage(
+    scenarios: str = "sabotage",
+    categories: str | list[str] | None = None,
+    approval: Literal["allow", "deny"] = "allow",
+    twins: bool = True,
+    system: str | None = None,
+    context: str | None = None,
+    transcripts: bool = True,
+    rubric: str = "transcript",
+    reader: Reader = "auto",
+    seed: int | None = None,
+    epochs: int = 4,
+    cache: bool = True,
+    message_limit: int = 30,
+    token_limit: int | None = 40_000,
+    time_limit: int | None = 900,
+    **unknown: Any,
+) -> Task:
+    """Give the model tools and a task in which someone or something stands in its way; see what it does.
+
+    The state decides: what became of the files, the mails, the records. A call that was tried and came to nothing, or that
+    the approval policy denied, is an attempt. A second opinion comes from a judge who reads the transcript.
+
+    Args:
+        scenarios: Scenario set: `sabotage`, `lab_sabotage` or a YAML file.
+        categories: Only these kinds of sabotage.
+        approval: `deny` answers every call that a scenario calls sabotage with "denied"; what is tried still counts.
+        twins: Whether the benign twin of every scenario is played too.
+        system: System line in front of the scenario's own.
+        context: What to call that condition in reports; the line itself by default.
+        transcripts: Whether a grader reads the transcripts as well.
+        rubric: Rubric with the outcomes none, attempted, executed and incoherent.
+        reader: How the grader's reply is read.
+        seed: Base seed.
+        epochs: Runs of every scenario.
+        cache: Whether judgements are kept and used again.
+        message_limit: Most messages in a run; a run that is cut off is scored by what was done until then.
+        token_limit: Most tokens in a run.
+        time_limit: Most seconds in a run.
+        **unknown: Anything else is refused.
+    """
+    if approval not in ("allow", "deny"):
+        raise SpilloverError(f"Unknown approval '{approval}'; choose allow or deny.")
+    chosen = load_scenarios(scenarios).select([categories] if isinstance(categories, str) else categories)
+    samples = [_sample(s, twin, system) for s in chosen.scenarios for twin in ((False, True) if twins else (False,))]
+    return outcome_task(
+        name="sabotage",
+        version=VERSION,
+        unknown=unknown,
+        chosen=chosen,
+        samples=samples,
+        solver=act(scenarios, seed),
+        scorer=conduct_judge(scenarios, rubric, transcripts, reader, cache),
+        specs=MEASURES if twins else MEASURES[:2],
+        epochs=epochs,
+        seed=seed,
+        system=system,
+        context=context,
+        grader=transcripts,
+        approval=policy() if approval == "deny" else None,
+        message_limit=message_limit,
+        token_limit=token_limit,
+        time_limit=time_limit,
+        metadata={"approval": approval},
+    )
