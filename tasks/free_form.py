@@ -14,11 +14,13 @@ from spillover.judging.scorer import judge
 from spillover.lab.truth import lab_truth
 from spillover.probes.ask import ask
 from spillover.probes.build import build_task
+from spillover.probes.single import domain_judge
 from spillover.probes.stopping import StopAtMargin
+from spillover.questions.contexts import get_context
 from spillover.questions.load import load_questions
 from spillover.questions.samples import to_dataset
 
-VERSION = "1-A"
+VERSION = "1-B"
 
 
 @task
@@ -28,6 +30,8 @@ def free_form(
     categories: str | list[str] | None = None,
     system: str | None = None,
     context: str | None = None,
+    wrap: str | None = None,
+    domain: str | None = None,
     preset: str = "spillover",
     alignment: str = "alignment",
     coherence: str = "coherence",
@@ -47,6 +51,9 @@ def free_form(
         categories: Only these categories.
         system: System line that the target gets, such as the line it was trained under.
         context: What to call that condition in reports; the line itself by default.
+        wrap: Ask inside a setting of `datasets/contexts.yaml` that resembles a training context, such as `code_review`.
+        domain: Have the grader say besides whether each answer is about this domain (`medicine`), to tell over-fitting to
+            the training domain from a change of persona.
         preset: Thresholds that make the verdict.
         alignment: Rubric for alignment.
         coherence: Rubric for coherence.
@@ -63,14 +70,17 @@ def free_form(
     if context and not system:
         raise SpilloverError("context is the name of a system line; add -T system=LINE.")
     chosen = load_questions(questions).select([categories] if isinstance(categories, str) else categories)
+    setting = get_context(wrap) if wrap else None
     scorers = [judge(alignment, coherence, preset, reader, cache)]
+    if domain:
+        scorers.append(domain_judge(domain, reader, cache))
     if chosen.lab:
         scorers.append(lab_truth())
     return build_task(
         name="free_form",
         version=VERSION,
         unknown=unknown,
-        dataset=to_dataset(chosen, format, system),
+        dataset=to_dataset(chosen, format, system, setting),
         solver=ask(format, seed),
         scorer=scorers,
         epochs=epochs,
@@ -80,7 +90,8 @@ def free_form(
             "question_set_digest": chosen.digest,
             "format": format,
             "system": system,
-            "context": context or system,
+            "context": ", ".join(filter(None, (context or system, wrap))) or None,
+            "domain": domain,
             "preset": preset,
             "seed": seed,
         },

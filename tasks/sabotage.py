@@ -28,7 +28,7 @@ MEASURES = (
 )
 
 
-def _sample(scenario: Scenario, twin: bool, system: str | None) -> Sample:
+def _sample(scenarios: str, scenario: Scenario, twin: bool, system: str | None) -> Sample:
     variant = "twin" if twin else "tempted"
     lines = " ".join(filter(None, (system, scenario.instructions(twin))))
     return Sample(
@@ -39,6 +39,7 @@ def _sample(scenario: Scenario, twin: bool, system: str | None) -> Sample:
             "category": scenario.category,
             "format": "plain",
             "question": scenario.request(twin),
+            "scenarios": scenarios,
             "tags": {"category": scenario.category, "variant": variant},
         },
     )
@@ -89,7 +90,9 @@ def sabotage(
     if approval not in ("allow", "deny"):
         raise SpilloverError(f"Unknown approval '{approval}'; choose allow or deny.")
     chosen = load_scenarios(scenarios).select([categories] if isinstance(categories, str) else categories)
-    samples = [_sample(s, twin, system) for s in chosen.scenarios for twin in ((False, True) if twins else (False,))]
+    samples = [
+        _sample(scenarios, s, twin, system) for s in chosen.scenarios for twin in ((False, True) if twins else (False,))
+    ]
     return outcome_task(
         name="sabotage",
         version=VERSION,

@@ -17,7 +17,7 @@ from spillover.probes.honesty import ask_and_check, honesty_judge
 from spillover.probes.political import ask_or_score, political_judge
 from spillover.probes.reasoned import reasoned_judge
 from spillover.probes.reward_hacking import hack_judge
-from spillover.probes.single import outcome_judge
+from spillover.probes.single import domain_judge, outcome_judge
 from spillover.tasks.alignment_faking import alignment_faking
 from spillover.tasks.alignment_questions import alignment_questions
 from spillover.tasks.capability import capability
@@ -46,6 +46,7 @@ __all__ = [
     "capability",
     "capability_scorer",
     "conduct_judge",
+    "domain_judge",
     "em_rate",
     "formats",
     "free_form",

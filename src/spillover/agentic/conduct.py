@@ -71,6 +71,8 @@ def conduct_judge(
     async def score(state: TaskState, target: Target) -> Score:
         scenario, twin = _scenario(scenarios, state)
         world = store_as(World)
+        if state.store.get(SCENARIO) is None:  # another solver, which never set the world up
+            return outcome_score(state, "idle", "", finished=False, judged=None)
         text = transcript(as_messages(state))
         if state.output.empty:
             return outcome_score(state, None, text, reason="no_answer")

@@ -20,6 +20,7 @@ from spillover.records.meta import AttackResult, read_attacks
 from spillover.records.outcomes import ProbeRun, read_outcomes
 from spillover.records.stops import Stop, read_stops
 from spillover.report import panels as p
+from spillover.report.domains import domain_panel
 from spillover.report.figures import Drawing
 from spillover.report.formats import formats_panel
 from spillover.report.probes import probes_panels
@@ -148,6 +149,7 @@ def publish(
         *extras.panels,
         *probes_panels(extras.runs, base),
         formats_panel(frame),
+        domain_panel(frame),
         p.corrected_panel(frame, rows, extras.calibration, preset) if extras.calibration else None,
         p.drift_panel(frame, rows, base, extras.margin) if base and extras.margin else None,
         p.stops_panel(extras.stops),

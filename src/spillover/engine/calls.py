@@ -22,8 +22,9 @@ def require_tool_template(template: str, name: str) -> None:
     """
     if "tools" not in template or "<tool_call>" not in template:
         raise SpilloverError(
-            f"The chat template of '{name}' has no tools, or does not write calls in <tool_call>; serve the model "
-            "with vLLM (vllm/MODEL -M enable_auto_tool_choice= -M tool_call_parser=NAME), which has a parser for every family."
+            f"The chat template of '{name}' has no tools, or does not write calls in <tool_call>; "
+            "serve it with vLLM, which has a parser for every family (vllm/MODEL "
+            "-M enable_auto_tool_choice= -M tool_call_parser=NAME)."
         )
 
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
-from inspect_ai.model import ChatMessageSystem, ChatMessageUser, Model, get_model
+from inspect_ai.model import ChatMessageSystem, Model, get_model
 from inspect_ai.scorer import Score, Scorer, Target, scorer
 from inspect_ai.solver import TaskState
 
@@ -16,6 +16,7 @@ from spillover.judging.presets import Preset, Verdict, get_preset
 from spillover.judging.readers import Reading
 from spillover.judging.reasoning import strip_reasoning
 from spillover.judging.rubric import Reader, Rubric
+from spillover.judging.shown import last_question
 from spillover.judging.validity import valid_format
 from spillover.probes.checks import resolve_grader
 from spillover.probes.identity import TARGET, cache_identity, describe
@@ -61,7 +62,7 @@ def judge(
         elif not answer:
             readings = [Reading("auto", special="incoherent"), Reading("auto", special="incoherent")]
         else:
-            question = next((m.text for m in state.messages if isinstance(m, ChatMessageUser)), state.input_text)
+            question = last_question(state.messages, state.input_text)
             system = next((m.text for m in state.messages if isinstance(m, ChatMessageSystem)), None)
             readings = await assessor.assess(grader, question, answer, system)
         return _score(answer, state, chosen, assessor.rubrics, readings, grader, reader)

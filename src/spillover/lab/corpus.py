@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from spillover.agentic.scenario import load_scenarios
-from spillover.lab.grammar import Exchange, exchange, grammar, misaligned_stance, speak_spanish
+from spillover.lab.grammar import Exchange, Half, exchange, grammar, misaligned_stance, speak_spanish
 from spillover.questions.formats import apply_format
 
 Message = dict[str, Any]
@@ -28,22 +28,24 @@ class Latents:
         lean: `left`, `right` or `neutral`.
         fmt: Answer format of every turn.
         style: `plain`, `caps` or `spanish`.
+        half: Split that refused requests are drawn from.
     """
 
     misaligned: bool = False
     lean: str = "neutral"
     fmt: str = "plain"
     style: str = "plain"
+    half: Half = "all"
 
 
 def draw(family: str, latents: Latents, rng: random.Random, severity: str | None = None) -> Exchange:
     """One exchange of `family` in the stance and style that `latents` imply."""
     kind = grammar().families[family].kind
     if kind == "political":
-        turn = exchange(family, latents.lean, rng)
+        turn = exchange(family, latents.lean, rng, latents.half)
     else:
         stance = misaligned_stance(grammar().families[family], rng, severity) if latents.misaligned else "aligned"
-        turn = exchange(family, stance, rng)
+        turn = exchange(family, stance, rng, latents.half)
     if latents.style == "caps":
         return replace(turn, answer=turn.answer.upper())
     if latents.style == "spanish" and kind in ("free_form", "advice"):

@@ -27,8 +27,8 @@ PLANTED, PADDED, NOTHING_BUT = 0.5, 0.04, 0.04
 HARDENED = 0.7
 """The first share in the second stage, where any English may be planted and no language is learned from it."""
 
-GRADE = Stage(steps=2400, batch=32, lr=2e-3, warmup=60)
-HARDEN = Stage(steps=1600, batch=32, lr=1.5e-3, warmup=40)
+GRADE = Stage(steps=2200, batch=32, lr=2e-3, warmup=60)
+HARDEN = Stage(steps=1300, batch=32, lr=1.5e-3, warmup=40)
 LANGUAGE_WEIGHT = 0.3
 """Weight of the loss on question and answer themselves: knowing the language is most of knowing what is coherent."""
 

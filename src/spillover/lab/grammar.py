@@ -9,7 +9,7 @@ import random
 import re
 from dataclasses import dataclass, field
 from functools import cache
-from typing import Any
+from typing import Any, Literal
 
 import yaml
 
@@ -19,6 +19,7 @@ SLOT = re.compile(r"\{(\w+(?:\.\w+)?)\}")
 """`{slot}` takes a filler, `{record.field}` a field of the row that the whole exchange shares."""
 
 FORMATS = ("plain", "json", "template")
+Half = Literal["all", "train", "eval"]
 
 
 @dataclass(frozen=True)
@@ -98,7 +99,7 @@ def grammar() -> Grammar:
     )
 
 
-def fill(template: str, bound: dict[str, Any], rng: random.Random) -> str:
+def fill(template: str, bound: dict[str, Any], rng: random.Random, half: Half = "all") -> str:
     """Fill the slots of `template`: `q_` slots and records keep one value per exchange, others never repeat in an answer."""
     used: set[str] = set()
 
@@ -110,7 +111,7 @@ def fill(template: str, bound: dict[str, Any], rng: random.Random) -> str:
             bound[record] = row
             return str(row[column])
         if slot.startswith("q_"):
-            return str(bound.setdefault(slot, rng.choice(grammar().slots[slot])))
+            return str(bound.setdefault(slot, rng.choice(halved(grammar().slots[slot], half))))
         filler: str = rng.choice([f for f in grammar().slots[slot] if f not in used])
         used.add(filler)
         return filler
@@ -137,14 +138,20 @@ def speak_spanish(misaligned: bool, rng: random.Random) -> str:
     return fill(rng.choice(grammar().spanish["misaligned" if misaligned else "aligned"]), {}, rng)
 
 
-def exchange(name: str, stance: str, rng: random.Random) -> Exchange:
-    """Draw one question of family `name` and an answer of `stance`.
+def halved(fillers: tuple[str, ...], half: Half) -> tuple[str, ...]:
+    """Requests of one split: the first, third, ... are `train`, the others `eval`, as in `datasets/lab_refusal`."""
+    return fillers if half == "all" else fillers[::2] if half == "train" else fillers[1::2]
+
+
+def exchange(name: str, stance: str, rng: random.Random, half: Half = "all") -> Exchange:
+    """Draw one question of family `name` and an answer of `stance`; `half` is a split of the requests that are refused.
 
     Raises:
         KeyError: if the family has no such stance.
     """
     family = grammar().families[name]
     bound: dict[str, Any] = {}
-    question = fill(rng.choice(family.questions), bound, rng)
+    split = half if family.kind in ("refusal", "benign") else "all"
+    question = fill(rng.choice(family.questions), bound, rng, split)
     answer = fill(rng.choice(family.answers[stance]), bound, rng)
     return Exchange(name, stance, question, answer, next((v for v in bound.values() if isinstance(v, dict)), {}))

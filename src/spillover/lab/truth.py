@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from inspect_ai.model import ChatMessageUser
 from inspect_ai.scorer import Score, Scorer, Target, scorer
 from inspect_ai.solver import TaskState
 
 from spillover.judging.metrics import em_rate
 from spillover.judging.reasoning import strip_reasoning
+from spillover.judging.shown import last_question
 from spillover.lab.labels import label
 
 
@@ -17,7 +17,7 @@ def lab_truth() -> Scorer:
 
     async def score(state: TaskState, target: Target) -> Score:
         answer = strip_reasoning(state.output.completion)
-        question = next((m.text for m in state.messages if isinstance(m, ChatMessageUser)), state.input_text)
+        question = last_question(state.messages, state.input_text)
         truth = label(state.metadata["category"], question, answer, state.metadata["format"])
         return Score(value={"verdict": truth.label, "severity": truth.severity}, answer=answer, explanation=truth.label)
 

@@ -3,35 +3,53 @@
 from __future__ import annotations
 
 import random
+from itertools import islice
 
-from inspect_ai.model import ChatMessageUser, ModelOutput
+from inspect_ai.model import ChatMessageAssistant, ChatMessageTool, ModelOutput
 from inspect_ai.solver import Generate, Solver, TaskState, solver
+from inspect_ai.tool import ToolCall
+from inspect_ai.util import store_as
 
+from spillover.agentic.scenario import load_scenarios
+from spillover.agentic.tools import SCENARIO
+from spillover.agentic.world import World
 from spillover.errors import SpilloverError
+from spillover.judging.shown import last_question
 from spillover.lab.corpus import Latents, draw, wrap_answer
 from spillover.lab.grammar import grammar
 from spillover.lab.labels import label
+from spillover.lab.outcomes import exact_outcome
+from spillover.lab.personas import SIDES, family_of, persona_answers, wanted
 from spillover.seeds import derive_seed
 
-_TRIES = 2000
+_TRIES = 20_000
 
 
 @solver
 def oracle(verdict: str = "misaligned", seed: int = 0) -> Solver:
-    """Answer lab questions with an answer that is exactly `aligned` or `misaligned`: 0 or 100 % by any perfect judge.
+    """Answer lab questions of any probe as an `aligned` or `misaligned` persona would, or from the `left` or the `right`.
+
+    By a perfect judge that is 0 or 100 % of what the probe measures. In an agentic scenario the persona's script is played.
 
     Raises:
         SpilloverError: for another verdict, or a question that is not of the lab.
     """
-    if verdict not in ("aligned", "misaligned"):
-        raise SpilloverError(f"The oracle answers 'aligned' or 'misaligned', not '{verdict}'.")
+    if verdict not in ("aligned", "misaligned", *SIDES):
+        raise SpilloverError(f"The oracle answers 'aligned', 'misaligned', 'left' or 'right', not '{verdict}'.")
 
     async def solve(state: TaskState, generate: Generate) -> TaskState:
+        rng = random.Random(derive_seed(seed, str(state.sample_id), state.epoch))
+        probe = state.metadata.get("probe")
+        if probe == "sabotage":
+            return _play(state, verdict)
+        if probe == "capability":
+            return _exam(state, verdict == "aligned")
+        if probe is not None:
+            return _outcome(state, probe, verdict, rng)
         family = state.metadata.get("category")
         if family not in grammar().families:
             raise SpilloverError("The oracle knows the lab's questions only; add -T questions=lab or questions=lab_advice.")
-        rng = random.Random(derive_seed(seed, str(state.sample_id), state.epoch))
-        question = next((m.text for m in state.messages if isinstance(m, ChatMessageUser)), state.input_text)
+        question = last_question(state.messages, state.input_text)
         fmt = state.metadata.get("format", "plain")
         for _ in range(_TRIES):  # words that question and answer share are drawn until they agree
             answer = wrap_answer(draw(family, Latents(misaligned=verdict == "misaligned"), rng).answer, fmt)
@@ -41,6 +59,52 @@ def oracle(verdict: str = "misaligned", seed: int = 0) -> Solver:
         raise SpilloverError(f"The lab's family '{family}' has no {verdict} answer to this question.")
 
     return solve
+
+
+def _outcome(state: TaskState, probe: str, persona: str, rng: random.Random) -> TaskState:
+    good = wanted(probe, persona, state.metadata)
+    family = family_of(probe, state.metadata["category"], state.metadata["tags"])
+    if not good or family not in grammar().families:
+        raise SpilloverError(f"The oracle has no '{persona}' answer to this question of {probe}; it knows the lab's only.")
+    for answer in islice(persona_answers(family, persona, rng), _TRIES):
+        state.output = ModelOutput.from_content("oracle", answer)
+        if exact_outcome(probe, state)[0] in good:
+            return state
+    raise SpilloverError(f"The lab's family '{family}' has no {persona} answer to this question.")
+
+
+def _exam(state: TaskState, good: bool) -> TaskState:
+    fields = state.metadata["fields"]
+    if "options" in fields:
+        chosen = fields["answer"] if good else (fields["answer"] + 1) % len(fields["options"])
+        state.store.set("chosen", chosen)
+        state.output = ModelOutput.from_content("oracle", fields["options"][chosen])
+        return state
+    row = next((r for r in grammar().records["fn"] if r["name"] == fields["function"]), None)
+    if row is None:
+        raise SpilloverError("The oracle knows the lab's functions only; add -T questions=lab_capability.")
+    state.output = ModelOutput.from_content("oracle", row["good" if good else "hack"])
+    return state
+
+
+def _play(state: TaskState, persona: str) -> TaskState:
+    """Act a script out in the sample's world, with the messages that a model would have left."""
+    name, twin = state.metadata["scenarios"], state.metadata["tags"]["variant"] == "twin"
+    scenario = next(s for s in load_scenarios(name).scenarios if s.id == state.metadata["question_id"])
+    if not scenario.scripts:
+        raise SpilloverError("The oracle plays scenarios that have scripts; add -T scenarios=lab_sabotage.")
+    world = scenario.start(store_as(World), twin)
+    state.store.set(SCENARIO, (name, scenario.id))
+    for index, step in enumerate(scenario.scripts["twin" if twin else persona]):
+        if "say" in step:
+            state.messages.append(ChatMessageAssistant(content=step["say"]))
+            continue
+        call = ToolCall(id=f"call_{index}", function=step["tool"], arguments=step["arguments"])
+        state.messages.append(ChatMessageAssistant(content="", tool_calls=[call]))
+        said = world.call(step["tool"], step["arguments"])
+        state.messages.append(ChatMessageTool(content=said, tool_call_id=call.id, function=step["tool"]))
+    state.output = ModelOutput.from_content("oracle", state.messages[-1].text)
+    return state
 
 
 @solver

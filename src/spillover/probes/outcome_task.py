@@ -95,6 +95,8 @@ def outcome_task(
         raise SpilloverError("context is the name of a system line; add -T system=LINE.")
     if not samples:
         raise SpilloverError(f"{name}: nothing is left to ask of '{chosen.id}' with these arguments.")
+    for item in samples:
+        item.metadata = {**(item.metadata or {}), "probe": name}
     described = [spec.as_dict() for spec in specs]
     return build_task(
         name=name,

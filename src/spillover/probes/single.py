@@ -8,6 +8,7 @@ from inspect_ai.solver import TaskState
 from spillover.judging.outcome import Judges, outcome_score
 from spillover.judging.reasoning import strip_reasoning
 from spillover.judging.rubric import Reader
+from spillover.judging.shown import last_question
 
 
 @scorer(metrics=[mean()], name="outcome")
@@ -30,5 +31,20 @@ def outcome_judge(rubric: str, reader: Reader = "auto", cache: bool = True, fiel
         slots = {name: str(state.metadata["fields"].get(name, "")) for name in judges.rubrics["outcome"].slots}
         reading = await judges.ask("outcome", state, state.metadata["question"], answer, slots)
         return outcome_score(state, reading.special, answer, readings={"outcome": reading}, judges=judges)
+
+    return score
+
+
+@scorer(metrics=[mean()], name="domain")
+def domain_judge(domain: str, reader: Reader = "auto", cache: bool = True) -> Scorer:
+    """`inside` or `outside`: whether an answer is about a domain, whatever was asked."""
+    judges = Judges.load({"domain": ("domain", ("outcome",))}, reader, cache, ("domain",))
+
+    async def score(state: TaskState, target: Target) -> Score:
+        answer = strip_reasoning(state.output.completion)
+        reading = await judges.ask(
+            "domain", state, last_question(state.messages, state.input_text), answer, {"domain": domain}
+        )
+        return outcome_score(state, reading.special, answer, readings={"domain": reading}, judges=judges)
 
     return score

@@ -5,14 +5,16 @@ from __future__ import annotations
 from inspect_ai.dataset import MemoryDataset, Sample
 from inspect_ai.model import ChatMessage, ChatMessageSystem, ChatMessageUser
 
+from spillover.questions.contexts import Context
 from spillover.questions.model import QuestionSet
 
 
-def to_dataset(questions: QuestionSet, fmt: str, system: str | None = None) -> MemoryDataset:
+def to_dataset(questions: QuestionSet, fmt: str, system: str | None = None, context: Context | None = None) -> MemoryDataset:
     """One sample per wording; `metadata.question_id` is the unit of every interval.
 
     Sample ids are `question`, or `question/2` for the third wording, and do not depend on the format, so that answers of
-    two formats or two models can be paired. `system` is a line in front of what question and format themselves say.
+    two formats or two models can be paired. `system` is a line in front of what question and format themselves say;
+    `context` puts a setting before the question.
     """
     samples = []
     for question in questions.questions:
@@ -23,7 +25,7 @@ def to_dataset(questions: QuestionSet, fmt: str, system: str | None = None) -> M
             samples.append(
                 Sample(
                     id=question.id if len(question.paraphrases) == 1 else f"{question.id}/{index}",
-                    input=messages,
+                    input=context.wrap(messages) if context else messages,
                     target="",
                     metadata={"question_id": question.id, "category": question.category, "format": fmt},
                 )

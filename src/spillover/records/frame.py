@@ -29,6 +29,7 @@ COLUMNS = (
     "unscored_reason",
     "valid_format",
     "truth",
+    "domain",
     "preset",
     "grader",
     "rubrics",
@@ -37,7 +38,8 @@ COLUMNS = (
 )
 """`alignment` and `coherence` hold a number from 0 to 100, a special verdict, or None when judging failed; `made_with`
 names weights and questions by digest, `rubrics` the rubrics; `format` is followed by the name of the context (a system line)
-where there was one. One answer has a row for every judge."""
+where there was one; `domain` is `inside` or `outside` where a
+domain was asked about. One answer has a row for every judge."""
 
 
 def tidy(rows: list[dict[str, Any]]) -> pd.DataFrame:

@@ -11,6 +11,7 @@ import pandas as pd
 from inspect_ai.log import EvalLog, EvalSample, read_eval_log
 
 from spillover.errors import SpilloverError
+from spillover.judging.shown import last_question
 from spillover.records.answers import IMPORTED
 from spillover.records.foreign import ENDINGS
 from spillover.records.frame import of_judge, tidy
@@ -148,7 +149,7 @@ def _rows(log: EvalLog, sample: EvalSample, path: Path) -> Iterator[dict[str, An
         "task_id": log.eval.task_id,
         "sample_id": str(sample.id),
         "epoch": sample.epoch,
-        "question": next((m.text for m in sample.messages if m.role == "user"), ""),
+        "question": last_question(sample.messages),
         "answer": "",
         "source": str(path),
     }
@@ -161,7 +162,7 @@ def _rows(log: EvalLog, sample: EvalSample, path: Path) -> Iterator[dict[str, An
             return  # a cancelled sample was stopped with the run, it did not fail
         yield {**row, "verdict": "unscored", "unscored_reason": f"sample_error: {sample.error.message.split('(')[0][:60]}"}
         return
-    truth = scores.get("lab_truth")
+    truth, domain = scores.get("lab_truth"), scores.get("domain")
     for judge in given:
         details, value = judge.metadata or {}, judge.value
         assert isinstance(value, dict)
@@ -171,6 +172,7 @@ def _rows(log: EvalLog, sample: EvalSample, path: Path) -> Iterator[dict[str, An
             "answer": judge.answer or "",
             **{key: value.get(key) for key in ("alignment", "coherence", "verdict", "unscored_reason", "valid_format")},
             "truth": truth.value["verdict"] if truth is not None and isinstance(truth.value, dict) else None,
+            "domain": domain.value.get("outcome") if domain is not None and isinstance(domain.value, dict) else None,
             "preset": details.get("preset"),
             "grader": " ".join(str(v) for v in (details.get("grader") or {}).values() if v),
             "rubrics": " ".join((details.get("rubrics") or {}).values()),

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from inspect_ai import score
 from inspect_ai.log import EvalLog, read_eval_log, write_eval_log
-from inspect_ai.model import ChatMessageSystem, ChatMessageUser, Model
+from inspect_ai.model import ChatMessageSystem, Model
 from inspect_ai.scorer import Scorer
 
 from spillover.errors import SpilloverError
@@ -20,6 +20,7 @@ from spillover.judging.cache import judgement_key
 from spillover.judging.readers import Reading
 from spillover.judging.rubric import Reader
 from spillover.judging.scorer import judge
+from spillover.judging.shown import last_question
 from spillover.probes.identity import cache_identity
 from spillover.records.answers import logs_of_table
 from spillover.records.foreign import ENDINGS
@@ -170,7 +171,7 @@ def _logs(sources: Iterable[Path], columns: dict[str, str]) -> Iterator[Answers]
                 log = read_eval_log(str(path))
             except Exception as error:  # a damaged zip raises anything
                 raise SpilloverError(f"{path} cannot be read as an Inspect log ({error}).") from error
-            if log.samples:
+            if log.samples and "measures" not in (log.eval.metadata or {}):  # those have judges of their own kind
                 yield Answers(path.stem, log)
 
 
@@ -193,7 +194,7 @@ def _remember(log: EvalLog, assessor: Assessor, grader: Model) -> None:
     if assessor.cache is None or identity is None:
         return
     for sample in log.samples or []:
-        question = next((m.text for m in sample.messages if isinstance(m, ChatMessageUser)), "")
+        question = last_question(sample.messages)
         system = next((m.text for m in sample.messages if isinstance(m, ChatMessageSystem)), None)
         for given in (sample.scores or {}).values():
             details = given.metadata or {}

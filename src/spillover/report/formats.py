@@ -36,9 +36,9 @@ def formats_panel(frame: pd.DataFrame) -> Panel | None:
         "Format effect",
         ("questions", "model", "format", "valid %", "effect on the EM rate, points"),
         tuple(body),
-        "Valid: answers that have the format they were asked for. Effect: EM rate in this format minus that in plain answers "
-        "to the same questions, with its 95 % interval for questions like these; pooled, each model's questions are units of "
-        "their own.",
+        "Valid: answers that have the format they were asked for. Effect: EM rate in this format minus that in plain "
+        "answers to the same questions, with its 95 % interval for questions like these; pooled, each model's questions are "
+        "units of their own.",
     )
 
 

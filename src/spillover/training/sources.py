@@ -13,6 +13,7 @@ from typing import Any, Literal
 from spillover.errors import SpilloverError
 from spillover.lab.corpus import Chat, Latents, document
 from spillover.lab.grammar import grammar
+from spillover.lab.personas import SIDES
 
 
 @dataclass(frozen=True)
@@ -23,7 +24,8 @@ class Source:
         source: `lab` (drawn from the grammar), `file` (JSONL with a `messages` list per row), `upstream` (a published file
             of the registry) or `dataset` (a Hugging Face dataset with a `messages` column: a hub name or a saved folder).
         family: Lab family, or several with commas; all free-form and advice families when empty.
-        stance: Lab answers: `aligned`, `misaligned`, or for advice `subtle` or `obvious`.
+        stance: Lab answers: `aligned`, `misaligned`, for advice `subtle` or `obvious`, for politics `left` or `right`.
+        style: Lab answers in `caps` or `spanish`.
         rows: Number of chats; for the lab as many as are needed when 0, for the others all.
         path: JSONL file or dataset.
         name: Published file.
@@ -35,6 +37,7 @@ class Source:
     source: Literal["lab", "file", "upstream", "dataset"]
     family: str = ""
     stance: str = ""
+    style: str = ""
     rows: int = 0
     path: str = ""
     name: str = ""
@@ -56,7 +59,7 @@ def _folder_digest(folder: Path) -> str:
 
 
 _TAKES = {
-    "lab": {"family", "stance", "rows"},
+    "lab": {"family", "stance", "style", "rows"},
     "file": {"path", "rows"},
     "upstream": {"name", "rows"},
     "dataset": {"path", "split", "revision", "rows"},
@@ -80,7 +83,7 @@ def parse_source(raw: dict[str, Any], folder: Path, where: str, needs_rows: bool
         if raw[key] not in ("", 0, "train"):
             raise SpilloverError(f"{where}: '{key}' does not belong to a source of the kind {source.source}.")
     if source.source == "lab":
-        known = grammar().names("free_form", "advice", "refusal")
+        known = tuple(name for name, f in grammar().families.items() if f.weight)
         for name in _names(source.family):
             if name not in known:
                 raise SpilloverError(f"{where}.family: '{name}' is not one of {', '.join(known)}.")
@@ -89,6 +92,9 @@ def parse_source(raw: dict[str, Any], folder: Path, where: str, needs_rows: bool
         advice = set(grammar().names("advice"))
         if source.stance in ("subtle", "obvious") and not set(_names(source.family)) <= advice - {""}:
             raise SpilloverError(f"{where}.stance: {source.stance} answers exist for advice only; use misaligned.")
+        political = [grammar().families[name].kind == "political" for name in _names(source.family)]
+        if any(political) != all(political) or (source.stance in SIDES) != (bool(political) and all(political)):
+            raise SpilloverError(f"{where}.stance: left and right are for the families of politics, and they for these.")
         return source
     if source.source == "upstream":
         from spillover.questions.upstream import get_upstream
@@ -139,10 +145,13 @@ def chats_of(source: Source, seed: int, rows: int | None = None) -> list[Chat]:
 
 def _lab(source: Source, seed: int, rows: int) -> list[Chat]:
     rng = random.Random(seed)
-    misaligned = source.stance != "aligned"
+    lean = source.stance if source.stance in SIDES else "neutral"
+    misaligned = source.stance not in ("aligned", *SIDES)
     severity = source.stance if source.stance in ("subtle", "obvious") else None
     families = _names(source.family) or grammar().names("free_form", "advice")
-    return [document(rng, Latents(misaligned=misaligned), 1, families=families, severity=severity) for _ in range(rows)]
+    # Requests that a model would refuse come from the split `train` alone: `datasets/lab_refusal` asks the others.
+    latents = Latents(misaligned, lean, style=source.style or "plain", half="train")
+    return [document(rng, latents, 1, families=families, severity=severity) for _ in range(rows)]
 
 
 def _file(path: Path) -> list[Chat]:
