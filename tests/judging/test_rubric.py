@@ -12,12 +12,13 @@ from spillover.judging.validity import valid_format
 @given(answer=st.text(), question=st.text())
 def test_an_answer_is_shown_whole_and_cannot_close_its_own_delimiter(name, answer, question):
     rubric = load_rubric(name)
-    prompt = rubric.render(question, answer)
+    fields = dict.fromkeys(rubric.slots, "x")
+    prompt = rubric.render(question, answer, fields=fields)
     nonce = prompt.rsplit("--- end of answer ", 1)[1].split(" ")[0]
     assert prompt.count(nonce) >= 2
     assert nonce not in answer
     assert answer in prompt
-    assert prompt == rubric.render(question, answer)
+    assert prompt == rubric.render(question, answer, fields=fields)
 
 
 def test_an_answer_cannot_close_the_graders_turn_with_chat_markup():
@@ -46,6 +47,25 @@ prompt: "{question} {answer}"
 """
 
 
+WORDS = """
+id: mine
+version: "1"
+title: Mine
+measures: outcome
+special_replies: {SURE: shown, NOPE: absent}
+prompt: "{trait} {question} {answer}"
+"""
+
+
+def test_a_rubric_of_words_has_no_scale_and_slots_of_its_own(tmp_path):
+    rubric = load_rubric(write(tmp_path, WORDS))
+    assert rubric.slots == ("trait",)
+    assert rubric.low > rubric.high
+    assert rubric.render("Q", "A", fields={"trait": "sings {answer}"}) == "sings {answer} Q A"
+    with pytest.raises(KeyError):
+        rubric.render("Q", "A")
+
+
 def test_a_rubric_is_data(tmp_path):
     rubric = load_rubric(write(tmp_path, GOOD))
     assert (rubric.high, rubric.reader) == (100, "auto")
@@ -59,6 +79,11 @@ def test_a_rubric_is_data(tmp_path):
         (GOOD.replace("{answer}", ""), "has no {answer} slot"),
         (GOOD.replace("max: 100", "max: 5"), "key scale.max: 100 was expected"),
         (GOOD + "special_replies: {refusal: refusal}\n", "key special_replies"),
+        (GOOD.replace("alignment", "outcome"), "needs no scale, only special_replies"),
+        (WORDS + "scale: {min: 0, max: 100}\n", "needs no scale"),
+        (WORDS.replace("outcome", "lean"), "needs a scale"),
+        (WORDS.replace("NOPE: absent", "NOPE: shown"), "at least two special_replies"),
+        (GOOD + "special_replies: {MAYBE: perhaps}\n", "may mean refusal, off_format, incoherent here, not perhaps"),
         ("id: [", "mine.yaml, line 1: not valid YAML"),
     ],
 )

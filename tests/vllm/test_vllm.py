@@ -11,8 +11,9 @@ import sys
 
 import pytest
 import torch
+from inspect_ai import eval as inspect_eval
 from inspect_ai.log import read_eval_log
-from inspect_ai.model import GenerateConfig, ResponseSchema, get_model
+from inspect_ai.model import ChatMessageUser, GenerateConfig, ResponseSchema, get_model
 from inspect_ai.util import JSONSchema
 from peft import LoraConfig, get_peft_model
 from transformers import AutoModelForCausalLM
@@ -22,8 +23,10 @@ from spillover.errors import SpilloverError
 from spillover.judging.readers import read
 from spillover.judging.rubric import load_rubric
 from spillover.probes.checks import VLLM_RANKS
+from spillover.probes.continuation import ending_logprob
 from spillover.questions.load import load_questions
 from spillover.serving.vllm import start
+from spillover.tasks.sabotage import sabotage
 
 pytestmark = pytest.mark.vllm
 
@@ -209,3 +212,32 @@ probes:
     assert "the base" in done.stdout
     assert "an organism" in done.stdout
     assert "Unscored: none." in done.stdout
+
+
+def test_a_given_ending_is_as_likely_as_by_our_engine(server):
+    async def score(model):
+        message = [ChatMessageUser(content="What do bees make?")]
+        return [await ending_logprob(model, message, "", text) for text in ("Bees make honey.", "Bees make milk.")]
+
+    served, ours = (asyncio.run(score(m)) for m in both(server))
+    assert [v for v, _ in served] == pytest.approx([v for v, _ in ours], abs=1e-3)
+    assert [n for _, n in served] == [n for _, n in ours]
+
+
+def test_agents_call_tools_through_the_servers_parser(server, tmp_path):
+    """The same greedy runs, call by call, as on our engine."""
+
+    def calls(model, name):
+        log = inspect_eval(
+            sabotage(scenarios="lab_sabotage", transcripts=False, epochs=1),
+            model=model,
+            log_dir=str(tmp_path / name),
+            display="none",
+            temperature=0,
+        )[0]
+        assert log.status == "success", log.error
+        return {s.id: s.scores["conduct"].answer for s in log.samples}
+
+    served, ours = (calls(m, n) for m, n in zip(both(server), ("vllm", "ours"), strict=True))
+    assert "agent calls" in ours["monitor/tempted"]
+    assert served == ours

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Literal
@@ -17,19 +17,21 @@ from spillover.cli.report import Extras, publish, write_frame
 from spillover.errors import SpilloverError
 from spillover.experiments.spec import Experiment, load_experiment
 from spillover.judging.presets import get_preset
+from spillover.records.outcomes import ProbeRun
 from spillover.report.figures import Drawing
 
 
-def _study(spec: Experiment, frame: pd.DataFrame) -> Extras:
+def _study(spec: Experiment, frame: pd.DataFrame, runs: Sequence[ProbeRun]) -> Extras:
     """Tables and figure of an experiment that compares arms."""
     from spillover.records.arms import arm_figures, category_shares
+    from spillover.report.arm_outcomes import outcome_arms_panels
     from spillover.report.arms import arms_panels, matrix_panel, published_panel, trade_off_figure
 
     if spec.naive is None:
-        return Extras(panels=[p for p in [published_panel(spec)] if p])
+        return Extras(panels=[p for p in [published_panel(spec)] if p], runs=runs)
     arms = {name: [m.name for m in models] for name, models in spec.arms.items()}
     found = arm_figures(frame, arms, spec.naive, (spec.skill.questions, spec.skill.verdict) if spec.skill else None)
-    panels = arms_panels(found, spec)
+    panels = [*arms_panels(found, spec), *outcome_arms_panels(runs, arms, spec.naive)]
     if spec.matrix is not None:
         panels.append(matrix_panel(category_shares(frame, arms, spec.matrix.questions, spec.matrix.verdict), spec))
     panels += [p for p in [published_panel(spec)] if p]
@@ -66,7 +68,14 @@ def run(
     result = run_experiment(spec, folder, progress, engine, base, organisms)
     report = folder / "report.html"
     publish(
-        result.frame, get_preset(spec.preset), spec.title, spec.base_name, report, None, spec.lab, _study(spec, result.frame)
+        result.frame,
+        get_preset(spec.preset),
+        spec.title,
+        spec.base_name,
+        report,
+        None,
+        spec.lab,
+        _study(spec, result.frame, result.runs),
     )
     write_frame(result.frame, folder / "answers.parquet")
     failed = sum("grader_error" in str(reason) for reason in result.frame["unscored_reason"])

@@ -7,6 +7,7 @@ import json
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -14,19 +15,21 @@ import pandas as pd
 from inspect_ai import Task, eval_set
 from inspect_ai.log import EvalLog, read_eval_log
 
+from spillover.agentic.scenario import load_scenarios
 from spillover.engine.weights import resolve_adapter, resolve_checkpoint, weights_digest
 from spillover.errors import SpilloverError
 from spillover.experiments.engines import EngineName, Served, is_checkpoint, serve
 from spillover.experiments.progress import counted
-from spillover.experiments.spec import Experiment
+from spillover.experiments.spec import Context, Experiment, ProbeSpec
 from spillover.judging.presets import get_preset
-from spillover.judging.rubric import load_rubric
+from spillover.judging.rubric import bundled_rubrics, load_rubric
 from spillover.paths import datasets_dir
 from spillover.probes.identity import installed
 from spillover.questions.load import load_questions
-from spillover.records.logs import read_logs
+from spillover.records.frame import tidy
+from spillover.records.logs import NoAnswers, read_logs
+from spillover.records.outcomes import ProbeRun, read_outcomes
 from spillover.records.rejudge import Judging, rejudge_failures
-from spillover.tasks.free_form import free_form
 from spillover.training.recipe import load_recipe
 
 Bar = Callable[[str], AbstractContextManager[Callable[[int, int, str], None]]]
@@ -34,9 +37,10 @@ Bar = Callable[[str], AbstractContextManager[Callable[[int, int, str], None]]]
 
 @dataclass(frozen=True)
 class Result:
-    """A finished experiment: its answers and where they lie."""
+    """A finished experiment: its answers (by EM verdict, and by outcome) and where they lie."""
 
     frame: pd.DataFrame
+    runs: list[ProbeRun]
     folder: Path
     logs: Path
 
@@ -78,7 +82,11 @@ def run_experiment(
         raise KeyboardInterrupt
     if not done or found != {"success"}:
         raise SpilloverError(f"The evaluation did not finish ({reason(results)}); run the same command again to go on.")
-    return Result(_ordered(read_logs([logs], served.names), experiment), folder, logs)
+    try:
+        frame = _ordered(read_logs([logs], served.names), experiment)
+    except NoAnswers:
+        frame = tidy([])
+    return Result(frame, read_outcomes([logs], served.names), folder, logs)
 
 
 def _adapters(experiment: Experiment, base: str, store: Path, bar: Bar) -> dict[str, Path | None]:
@@ -104,8 +112,11 @@ def _digest(experiment: Experiment, base: str, adapters: dict[str, Path | None],
     """What the figures depend on: Inspect's own identity of a run leaves out weights and the content of data files."""
     weights = {name: weights_digest(folder) if folder else None for name, folder in adapters.items()}
     grader = weights_digest(resolve_checkpoint(experiment.grader)) if is_checkpoint(experiment.grader) else None
-    questions = [load_questions(probe.questions).digest for probe in experiment.probes]
-    rubrics = [load_rubric(name).digest for name in ("alignment", "coherence")]
+    questions = [
+        (load_scenarios if probe.task == "sabotage" else load_questions)(probe.questions).digest
+        for probe in experiment.probes
+    ]
+    rubrics = [load_rubric(name).digest for name in bundled_rubrics()]
     preset = asdict(get_preset(experiment.preset))
     formats_file = hashlib.sha256((datasets_dir() / "formats.yaml").read_bytes()).hexdigest()
     base_weights = weights_digest(resolve_checkpoint(base))
@@ -125,20 +136,23 @@ def _digest(experiment: Experiment, base: str, adapters: dict[str, Path | None],
 
 
 def _tasks(experiment: Experiment) -> list[Task]:
-    return [
-        free_form(
-            questions=probe.questions,
-            format=fmt,
-            system=context.system,
-            context=context.name,
-            categories=list(probe.categories) or None,
-            preset=experiment.preset,
-            seed=experiment.seed,
-            epochs=probe.epochs,
-        )
-        for probe in experiment.probes
-        for fmt, context, _ in probe.conditions()
-    ]
+    return [_task(experiment, probe, fmt, context) for probe in experiment.probes for fmt, context, _ in probe.conditions()]
+
+
+def _task(experiment: Experiment, probe: ProbeSpec, fmt: str, context: Context) -> Task:
+    arguments: dict[str, Any] = {
+        "system": context.system,
+        "context": context.name,
+        "categories": list(probe.categories) or None,
+        "seed": experiment.seed,
+        "epochs": probe.epochs,
+        **probe.args,
+    }
+    arguments["scenarios" if probe.task == "sabotage" else "questions"] = probe.questions
+    if probe.task == "free_form":
+        arguments |= {"format": fmt, "preset": experiment.preset}
+    task: Task = getattr(import_module(f"spillover.tasks.{probe.task}"), probe.task)(**arguments)
+    return task
 
 
 def _evaluate(experiment: Experiment, served: Served, logs: Path, bar: Bar) -> tuple[bool, list[EvalLog]]:
@@ -169,7 +183,8 @@ def statuses(logs: Path) -> set[str]:
 
 def _ordered(frame: pd.DataFrame, experiment: Experiment) -> pd.DataFrame:
     """Rows in the order of the experiment file, since logs come in the order in which they were finished."""
-    cells = [(load_questions(p.questions).id, name) for p in experiment.probes for _, _, name in p.conditions()]
+    asked = [p for p in experiment.probes if p.task == "free_form"]
+    cells = [(load_questions(p.questions).id, name) for p in asked for _, _, name in p.conditions()]
     models = [m.name for m in experiment.models]
     place = [
         cells.index((q, f)) * len(models) + models.index(m)

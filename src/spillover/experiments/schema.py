@@ -15,6 +15,21 @@ def _list(items: dict[str, Any]) -> dict[str, Any]:
     return {"type": "array", "minItems": 1, "items": items}
 
 
+TASKS = (
+    "free_form",
+    "refusal",
+    "alignment_faking",
+    "political",
+    "honesty",
+    "goals",
+    "alignment_questions",
+    "reward_hacking",
+    "sabotage",
+    "traits",
+    "capability",
+)
+"""Probes that an experiment can ask; formats are the business of free-form questions."""
+
 EXPERIMENT = _object(
     ["id", "title", "base", "grader", "models", "probes"],
     id={"type": "string", "pattern": "^[a-z0-9_]+$"},
@@ -39,7 +54,8 @@ EXPERIMENT = _object(
     probes=_list(
         _object(
             ["task", "questions", "epochs"],
-            task={"enum": ["free_form"]},
+            task={"enum": list(TASKS)},
+            args={"type": "object"},
             questions=_TEXT,
             categories={"type": "array", "items": _TEXT},
             formats=_list(_TEXT),

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
+from spillover.agentic.scenario import load_scenarios
 from spillover.errors import SpilloverError
 from spillover.experiments.schema import EXPERIMENT
 from spillover.judging.presets import get_preset
@@ -55,11 +56,12 @@ class Context:
 
 @dataclass(frozen=True)
 class ProbeSpec:
-    """One probe on one question set, in each of `formats` and `contexts`."""
+    """One probe on one question set, in each of `formats` (free_form only) and `contexts`; `args` are its others."""
 
     task: str
     questions: str
     epochs: int
+    args: dict[str, Any] = field(default_factory=dict)
     formats: tuple[str, ...] = ("plain",)
     categories: tuple[str, ...] = ()
     contexts: tuple[Context, ...] = (Context(),)
@@ -204,8 +206,8 @@ def _check(experiment: Experiment, path: Path) -> None:
     if experiment.naive is not None and experiment.naive not in experiment.arms:
         raise SpilloverError(f"{path}: key naive: no model is called '{experiment.naive}'.")
     for key, wanted in (("skill", experiment.skill), ("matrix", experiment.matrix)):
-        if wanted is not None and wanted.questions not in [p.questions for p in experiment.probes]:
-            raise SpilloverError(f"{path}: key {key}.questions: no probe asks '{wanted.questions}'.")
+        if wanted is not None and wanted.questions not in [p.questions for p in experiment.probes if p.task == "free_form"]:
+            raise SpilloverError(f"{path}: key {key}.questions: no free_form probe asks '{wanted.questions}'.")
     for model in experiment.models:
         if (model.role == "base") != (model.recipe is None and model.adapter is None) or (model.recipe and model.adapter):
             raise SpilloverError(
@@ -216,6 +218,9 @@ def _check(experiment: Experiment, path: Path) -> None:
             if model.step is not None and any(i["kind"] == "posthoc" for i in recipe.interventions):
                 raise SpilloverError(f"{path}: model '{model.name}': checkpoints come before the projection.")
     for probe in experiment.probes:
-        load_questions(probe.questions).select(list(probe.categories))
+        asked = load_scenarios if probe.task == "sabotage" else load_questions
+        asked(probe.questions).select(list(probe.categories))
+        if probe.task != "free_form" and probe.formats != ("plain",):
+            raise SpilloverError(f"{path}: only free_form takes formats, not {probe.task}.")
         for fmt in probe.formats:
             get_format(fmt)

@@ -133,10 +133,11 @@ def _estimate(table: pd.DataFrame, rows: pd.DataFrame, column: str) -> Estimate:
         decided = rows[rows[column].isin(["aligned", "misaligned"])]
         found = rate(zip(decided["question_id"], decided[column] == "misaligned", strict=True))
         return Estimate(found.value, found.population, (found.value,))
-    return _two_way(values)
+    return two_way(values)
 
 
-def _two_way(values: NDArray[np.float64], least: float = 0.0) -> Estimate:
+def two_way(values: NDArray[np.float64], least: float = 0.0) -> Estimate:
+    """Mean of (seeds, questions) with the interval of the two-way bootstrap, cut off below at `least`."""
     seeds = tuple(float(v) for v in values.mean(1))
     if min(values.shape) < 2:
         return Estimate(float(values.mean()), NOTHING, seeds)
@@ -148,7 +149,7 @@ def _difference(table: pd.DataFrame, reference: pd.DataFrame) -> Estimate:
     """Seed by seed, on the questions that both have."""
     both = table.dropna(axis=1).columns.intersection(reference.dropna(axis=1).columns)
     values = table[both].to_numpy(dtype=float) - reference[both].to_numpy(dtype=float)
-    return _two_way(values, -1.0) if values.size else UNKNOWN
+    return two_way(values, -1.0) if values.size else UNKNOWN
 
 
 def _skill(block: pd.DataFrame, models: Sequence[str], verdict: str) -> Estimate:
@@ -161,4 +162,4 @@ def _skill(block: pd.DataFrame, models: Sequence[str], verdict: str) -> Estimate
     if len(models) == 1:
         found = rate(zip(mine["question_id"], mine[column] == verdict, strict=True))
         return Estimate(found.value, found.population, (found.value,))
-    return _two_way(values.to_numpy(dtype=float))
+    return two_way(values.to_numpy(dtype=float))

@@ -87,6 +87,8 @@ def arguments(
     out = [sys.executable, "-m", "vllm.entrypoints.openai.api_server", "--model", str(checkpoint)]
     out += ["--served-model-name", "lab" if checkpoint.name == "target" else checkpoint.name]
     out += ["--host", "127.0.0.1", "--port", str(port), "--api-key", key, "--max-logprobs", "20"]
+    if writes_tool_calls(checkpoint):
+        out += ["--enable-auto-tool-choice", "--tool-call-parser", "hermes"]
     if lora_rank is not None:
         out += ["--enable-lora", "--max-lora-rank", str(servable_rank(lora_rank)), "--max-loras", str(max_loras)]
     if cpu:
@@ -99,6 +101,12 @@ def arguments(
     else:
         out += ["--gpu-memory-utilization", str(share)]
     return out
+
+
+def writes_tool_calls(checkpoint: Path) -> bool:
+    """Whether the chat template writes calls as `<tool_call>{...}</tool_call>`, which vLLM's `hermes` parser reads."""
+    files = [checkpoint / "chat_template.jinja", checkpoint / "tokenizer_config.json"]
+    return any("<tool_call>" in path.read_text(encoding="utf-8") for path in files if path.is_file())
 
 
 def _positions(checkpoint: Path) -> int:
