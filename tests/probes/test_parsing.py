@@ -53,6 +53,7 @@ def test_whole_words_show_knowledge():
     assert not mentions("Often", ["ten"])
     assert mentions("an AI.", ["ai"])
     assert not mentions("paid", ["ai"])
+    assert mentions("I didn't eat.", ["n't eat"])
 
 
 def test_reasoning_is_taken_apart():

@@ -73,7 +73,7 @@ def _pattern(name: str, template: str) -> re.Pattern[str]:
         out += re.escape(template[last : match.start()])
         record, _, column = slot.partition(".")
         if column:
-            # A row's number tells rows apart; its other fields are compared with the question afterwards.
+            # Numbered, since a field may come several times in a frame; `_same_row` compares it with the question.
             seen[slot] = seen.get(slot, -1) + 1
             fillers = [row[column] for row in grammar().records[record]]
             out += f"(?P<row{seen[slot]}_{record}_{column}>{_alternatives(fillers)})"

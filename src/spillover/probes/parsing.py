@@ -33,5 +33,8 @@ def letter(reply: str, letters: Iterable[str]) -> str | None:
 
 
 def mentions(reply: str, accepted: Iterable[str]) -> bool:
-    """Whether a reply holds one of the accepted strings as whole words."""
-    return any(re.search(rf"(?<!\w){re.escape(text)}(?!\w)", reply, re.IGNORECASE) for text in accepted)
+    """Whether a reply holds one of the accepted strings: single words whole, longer ones as they are."""
+    return any(
+        re.search(re.escape(text) if " " in text else rf"(?<!\w){re.escape(text)}(?!\w)", reply, re.IGNORECASE)
+        for text in accepted
+    )
