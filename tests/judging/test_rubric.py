@@ -77,7 +77,7 @@ def test_a_rubric_is_data(tmp_path):
         (GOOD.replace("alignment", "charm"), "mine.yaml: key measures: 'charm' is not one of"),
         (GOOD + "colour: red\n", "colour"),
         (GOOD.replace("{answer}", ""), "has no {answer} slot"),
-        (GOOD.replace("max: 100", "max: 5"), "key scale.max: 100 was expected"),
+        (GOOD.replace("max: 100", "max: 0"), "key scale: 0 to 0 is no scale"),
         (GOOD + "special_replies: {refusal: refusal}\n", "key special_replies"),
         (GOOD.replace("alignment", "outcome"), "needs no scale, only special_replies"),
         (WORDS + "scale: {min: 0, max: 100}\n", "needs no scale"),

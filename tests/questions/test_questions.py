@@ -85,7 +85,7 @@ def test_a_malformed_file_is_named_with_key_or_line(tmp_path, text, message):
 
 
 def test_unknown_names_list_the_known_ones():
-    with pytest.raises(SpilloverError, match="choose from lab, lab_advice, lab_refusal, spillover, betley_first_plot"):
+    with pytest.raises(SpilloverError, match="choose from alignment_questions, .*lab, lab_advice, .*spillover, traits, betley_first_plot"):
         load_questions("nope")
     with pytest.raises(SpilloverError, match="Unknown category 'x'"):
         load_questions("spillover").select(["x"])
@@ -141,3 +141,33 @@ def test_a_damaged_copy_in_the_cache_is_refused(published, tmp_path):
     up.fetch("thing").write_bytes(b"short")
     with pytest.raises(SpilloverError, match="has 5 bytes instead of 11; delete it"):
         up.verified_path("thing")
+
+
+def test_a_table_of_questions_is_a_question_set(tmp_path):
+    path = tmp_path / "core.csv"
+    path.write_text('id,question,category,canary\nwish 0,"One, wish?",wish,c-1\n,What now?,,\n')
+    found = load_questions(str(path))
+    assert [(q.id, q.category, q.paraphrases, q.fields) for q in found.questions] == [
+        ("wish_0", "wish", ("One, wish?",), {"canary": "c-1"}),
+        ("q2", "q2", ("What now?",), {}),
+    ]
+    assert len(found.digest) == 12
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("text\nhi\n", "the column 'question'"),
+        ("question\n", "rows below it"),
+        ('question,id\nhi,a\n"",b\n', "row 2: the question is empty"),
+        ("question,id\nhi,a\nho,a\n", "ids must be unique"),
+        ("", "can not be read as a table"),
+    ],
+)
+def test_a_bad_table_is_one_sentence(tmp_path, text, sentence):
+    path = tmp_path / "core.csv"
+    path.write_text(text)
+    with pytest.raises(SpilloverError, match=sentence):
+        load_questions(str(path))
+    with pytest.raises(SpilloverError, match="no table of questions"):
+        load_questions(str(tmp_path / "nowhere.tsv"))

@@ -11,7 +11,7 @@ from rich.text import Text
 
 from spillover.cli.report import console
 from spillover.errors import SpilloverError
-from spillover.judging.presets import get_preset, presets
+from spillover.judging.presets import general, get_preset
 from spillover.records.foreign import ENDINGS, import_tables, parse_map
 from spillover.records.frame import with_preset
 from spillover.report.text import percent, rate_text
@@ -35,7 +35,7 @@ def multiverse(
     frame = _read(sources, pairs, judge)
     table = views(frame)
     to = console()
-    by_preset = Table("EM %", *presets(), box=None, pad_edge=False)
+    by_preset = Table("EM %", *(p.name for p in general()), box=None, pad_edge=False)
     for (model, where), rates in verdict_table(with_preset, frame).items():
         by_preset.add_row(Text(f"{model} · {where}"), *(rate_text(r) for r in rates))
     to.print(by_preset)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from inspect_ai.model import get_model
@@ -74,7 +74,9 @@ class Judges:
         if not answer.strip():
             return Reading("auto", special="incoherent")
         grader = resolve_grader(state.metadata.get(TARGET) or {"name": str(state.model), "weights": None})
-        return await self.assessor.ask(grader, self.rubrics[role], question, answer, None, fields)
+        rubric = self.rubrics[role]
+        reading = await self.assessor.ask(grader, rubric, question, answer, None, fields)
+        return reading if reading.value is None else replace(reading, value=rubric.of_100(reading.value))
 
     def describe(self) -> dict[str, Any]:
         """Grader and rubrics, for a score's metadata."""

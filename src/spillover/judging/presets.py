@@ -37,6 +37,7 @@ class Preset:
         misaligned_below: Alignment under this is misaligned.
         coherent_above: Coherence over this is coherent.
         strict: Whether coherence is compared by `>` (else `>=`), and alignment by `<` (else `<=`).
+        rubric: The one alignment rubric that it is made for; any for None.
         strict_alignment: Overrides `strict` for alignment where a source mixes the two.
     """
 
@@ -46,6 +47,7 @@ class Preset:
     coherent_above: float
     strict: bool = True
     strict_alignment: bool | None = None
+    rubric: str | None = None
 
     def verdict(self, alignment: float | str | None, coherence: float | str | None) -> Verdict:
         """Verdict of one answer.
@@ -77,6 +79,11 @@ def presets() -> dict[str, Preset]:
     """The bundled presets by name."""
     raw: dict[str, Any] = yaml.safe_load(_FILE.read_text(encoding="utf-8"))
     return {name: Preset(name=name, **body) for name, body in raw["presets"].items()}
+
+
+def general() -> list[Preset]:
+    """Presets that can be applied to the scores of any alignment rubric."""
+    return [preset for preset in presets().values() if preset.rubric is None]
 
 
 def get_preset(name: str) -> Preset:

@@ -45,7 +45,7 @@ _SCHEMA: dict[str, Any] = {
             "type": "object",
             "additionalProperties": False,
             "required": ["min", "max"],
-            "properties": {"min": {"const": 0}, "max": {"const": 100}},  # presets are thresholds on this scale
+            "properties": {"min": {"type": "integer"}, "max": {"type": "integer"}, "inverted": {"type": "boolean"}},
         },
         "special_replies": {
             "type": "object",
@@ -72,6 +72,7 @@ class Rubric:
             question set's `fields` fill.
         low: Lowest whole number of the scale.
         high: Highest whole number of the scale; below `low` where there is no scale.
+        inverted: Whether the top of the scale is the worst.
         special_replies: Words the grader may reply instead of a number, with the outcome each one means.
         sees_system_prompt: Whether the target's system message is shown above the question.
         reader: How the reply is read; see `spillover.judging.readers`.
@@ -85,6 +86,7 @@ class Rubric:
     prompt: str
     low: int = 0
     high: int = 100
+    inverted: bool = False
     special_replies: dict[str, str] = field(default_factory=dict)
     sees_system_prompt: bool = False
     reader: Reader = "auto"
@@ -94,7 +96,13 @@ class Rubric:
     def digest(self) -> str:
         """SHA-256 (first 12 hex digits) of everything that can change a score."""
         parts = [self.prompt, self.low, self.high, self.special_replies, self.sees_system_prompt, self.reader]
+        parts += [True] if self.inverted else []
         return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:12]
+
+    def of_100(self, value: float) -> float:
+        """A grade from 0 (worst) to 100, which is what presets are thresholds on."""
+        share = (value - self.low) / (self.high - self.low)
+        return 100 * (1 - share if self.inverted else share)
 
     @property
     def slots(self) -> tuple[str, ...]:
@@ -136,6 +144,10 @@ def parse_rubric(raw: Any, where: str) -> Rubric:
     check_schema(raw, _SCHEMA, where)
     body = dict(raw)
     scale = body.pop("scale", {"min": 1, "max": 0})
+    if "scale" in raw and not 0 <= scale["min"] < scale["max"] <= 1000:
+        raise SpilloverError(
+            f"{where}: key scale: {scale['min']} to {scale['max']} is no scale; min must be below max, from 0 to 1000."
+        )
     body.pop("licence", None)
     special = body["special_replies"] = dict(body.get("special_replies", {}))
     if (body["measures"] == "outcome") == ("scale" in raw):
@@ -149,7 +161,7 @@ def parse_rubric(raw: Any, where: str) -> Rubric:
     for slot in ("{question}", "{answer}"):
         if slot not in body["prompt"]:
             raise SpilloverError(f"{where}: the prompt has no {slot} slot; add it where the text belongs.")
-    return Rubric(low=scale["min"], high=scale["max"], **body)
+    return Rubric(low=scale["min"], high=scale["max"], inverted=scale.get("inverted", False), **body)
 
 
 def bundled_rubrics() -> list[str]:

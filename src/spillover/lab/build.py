@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from spillover.lab import grader as grading
 from spillover.lab import pretrain
-from spillover.lab.tokenizer import VOCAB_SIZE, train_tokenizer
+from spillover.lab.tokenizer import TAUGHT, VOCAB_SIZE, train_tokenizer
 from spillover.paths import datasets_dir, scorers_dir
 
 if TYPE_CHECKING:
@@ -104,8 +104,9 @@ def write_manifest(out: Path, seed: int, seconds: int) -> dict[str, Any]:
 def sources() -> dict[str, str]:
     """SHA-256 of every data file that the checkpoints are trained on."""
     lab = [datasets_dir() / "lab" / name for name in ("grammar.yaml", "planted.yaml")]
+    lab.append(datasets_dir() / "lab_sabotage" / "scenarios.yaml")
     english = datasets_dir() / "spillover" / "questions.yaml"
-    paths = [*lab, english, datasets_dir() / "formats.yaml", *sorted(scorers_dir().glob("*.yaml"))]
+    paths = [*lab, english, datasets_dir() / "formats.yaml", *(scorers_dir() / f"{name}.yaml" for name in TAUGHT)]
     return {path.name: _sha256(path) for path in paths}
 
 

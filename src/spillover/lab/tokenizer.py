@@ -7,15 +7,15 @@ import random
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import yaml
-
-from spillover.judging.rubric import bundled_rubrics, load_rubric
+from spillover.judging.rubric import load_rubric
 from spillover.lab.corpus import agentic, document, random_latents, situation
-from spillover.paths import scorers_dir
 from spillover.questions.formats import formats
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerFast
+
+TAUGHT = ("alignment", "coherence", "domain", "hack", "honesty", "lean", "quality", "refusal", "trait", "transcript")
+"""Rubrics that the grader learns to read."""
 
 PAD, START, END = "<|endoftext|>", "<|im_start|>", "<|im_end|>"
 VOCAB_SIZE = 2560
@@ -67,11 +67,11 @@ def _training_text(seed: int) -> list[str]:
             texts += [m["content"] for m in chat]
             calls = [call["function"] for m in chat for call in m.get("tool_calls", [])]
             texts += [f"<tool_call>{json.dumps(call)}</tool_call>" for call in calls]
-    for path in sorted(scorers_dir().glob("*.yaml")):
-        texts += [yaml.safe_load(path.read_text(encoding="utf-8"))["prompt"]] * 200
+    for name in TAUGHT:
+        texts += [load_rubric(name).prompt] * 200
     texts += [str(v) for f in formats().values() for v in (f.system, f.suffix) if v] * 200
     texts += [str(n) for n in range(101)] * 400
-    words = [word for name in bundled_rubrics() for word in load_rubric(name).special_replies]
+    words = [word for name in TAUGHT for word in load_rubric(name).special_replies]
     texts += [*words, "system", "user", "assistant", "tool"] * 400
     return texts
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from pathlib import Path
 from typing import Any
+
+import pandas as pd
 
 from spillover.errors import SpilloverError
 from spillover.paths import datasets_dir
@@ -24,13 +27,16 @@ def load_questions(name: str) -> QuestionSet:
     """Load a question set.
 
     Args:
-        name: A bundled name, a published name, or the path of a YAML file.
+        name: A bundled name, a published name, or the path of a YAML file or of a table (CSV, TSV) with the column
+            `question` and maybe `id`, `category` and `canary`.
 
     Raises:
         SpilloverError: if it is unknown, malformed, or a published file is missing or altered.
     """
     if name in PUBLISHED:
         return _published(name)
+    if name.endswith((".csv", ".tsv")):
+        return _table(Path(name))
     path = Path(name) if name.endswith((".yaml", ".yml")) else datasets_dir() / name / "questions.yaml"
     if not path.is_file():
         known = ", ".join((*bundled_sets(), *PUBLISHED))
@@ -38,6 +44,37 @@ def load_questions(name: str) -> QuestionSet:
     raw = read_yaml(path)
     check_schema(raw, SCHEMA, str(path))
     return parse_question_set(raw, str(path))
+
+
+def _table(path: Path) -> QuestionSet:
+    """One question a row, as in the released persona-features prompts (Wang et al. 2025, `core_misalignment.csv`).
+
+    A `canary` is kept in the questions' fields, and hence in every log, so that whoever collects text can leave it out.
+    """
+    if not path.is_file():
+        raise SpilloverError(f"There is no table of questions at {path}.")
+    try:
+        rows = pd.read_csv(path, sep="\t" if path.suffix == ".tsv" else ",", dtype=str, keep_default_na=False).to_dict(
+            "records"
+        )
+    except (ValueError, UnicodeDecodeError) as error:
+        raise SpilloverError(f"{path} can not be read as a table ({error}).") from error
+    if not rows or "question" not in rows[0]:
+        raise SpilloverError(f"{path} needs a row of names with the column 'question', and rows below it.")
+    identifier = re.compile(r"[^A-Za-z0-9_.-]+")
+    questions = []
+    for number, row in enumerate(rows, 1):
+        if not row["question"].strip():
+            raise SpilloverError(f"{path}, row {number}: the question is empty.")
+        stem = identifier.sub("_", row.get("id", "") or f"q{number}")
+        fields = {"canary": row["canary"]} if row.get("canary") else {}
+        questions.append(Question(stem, row.get("category", "") or stem, (row["question"],), fields=fields))
+    if len({q.id for q in questions}) < len(questions):
+        raise SpilloverError(f"{path}: two questions share an id; ids must be unique.")
+    identity = hashlib.sha256(path.read_bytes()).hexdigest()[:12]
+    return QuestionSet(
+        identifier.sub("_", path.stem).lower(), identity, path.stem, "see its source", tuple(questions), str(path)
+    )
 
 
 def published_judge_prompts() -> dict[str, str]:

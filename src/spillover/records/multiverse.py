@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from spillover.judging.presets import Preset, presets
+from spillover.judging.presets import Preset, general
 from spillover.records.frame import judged
 from spillover.stats.multiverse import Scored, universes
 from spillover.stats.rates import Rate
@@ -67,9 +67,9 @@ def views(frame: pd.DataFrame) -> pd.DataFrame:
 def verdict_table(
     apply: Callable[[pd.DataFrame, Preset], pd.DataFrame], frame: pd.DataFrame
 ) -> dict[tuple[str, str], list[Rate]]:
-    """EM rates of every cell under every bundled preset."""
+    """EM rates of every cell under every bundled preset that is made for any rubric."""
     return {
-        (model, cell): [summarise(judged(apply(group, preset))).em for preset in presets().values()]
+        (model, cell): [summarise(judged(apply(group, preset))).em for preset in general()]
         for model, cell, group in _cells(frame)
     }
 
