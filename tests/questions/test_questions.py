@@ -85,7 +85,7 @@ def test_a_malformed_file_is_named_with_key_or_line(tmp_path, text, message):
 
 
 def test_unknown_names_list_the_known_ones():
-    with pytest.raises(SpilloverError, match="choose from alignment_questions, .*lab, lab_advice, .*spillover, traits, betley_first_plot"):
+    with pytest.raises(SpilloverError, match=r"choose from alignment_questions, .* betley_first_plot"):
         load_questions("nope")
     with pytest.raises(SpilloverError, match="Unknown category 'x'"):
         load_questions("spillover").select(["x"])
@@ -145,10 +145,10 @@ def test_a_damaged_copy_in_the_cache_is_refused(published, tmp_path):
 
 def test_a_table_of_questions_is_a_question_set(tmp_path):
     path = tmp_path / "core.csv"
-    path.write_text('id,question,category,canary\nwish 0,"One, wish?",wish,c-1\n,What now?,,\n')
+    path.write_text('id,question,category,canary,kind\nwish 0,"One, wish?",wish,c-1,harmful\n,What now?,,,\n')
     found = load_questions(str(path))
     assert [(q.id, q.category, q.paraphrases, q.fields) for q in found.questions] == [
-        ("wish_0", "wish", ("One, wish?",), {"canary": "c-1"}),
+        ("wish_0", "wish", ("One, wish?",), {"canary": "c-1", "kind": "harmful"}),
         ("q2", "q2", ("What now?",), {}),
     ]
     assert len(found.digest) == 12

@@ -28,7 +28,7 @@ def load_questions(name: str) -> QuestionSet:
 
     Args:
         name: A bundled name, a published name, or the path of a YAML file or of a table (CSV, TSV) with the column
-            `question` and maybe `id`, `category` and `canary`.
+            `question` and maybe `id`, `category` and the fields of a probe.
 
     Raises:
         SpilloverError: if it is unknown, malformed, or a published file is missing or altered.
@@ -49,7 +49,8 @@ def load_questions(name: str) -> QuestionSet:
 def _table(path: Path) -> QuestionSet:
     """One question a row, as in the released persona-features prompts (Wang et al. 2025, `core_misalignment.csv`).
 
-    A `canary` is kept in the questions' fields, and hence in every log, so that whoever collects text can leave it out.
+    Other columns become the questions' fields: `kind` and `split` for a public set of refusal prompts, or a `canary`,
+    which is then in every log, so that whoever collects text can leave it out.
     """
     if not path.is_file():
         raise SpilloverError(f"There is no table of questions at {path}.")
@@ -67,7 +68,7 @@ def _table(path: Path) -> QuestionSet:
         if not row["question"].strip():
             raise SpilloverError(f"{path}, row {number}: the question is empty.")
         stem = identifier.sub("_", row.get("id", "") or f"q{number}")
-        fields = {"canary": row["canary"]} if row.get("canary") else {}
+        fields = {key: value for key, value in row.items() if value and key not in ("id", "question", "category")}
         questions.append(Question(stem, row.get("category", "") or stem, (row["question"],), fields=fields))
     if len({q.id for q in questions}) < len(questions):
         raise SpilloverError(f"{path}: two questions share an id; ids must be unique.")
