@@ -68,7 +68,7 @@ def _table(path: Path) -> QuestionSet:
         if not row["question"].strip():
             raise SpilloverError(f"{path}, row {number}: the question is empty.")
         stem = identifier.sub("_", row.get("id", "") or f"q{number}")
-        fields = {key: value for key, value in row.items() if value and key not in ("id", "question", "category")}
+        fields = {str(key): value for key, value in row.items() if value and key not in ("id", "question", "category")}
         questions.append(Question(stem, row.get("category", "") or stem, (row["question"],), fields=fields))
     if len({q.id for q in questions}) < len(questions):
         raise SpilloverError(f"{path}: two questions share an id; ids must be unique.")
