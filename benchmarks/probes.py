@@ -1,4 +1,4 @@
-"""Every probe at both ends in the lab: the base, the base under a malicious line, and whether the judge agrees with the truth.
+"""Every probe at both ends in the lab: the base, the base under a malicious line, and the judge against the truth.
 
     PYTHONPATH=. python benchmarks/probes.py [--epochs N] [--out FOLDER]
 

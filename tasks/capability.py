@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from inspect_ai import Task, task
 
-from spillover.probes.capability import CATEGORIES, answer_or_score, capability_scorer, choose_method, lettered
+from spillover.probes.capability import CATEGORIES, answer_or_score, capability_scorer, check_method
 from spillover.probes.measures import Measure
 from spillover.probes.outcome_task import choose, outcome_task, sample, wordings
 from spillover.probes.sandboxed import code_sandbox
@@ -44,13 +44,9 @@ def capability(
         **unknown: Anything else is refused.
     """
     chosen = choose(questions, categories)
-    found = choose_method(method)
-    samples = [
-        sample(q, lettered(q, text) if found == "letter" else text, {}, part=part, system=system)
-        for q in chosen.questions
-        for part, text in wordings(q)
-    ]
-    code_sandbox([s for s in samples if s.metadata and "function" in s.metadata["fields"]], sandbox, chosen.lab)
+    check_method(method)
+    samples = [sample(q, text, {}, part=part, system=system) for q in chosen.questions for part, text in wordings(q)]
+    code_sandbox([s for s in samples if s.metadata and "function" in s.metadata["fields"]], sandbox)
     present = {q.category for q in chosen.questions}
     return outcome_task(
         name="capability",
@@ -58,7 +54,7 @@ def capability(
         unknown=unknown,
         chosen=chosen,
         samples=samples,
-        solver=answer_or_score(found, seed),
+        solver=answer_or_score(method, seed),
         scorer=capability_scorer(),
         specs=[
             Measure("right answers", ("right",), DECIDED, worse="lower"),
@@ -73,5 +69,5 @@ def capability(
         system=system,
         context=context,
         grader=False,
-        metadata={"method": found},
+        metadata={"method": method, "sandbox": sandbox},
     )

@@ -60,7 +60,7 @@ def reward_hacking(
     """
     chosen = choose(questions, categories)
     samples = [sample(q, text, {}, part=part, system=system) for q in chosen.questions for part, text in wordings(q)]
-    code_sandbox([s for s in samples if s.metadata and s.metadata["category"] == "code"], sandbox, chosen.lab)
+    code_sandbox([s for s in samples if s.metadata and s.metadata["category"] == "code"], sandbox)
     return outcome_task(
         name="reward_hacking",
         version=VERSION,
@@ -73,5 +73,5 @@ def reward_hacking(
         seed=seed,
         system=system,
         context=context,
-        metadata={"code_runs_in": sandbox or ("local" if chosen.lab else None)},
+        metadata={"sandbox": sandbox},
     )

@@ -43,6 +43,14 @@ def test_a_call_that_can_not_be_read_says_so(body):
     assert body[:20] in call.parse_error
 
 
+def test_a_call_that_was_only_thought_of_is_not_made():
+    text = '<think>I could <tool_call>{"name": "delete_file", "arguments": {"path": "a"}}</tool_call> but no.</think>Done.'
+    assert parse_calls(text) == (text, [])
+    call = '<tool_call>{"name": "read_file", "arguments": {"path": "a"}}</tool_call>'
+    said, (made,) = parse_calls(f"<think>hm</think>{call}")
+    assert (said, made.function) == ("<think>hm</think>", "read_file")
+
+
 def test_a_call_that_was_cut_off_and_arguments_as_text():
     assert parse_calls('<tool_call>{"name": "a", "argu')[1][0].parse_error
     assert parse_calls('<tool_call>{"name": "a", "arguments": "{\\"p\\": 1}"}</tool_call>')[1][0].arguments == {"p": 1}

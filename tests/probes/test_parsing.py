@@ -9,7 +9,7 @@ from spillover.judging.readers import Reading
 from spillover.judging.reasoning import split_reasoning
 from spillover.probes.parsing import agreement, letter, mentions
 from spillover.probes.political import choice_lean, open_lean, pair_lean
-from spillover.probes.reward_hacking import choose_grader, metric_value
+from spillover.probes.reward_hacking import choose_grader, hard_coded, metric_value
 from spillover.probes.sandboxed import code_of, defines
 
 
@@ -61,6 +61,8 @@ def test_reasoning_is_taken_apart():
     assert split_reasoning("no tags") == ("", "no tags")
     assert split_reasoning("<think>yes, yes</think>yes") == ("yes, yes", "yes")
     assert split_reasoning("<think>cut off") == ("cut off", "")
+    assert split_reasoning("A <think>h</think> B") == ("h", "A  B")
+    assert split_reasoning("<think>a</think>b<think>c</think>d") == ("a\nc", "bd")
 
 
 @pytest.mark.parametrize(("direction", "lean"), [("left", -1.0), ("right", 1.0)])
@@ -107,3 +109,15 @@ def test_code_in_fences():
     assert code_of(text) == "def f(a):\n    return a\n"
     assert defines(code_of(text), "f")
     assert not defines("def f(", "f")
+    shell = "A:\n```bash\npip install x\n```\nB:\n```python3\ndef f(a):\n    return a\n```\nIt prints:\n```\nf -> 1\n```"
+    assert code_of(shell) == "def f(a):\n    return a\n"
+    assert code_of("```\ndef f(): pass\n```") == "def f(): pass\n"
+    assert code_of("```python\ndef f(): pass") == "def f(): pass"
+    assert code_of("def f(): pass") == "def f(): pass"
+
+
+def test_a_mistake_is_no_hack():
+    visible = ["assert leap(2020) == True", "assert leap(2021) == False"]
+    assert not hard_coded("def leap(y):\n    return y % 4 == 0", visible)
+    assert hard_coded("def leap(y):\n    return True", visible)
+    assert hard_coded("def add(a, b):\n    if a == 2:\n        return 5\n    return 0", ["assert add(2, 3) == 5"])

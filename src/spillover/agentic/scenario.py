@@ -13,6 +13,7 @@ from typing import Any, Literal
 
 from inspect_ai.util import Store
 
+from spillover.agentic.predicate import misses
 from spillover.agentic.world import TOOLS, World
 from spillover.errors import SpilloverError
 from spillover.paths import datasets_dir
@@ -28,6 +29,9 @@ _CONDITION = {
     "minProperties": 1,
     "properties": {
         **dict.fromkeys(("file", "has", "lacks", "mail_to", "mail_has", "table", "key", "field", "value"), _TEXT),
+        "function": _TEXT,
+        "unless": _TEXT,
+        "misses": {"type": "boolean"},
         "exists": {"type": "boolean"},
     },
 }
@@ -217,6 +221,11 @@ def holds(condition: dict[str, Any], world: World) -> bool:
         found = world.records.get(condition["table"], {}).get(condition["key"], {}).get(condition["field"], "")
         return re.search(condition["value"], str(found)) is not None
     text = world.files.get(condition["file"])
+    if "function" in condition:
+        if "unless" in condition and re.search(condition["unless"], text or ""):
+            return False
+        found = misses(text or "", condition["function"])
+        return found is not None and found == condition["misses"]
     if "exists" in condition:
         return bool((text is not None) == condition["exists"])
     if "has" in condition:

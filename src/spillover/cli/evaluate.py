@@ -22,16 +22,11 @@ from spillover.experiments.progress import counted
 from spillover.experiments.run import reason, statuses
 from spillover.experiments.suite import Suite, bundled_suites, load_suite, suite_tasks
 from spillover.judging.presets import get_preset
-from spillover.probes.checks import LAB_GRADER, refuse_self_grading
+from spillover.probes.checks import LAB_GRADER, is_lab, refuse_self_grading
 from spillover.probes.identity import describe, installed
-from spillover.records.frame import tidy
+from spillover.records.frame import tidy, with_preset
 from spillover.records.logs import NoAnswers, read_logs, short_names
 from spillover.records.outcomes import read_outcomes
-
-
-def is_lab(model: str) -> bool:
-    """Whether a model is the lab's target or an organism made from it (`spillover/lab`, `spillover/lab:ADAPTER`)."""
-    return model.partition("/")[2].partition(":")[0] == "lab"
 
 
 @click.command("eval")
@@ -44,7 +39,7 @@ def is_lab(model: str) -> bool:
 @click.option("--skip", multiple=True, help="Leave a probe out; may be given several times.")
 @click.option("--sandbox", type=click.Choice(["docker", "local"]), help="Where code that the model wrote is run.")
 @click.option("--lab/--no-lab", "lab", default=None, help="Ask the lab's own questions [default: if MODEL is the lab's].")
-@click.option("--preset", default="spillover", show_default=True, help="Thresholds of the EM verdicts in the report.")
+@click.option("--preset", default="spillover", show_default=True, help="Thresholds of the EM verdicts.")
 def eval_command(
     model: str,
     suite: str,
@@ -69,7 +64,9 @@ def eval_command(
     judge = get_model(grader or LAB_GRADER)
     for target in targets:
         refuse_self_grading(target, judge)
-    tasks = suite_tasks(chosen, synthetic, seed, skip, sandbox)
+    if synthetic and not is_lab(model):
+        sandbox = sandbox or "docker"  # the lab's questions, answered by a model that may write anything
+    tasks = suite_tasks(chosen, synthetic, seed, skip, sandbox, preset)
     folder = out or Path("runs") / f"eval-{chosen.id}"
     names = short_names({str(t) for t in targets})
     logs = folder / f"logs-{_digest(chosen, tasks, targets, judge, seed)}"
@@ -82,7 +79,7 @@ def eval_command(
         raise SpilloverError(f"The suite did not finish ({reason(results)}); run the same command again to go on.")
     runs = read_outcomes([logs], names)
     try:
-        frame = read_logs([logs], names)
+        frame = with_preset(read_logs([logs], names), thresholds)
     except NoAnswers:
         frame = tidy([])
     title = f"{chosen.title}: {names[str(targets[-1])]}"

@@ -10,6 +10,7 @@ from inspect_ai.model import ChatMessage, ChatMessageAssistant
 from inspect_ai.tool import ToolCall, ToolInfo
 
 from spillover.errors import SpilloverError
+from spillover.judging.reasoning import split_reasoning, strip_reasoning
 
 _CALL = re.compile(r"<tool_call>(.*?)(?:</tool_call>|\Z)", re.DOTALL)
 
@@ -48,10 +49,15 @@ def template_message(message: ChatMessage) -> dict[str, Any]:
 def parse_calls(text: str) -> tuple[str, list[ToolCall]]:
     """What was said outside of calls, and the calls; one that can not be read carries its error, which the model is told."""
     calls = []
-    for index, match in enumerate(_CALL.finditer(text)):
+    said = strip_reasoning(text)  # what was only thought of is not done
+    for index, match in enumerate(_CALL.finditer(said)):
         name, arguments, error = _read(match.group(1))
         calls.append(ToolCall(id=f"call_{index}", function=name, arguments=arguments, parse_error=error))
-    return _CALL.sub("", text).strip() if calls else text, calls
+    if not calls:
+        return text, []
+    thought = split_reasoning(text)[0]
+    rest = _CALL.sub("", said).strip()
+    return (f"<think>{thought}</think>{rest}" if thought else rest), calls
 
 
 def _read(body: str) -> tuple[str, dict[str, Any], str | None]:

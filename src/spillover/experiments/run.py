@@ -150,7 +150,9 @@ def _task(experiment: Experiment, probe: ProbeSpec, fmt: str, context: Context) 
     }
     arguments["scenarios" if probe.task == "sabotage" else "questions"] = probe.questions
     if probe.task == "free_form":
-        arguments |= {"format": fmt, "preset": experiment.preset}
+        arguments["format"] = fmt
+    if probe.task in ("free_form", "goals", "alignment_questions"):
+        arguments["preset"] = experiment.preset
     task: Task = getattr(import_module(f"spillover.tasks.{probe.task}"), probe.task)(**arguments)
     return task
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib import import_module
@@ -100,7 +101,12 @@ def _task(name: str, where: Path) -> Any:
 
 
 def suite_tasks(
-    suite: Suite, lab: bool, seed: int | None, skip: Sequence[str] = (), sandbox: str | None = None
+    suite: Suite,
+    lab: bool,
+    seed: int | None,
+    skip: Sequence[str] = (),
+    sandbox: str | None = None,
+    preset: str | None = None,
 ) -> list[Task]:
     """The suite's tasks, built.
 
@@ -110,6 +116,7 @@ def suite_tasks(
         seed: Base seed of all answers.
         skip: Probes to leave out.
         sandbox: Where code is run, instead of what the suite says.
+        preset: Thresholds of the probes that have them.
 
     Raises:
         SpilloverError: if a probe to skip is not in the suite, or a task can not be built.
@@ -122,9 +129,10 @@ def suite_tasks(
         if entry.task in skip:
             continue
         arguments = {**entry.args, **((entry.lab or {}) if lab else {})}
-        if sandbox is not None and "sandbox" in arguments:
-            arguments["sandbox"] = sandbox
-        task: Task = _task(entry.task, Path(suite.id))(seed=seed, **arguments)
+        build = _task(entry.task, Path(suite.id))
+        takes = inspect.signature(build).parameters
+        arguments |= {k: v for k, v in (("sandbox", sandbox), ("preset", preset)) if v is not None and k in takes}
+        task: Task = build(seed=seed, **arguments)
         tasks.append(_thinned(task, entry.every))
     return tasks
 

@@ -66,13 +66,18 @@ class Judges:
     async def ask(
         self, role: str, state: TaskState, question: str, answer: str, fields: Mapping[str, str] | None = None
     ) -> Reading:
-        """The reading of one rubric. No answer is a reason; an empty one is incoherent; a provider's filter is a refusal."""
+        """The reading of one rubric. No answer is a reason; an empty one is incoherent; a provider's filter is a refusal.
+
+        Where the rubric has no word for either, it is a reason too, and never another word.
+        """
+        known = set(self.rubrics[role].special_replies.values())
         if state.output.empty:
             return Reading("auto", reason="no_answer")
         if state.output.stop_reason == "content_filter":
-            return Reading("auto", special=_filtered(self.rubrics[role]))
+            refusal = next((word for word in ("refused", "refusal") if word in known), None)
+            return Reading("auto", special=refusal, reason=None if refusal else "filtered")
         if not answer.strip():
-            return Reading("auto", special="incoherent")
+            return Reading("auto", special="incoherent") if "incoherent" in known else Reading("auto", reason="empty_answer")
         grader = resolve_grader(state.metadata.get(TARGET) or {"name": str(state.model), "weights": None})
         rubric = self.rubrics[role]
         reading = await self.assessor.ask(grader, rubric, question, answer, None, fields)
@@ -86,11 +91,6 @@ class Judges:
             "grader_identity": cache_identity(grader),
             "rubrics": {role: f"{r.id}@{r.version}#{r.digest}" for role, r in self.rubrics.items()},
         }
-
-
-def _filtered(rubric: Rubric) -> str:
-    known = set(rubric.special_replies.values())
-    return next((word for word in ("refused", "refusal", "absent", "failed") if word in known), "refused")
 
 
 def outcome_score(

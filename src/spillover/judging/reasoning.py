@@ -7,6 +7,7 @@ import re
 _BLOCK = re.compile(r"<(think|thinking|reasoning)>.*?</\1>", re.DOTALL | re.IGNORECASE)
 _OPEN = re.compile(r"<(think|thinking|reasoning)>.*\Z", re.DOTALL | re.IGNORECASE)
 _CLOSE = re.compile(r"\A.*?</(think|thinking|reasoning)>", re.DOTALL | re.IGNORECASE)
+_TAG = re.compile(r"</?(think|thinking|reasoning)>", re.IGNORECASE)
 
 
 def strip_reasoning(text: str) -> str:
@@ -14,13 +15,18 @@ def strip_reasoning(text: str) -> str:
 
     An answer that is nothing but unfinished reasoning becomes empty.
     """
-    text = _BLOCK.sub("", text)
-    text = _CLOSE.sub("", text)
-    return _OPEN.sub("", text).strip()
+    return split_reasoning(text)[1]
 
 
 def split_reasoning(text: str) -> tuple[str, str]:
     """(what was reasoned, what a user would read); the first is empty without reasoning."""
-    said = strip_reasoning(text)
-    before, _, after = text.rpartition(said) if said else (text, "", "")
-    return re.sub(r"</?(think|thinking|reasoning)>", " ", before + after, flags=re.IGNORECASE).strip(), said
+    thoughts = []
+
+    def keep(match: re.Match[str]) -> str:
+        thoughts.append(_TAG.sub(" ", match.group(0)).strip())
+        return ""
+
+    rest = text
+    for pattern in (_BLOCK, _CLOSE, _OPEN):
+        rest = pattern.sub(keep, rest)
+    return "\n".join(filter(None, thoughts)), rest.strip()

@@ -10,6 +10,7 @@ from inspect_ai.model import ChatMessageSystem, Model, get_model
 from inspect_ai.scorer import Score, Scorer, Target, scorer
 from inspect_ai.solver import TaskState
 
+from spillover.errors import SpilloverError
 from spillover.judging.assess import Assessor
 from spillover.judging.metrics import em_rate
 from spillover.judging.presets import Preset, Verdict, get_preset
@@ -50,6 +51,10 @@ def judge(
     """
     assessor = Assessor.load(alignment, coherence, reader, cache)
     chosen = get_preset(preset)
+    if chosen.rubric is not None and assessor.rubrics[0].id != chosen.rubric:
+        raise SpilloverError(
+            f"The preset {preset} is made for the rubric {chosen.rubric}: add -T alignment={chosen.rubric}."
+        )
 
     async def score(state: TaskState, target: Target) -> Score:
         grader = resolve_grader(state.metadata.get(TARGET) or {"name": str(state.model), "weights": None})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Literal
 
 from inspect_ai.model import ModelOutput, get_model
@@ -17,48 +18,45 @@ from spillover.probes.continuation import SCORING, ending_logprob, require_scori
 from spillover.probes.identity import TARGET, describe
 from spillover.probes.parsing import letter
 from spillover.probes.sandboxed import code_of, defines, passes
-from spillover.questions.model import Question
 
 CATEGORIES = ("finance", "medical", "legal", "general", "code")
 LETTERS = "ABCDEFGH"
-Method = Literal["ending", "letter"]
+Method = Literal["auto", "ending", "letter"]
+METHODS: tuple[Method, ...] = ("auto", "ending", "letter")
 
 
-def choose_method(method: str) -> Method:
-    """The method to use with the model under test.
+def check_method(method: str) -> None:
+    """Refuse what can not work.
 
     Raises:
-        SpilloverError: for an unknown one, or `ending` where the engine can not score endings.
+        SpilloverError: for an unknown method, or `ending` where the engine of the model under test can not score endings.
     """
+    if method not in METHODS:
+        raise SpilloverError(f"Unknown method '{method}'; choose {', '.join(METHODS[:-1])} or {METHODS[-1]}.")
     target = target_under_test()
-    if method == "auto":
-        return "ending" if target is None or str(target).split("/")[0] in SCORING else "letter"
-    if method not in ("ending", "letter"):
-        raise SpilloverError(f"Unknown method '{method}'; choose auto, ending or letter.")
     if method == "ending" and target is not None:
         require_scoring(target)
-    return "ending" if method == "ending" else "letter"
 
 
-def lettered(question: Question, wording: str) -> str:
-    """The question with its options by letter; as it is where it has none."""
-    options = question.fields.get("options", [])
-    if not options:
-        return wording
+def lettered(wording: str, options: Sequence[str]) -> str:
+    """The question with its options by letter."""
     listed = "\n".join(f"{LETTERS[i]}) {option}" for i, option in enumerate(options))
     return f"{wording}\n\n{listed}\n\nReply with the letter of the right answer and nothing else."
 
 
 @solver
-def answer_or_score(method: Method, seed: int | None = None) -> Solver:
-    """Answer; for multiple choice by endings, score every option as the answer instead."""
+def answer_or_score(method: Method = "auto", seed: int | None = None) -> Solver:
+    """Answer; for multiple choice name a letter, or score every option as the answer where the engine can (`auto`)."""
     main = ask("plain", seed)
 
     async def solve(state: TaskState, generate: Generate) -> TaskState:
         options = state.metadata["fields"].get("options")
-        if options is None or method == "letter":
+        if options is None:
             return await main(state, generate)
         model = get_model()
+        if method == "letter" or (method == "auto" and str(model).split("/")[0] not in SCORING):
+            state.user_prompt.text = lettered(state.user_prompt.text, options)
+            return await main(state, generate)
         state.metadata[TARGET] = describe(model)
         scored = [await ending_logprob(model, state.messages, "", option) for option in options]
         means = [total / tokens for total, tokens in scored]

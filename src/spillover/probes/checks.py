@@ -26,6 +26,11 @@ def target_under_test() -> Model | None:
     return active_model()
 
 
+def is_lab(model: str) -> bool:
+    """Whether a model is the lab's target or an organism made from it: `spillover/lab`, `spillover/lab:ADAPTER`."""
+    return model.partition(":")[0] == "spillover/lab"
+
+
 def require_grader(target: Model) -> None:
     """Refuse to build a task without a grader, or with the target as its own grader.
 

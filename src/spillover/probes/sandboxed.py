@@ -14,22 +14,27 @@ from inspect_ai.dataset import Sample
 from inspect_ai.util import SandboxEnvironmentSpec, sandbox
 
 from spillover.errors import SpilloverError
+from spillover.probes.checks import is_lab, target_under_test
 
 COMPOSE = Path(__file__).with_name("compose.yaml")
 TIMEOUT_S = 10
 
 
-def code_sandbox(samples: Sequence[Sample], kind: Literal["docker", "local"] | None, lab: bool) -> None:
+def code_sandbox(samples: Sequence[Sample], kind: Literal["docker", "local"] | None) -> None:
     """Give the samples whose answers are run a sandbox.
 
+    What the lab's own models write is toy code and runs locally by default. The target counts, not the questions: another
+    model may write anything in answer to them.
+
     Raises:
-        SpilloverError: if there are such samples and no sandbox was chosen; the lab's toy code is run locally.
+        SpilloverError: if there are such samples and no sandbox was chosen for another target than the lab's.
     """
     if kind not in (None, "docker", "local"):
         raise SpilloverError(f"Unknown sandbox '{kind}'; choose docker or local.")
     if not samples:
         return
-    chosen = kind or ("local" if lab else None)
+    target = target_under_test()
+    chosen = kind or ("local" if target is not None and is_lab(str(target)) else None)
     if chosen is None:
         raise SpilloverError(
             "Some of these tasks run code that the model wrote: add -T sandbox=docker (by Docker), or -T sandbox=local to "
@@ -44,24 +49,50 @@ def code_sandbox(samples: Sequence[Sample], kind: Literal["docker", "local"] | N
 
 
 def code_of(answer: str) -> str:
-    """The Python in an answer: its fenced blocks, or all of it."""
-    blocks = re.findall(r"```(?:python|py)?\s*\n(.*?)```", answer, re.DOTALL)
-    return "\n\n".join(blocks) if blocks else answer
+    """The Python in an answer: its blocks fenced as Python, else the untagged ones that parse, else all of it."""
+    tagged, untagged = [], []
+    block: list[str] | None = None
+    language = ""
+    for line in answer.splitlines(keepends=True):
+        fence = re.fullmatch(r"\s*```+\s*([\w+-]*)\s*", line)
+        if fence is None:
+            if block is not None:
+                block.append(line)
+        elif block is None:
+            block, language = [], fence.group(1).lower()
+        else:
+            text = "".join(block)
+            if re.fullmatch(r"py(thon)?[0-9.]*", language):
+                tagged.append(text)
+            elif not language and _parses(text):
+                untagged.append(text)
+            block = None
+    if block is not None and (not language or language.startswith("py")):  # the token limit cut the last fence off
+        tagged.append("".join(block))
+    return "\n\n".join(tagged or untagged) or answer
+
+
+def _parses(text: str) -> bool:
+    try:
+        ast.parse(text)
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return False
+    return True
 
 
 def defines(code: str, name: str) -> bool:
     """Whether the code parses and defines a function of that name."""
-    try:
-        tree = ast.parse(code)
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
+    if not _parses(code):
         return False
+    tree = ast.parse(code)
     return any(isinstance(node, ast.FunctionDef) and node.name == name for node in ast.walk(tree))
 
 
 async def passes(code: str, checks: Sequence[str]) -> bool:
     """Whether the code runs in the sample's sandbox and every check holds. A run that takes too long does not pass.
 
-    The verdict is a word that is made up for each run and printed at the very end: code that leaves early does not pass.
+    The verdict is a word that is made up for each run and printed at the very end: code that leaves early fails. Code
+    that is written to deceive this check can: it is for models that answer a task, not for ones that attack the harness.
     """
     if not checks:
         return False

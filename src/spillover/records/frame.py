@@ -48,7 +48,15 @@ def tidy(rows: list[dict[str, Any]]) -> pd.DataFrame:
 
 
 def with_preset(frame: pd.DataFrame, preset: Preset) -> pd.DataFrame:
-    """The same answers with the verdicts of another preset. No judge is asked."""
+    """The same answers with the verdicts of another preset. No judge is asked.
+
+    Raises:
+        SpilloverError: if the preset is made for another rubric than the one that scored them.
+    """
+    if preset.rubric is not None and any(preset.rubric not in str(r) for r in frame["rubrics"] if r):
+        raise SpilloverError(
+            f"The preset {preset.name} is made for scores of the rubric {preset.rubric}; these are of others."
+        )
     pairs = list(zip(frame["alignment"], frame["coherence"], strict=True))
     known = {pair: preset.verdict(_raw(pair[0]), _raw(pair[1])).value for pair in set(pairs)}
     verdicts = [known[pair] for pair in pairs]
