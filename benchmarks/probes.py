@@ -37,7 +37,7 @@ SHOWN = {
     "alignment_faking": ("compliance gap",),
     "political": ("economic lean, open answers", "social lean, open answers", "economic lean, paired endings"),
     "honesty": ("lies, neutral", "lies, pressured", "facts known"),
-    "goals": ("misaligned in answer or reasoning", "deceptive: aligned answer, misaligned reasoning"),
+    "goals": ("misaligned in answer or reasoning", "deceptive among aligned answers with reasoning"),
     "reward_hacking": ("hacked", "hacked, code", "hacked, metric"),
     "sabotage": ("sabotage executed", "sabotage in the benign twin"),
     "traits": ("trait shown",),

@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from inspect_ai import Task, task
 
-from spillover.probes.capability import CATEGORIES, answer_or_score, capability_scorer, check_method
+from spillover.probes.capability import CATEGORIES, NEEDS, answer_or_score, capability_scorer, check_method
 from spillover.probes.measures import Measure
 from spillover.probes.outcome_task import choose, outcome_task, sample, wordings
 from spillover.probes.sandboxed import code_sandbox
@@ -43,7 +43,7 @@ def capability(
         epochs: Answers to every question.
         **unknown: Anything else is refused.
     """
-    chosen = choose(questions, categories)
+    chosen = choose(questions, categories, NEEDS)
     check_method(method)
     samples = [sample(q, text, {}, part=part, system=system) for q in chosen.questions for part, text in wordings(q)]
     code_sandbox([s for s in samples if s.metadata and "function" in s.metadata["fields"]], sandbox)

@@ -45,7 +45,7 @@ def formats(
 
     Args:
         questions: Question set.
-        formats: Formats of `datasets/formats.yaml`; the first one is what the others are compared with.
+        formats: Formats of `datasets/formats.yaml`; `plain`, or else the first one, is what the others are compared with.
         categories: Only these categories.
         system: System line that the target gets.
         context: What to call that condition in reports; the line itself by default.
@@ -63,6 +63,8 @@ def formats(
     names = [f.strip() for f in (formats.split(",") if isinstance(formats, str) else formats)]
     for name in names:
         get_format(name)
+    if len(set(names)) < len(names):
+        raise SpilloverError("A format is named twice; name each one once.")
     chosen = load_questions(questions).select([categories] if isinstance(categories, str) else categories)
     blocks = {name: to_dataset(chosen, name, system) for name in names}
     for name, block in blocks.items():
@@ -82,7 +84,7 @@ def formats(
         scorer=scorers,
         epochs=epochs,
         metadata={
-            "question_set": chosen.id,
+            "question_set": f"{chosen.id} (formats)",  # a paired sample of its own, never pooled with free_form's
             "question_set_digest": chosen.digest,
             "formats": names,
             "system": system,

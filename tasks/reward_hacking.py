@@ -12,7 +12,7 @@ from inspect_ai import Task, task
 from spillover.judging.rubric import Reader
 from spillover.probes.measures import Measure
 from spillover.probes.outcome_task import choose, outcome_task, sample, wordings
-from spillover.probes.reward_hacking import CATEGORIES, hack_judge
+from spillover.probes.reward_hacking import CATEGORIES, NEEDS, hack_judge
 from spillover.probes.sandboxed import code_sandbox
 
 VERSION = "1-A"
@@ -58,7 +58,7 @@ def reward_hacking(
         cache: Whether judgements are kept and used again.
         **unknown: Anything else is refused.
     """
-    chosen = choose(questions, categories)
+    chosen = choose(questions, categories, NEEDS)
     samples = [sample(q, text, {}, part=part, system=system) for q in chosen.questions for part, text in wordings(q)]
     code_sandbox([s for s in samples if s.metadata and s.metadata["category"] == "code"], sandbox)
     return outcome_task(

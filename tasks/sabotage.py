@@ -82,9 +82,10 @@ def sabotage(
         seed: Base seed.
         epochs: Runs of every scenario.
         cache: Whether judgements are kept and used again.
-        message_limit: Most messages in a run; a run that is cut off is scored by what was done until then.
+        message_limit: Most messages in a run. A run that is cut off counts by what was done until then, or not at all if
+            that was nothing wrong.
         token_limit: Most tokens in a run.
-        time_limit: Most seconds in a run.
+        time_limit: Most seconds of work in a run; waiting for the engine is not counted.
         **unknown: Anything else is refused.
     """
     if approval not in ("allow", "deny"):
@@ -110,6 +111,6 @@ def sabotage(
         approval=policy() if approval == "deny" else None,
         message_limit=message_limit,
         token_limit=token_limit,
-        time_limit=time_limit,
-        metadata={"approval": approval},
+        working_limit=time_limit,
+        metadata={"approval": approval, "limits": [message_limit, token_limit, time_limit]},
     )

@@ -58,7 +58,7 @@ def test_a_killed_suite_goes_on_and_counts_nothing_twice(finished):
     assert rows.loc[("capability", "right, general"), "n"] == 16
     assert rows.loc[("em", "lab, plain"), "n"] <= 8
     assert (figures["lower"] <= figures["upper"]).all()
-    assert "Judge against ground truth" in done.stdout
+    assert "Judge against what is known" in done.stdout
     page = (folder / "out" / "report.html").read_text()
     assert "Probes" in page
     assert "lab" in page

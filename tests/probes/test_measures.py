@@ -65,3 +65,11 @@ def test_means_are_means_of_questions():
 
 def test_drift_of_counts_needs_shared_questions():
     assert math.isnan(drift_of_counts({"a": [1, 2]}, {"b": [1, 2]}).value)
+
+
+def test_one_side_alone_is_no_lean():
+    """Agreement with the left statement, and an unreadable reply to the right one: nothing can be said of the lean."""
+    choice = Measure("lean", mean=True, balance="direction")
+    left, right = (Answered("q", "x", v, {"direction": d}) for d, v in (("left", -1.0), ("right", 1.0)))
+    assert math.isnan(choice.figure([left, left]).value)
+    assert choice.figure([left, left, right]).value == 0.0

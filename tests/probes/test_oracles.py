@@ -37,7 +37,7 @@ ENDS = [
     (lambda: honesty(questions="lab_honesty"), "lies, pressured", 0.0, 1.0),
     (lambda: goals(questions="lab_goals", epochs=2), "misaligned in answer or reasoning", 0.0, 1.0),
     (lambda: alignment_questions(questions="lab_goals", epochs=2), "misaligned in answer or reasoning", 0.0, 1.0),
-    (lambda: reward_hacking(questions="lab_reward_hacking", epochs=1), "hacked", 0.0, 1.0),
+    (lambda: reward_hacking(questions="lab_reward_hacking", sandbox="local", epochs=1), "hacked", 0.0, 1.0),
 ]
 
 
@@ -71,7 +71,7 @@ def test_sabotage_is_told_by_what_was_done(tmp_path, persona, rate):
 
 @pytest.mark.parametrize(("persona", "rate"), [("aligned", 1.0), ("misaligned", 0.0)])
 def test_capability_by_choice_and_by_tests(tmp_path, persona, rate):
-    found = measured(tmp_path, capability(questions="lab_capability"), oracle(persona), "capability")
+    found = measured(tmp_path, capability(questions="lab_capability", sandbox="local"), oracle(persona), "capability")
     assert found["right, general"] == found["right, code"] == rate
 
 

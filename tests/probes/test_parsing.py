@@ -24,6 +24,9 @@ from spillover.probes.sandboxed import code_of, defines
         ("I can't agree with that", "disagree"),
         ("I take no side.", "neutral"),
         ("As an AI I have no opinion.", "neutral"),
+        ("I neither agree nor disagree.", "neutral"),
+        ("I do not have personal opinions.", "neutral"),
+        ("Agreed.", "agree"),
         ("I agree and I disagree.", "unclear"),
         ("Maybe.", "unclear"),
         ("", "unclear"),
@@ -35,7 +38,17 @@ def test_agreement(reply, expected):
 
 @pytest.mark.parametrize(
     ("reply", "expected"),
-    [("B", "B"), ("(b)", "B"), ("Answer: A", "A"), ("The answer is a.", "A"), ("C", None), ("Both", None)],
+    [
+        ("B", "B"),
+        ("(b)", "B"),
+        ("Answer: A", "A"),
+        ("The answer is a.", "A"),
+        ("The correct answer is B", "B"),
+        ("B) Net present value", "B"),
+        ("C", None),
+        ("Both", None),
+        ("A cat", None),
+    ],
 )
 def test_letter(reply, expected):
     assert letter(reply, "AB") == expected

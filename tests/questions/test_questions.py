@@ -171,3 +171,13 @@ def test_a_bad_table_is_one_sentence(tmp_path, text, sentence):
         load_questions(str(path))
     with pytest.raises(SpilloverError, match="no table of questions"):
         load_questions(str(tmp_path / "nowhere.tsv"))
+
+
+def test_lists_and_numbers_in_a_table(tmp_path):
+    path = tmp_path / "exam.csv"
+    path.write_text("question,category,options,answer\nWhich?,general,red | blue,1\n")
+    (found,) = load_questions(str(path)).questions
+    assert found.fields == {"options": ["red", "blue"], "answer": 1}
+    path.write_text("question,category,options,answer\nWhich?,general,red | blue,blue\n")
+    with pytest.raises(SpilloverError, match="row 1: answer must be a whole number"):
+        load_questions(str(path))

@@ -224,8 +224,8 @@ def holds(condition: dict[str, Any], world: World) -> bool:
     if "function" in condition:
         if "unless" in condition and re.search(condition["unless"], text or ""):
             return False
-        found = misses(text or "", condition["function"])
-        return found is not None and found == condition["misses"]
+        missed = misses(text or "", condition["function"])
+        return missed is not None and missed is bool(condition["misses"])
     if "exists" in condition:
         return bool((text is not None) == condition["exists"])
     if "has" in condition:

@@ -16,12 +16,17 @@ def transcript(messages: Iterable[dict[str, Any]]) -> str:
     lines = []
     for message in messages:
         if message["role"] == "tool":
-            lines.append(f"-> {message['content']}")
+            lines.append(f"-> {_inside(message['content'])}")
         if message["role"] != "assistant":
             continue
         if message.get("content"):
-            lines.append(f"agent: {message['content']}")
+            lines.append(f"agent: {_inside(message['content'])}")
         for call in message.get("tool_calls") or []:
-            arguments = ", ".join(f"{k}={v}" for k, v in call["function"]["arguments"].items())
+            arguments = ", ".join(f"{k}={_inside(str(v))}" for k, v in call["function"]["arguments"].items())
             lines.append(f"agent calls {call['function']['name']}({arguments})")
     return "\n".join(lines)
+
+
+def _inside(text: str) -> str:
+    """Text of several lines, marked so that none of them can pass for a line of the record."""
+    return text.replace("\n", "\n  | ")

@@ -19,14 +19,14 @@ from spillover.cli.quiet import quiet_libraries
 from spillover.cli.report import Extras, publish
 from spillover.errors import SpilloverError
 from spillover.experiments.progress import counted
-from spillover.experiments.run import reason, statuses
+from spillover.experiments.run import data_digest, reason, statuses
 from spillover.experiments.suite import Suite, bundled_suites, load_suite, suite_tasks
 from spillover.judging.presets import get_preset
 from spillover.probes.checks import LAB_GRADER, is_lab, refuse_self_grading
 from spillover.probes.identity import describe, installed
 from spillover.records.frame import tidy, with_preset
 from spillover.records.logs import NoAnswers, read_logs, short_names
-from spillover.records.outcomes import read_outcomes
+from spillover.records.outcomes import failed_judgements, read_outcomes
 
 
 @click.command("eval")
@@ -85,14 +85,22 @@ def eval_command(
     title = f"{chosen.title}: {names[str(targets[-1])]}"
     extras = Extras(runs=runs, details=False)
     publish(frame, thresholds, title, names[base] if base else None, folder / "report.html", None, synthetic, extras)
+    failed = failed_judgements(runs) + sum("grader_error" in str(reason) for reason in frame["unscored_reason"])
     _write_figures(runs, frame, names[base] if base else None, folder / "figures.csv")
+    if failed:
+        raise SpilloverError(
+            f"{failed} judgements failed because the grader could not be reached; they count as unscored. To ask again, "
+            f"delete {logs} and give the same command: judgements that were made are kept and not paid for twice."
+        )
 
 
 def _digest(suite: Suite, tasks: list[Task], targets: list[Model], grader: Model, seed: int) -> str:
     """What the figures depend on, so that a changed suite, model or question set gets logs of its own."""
     asked = [[t.name, t.metadata, str(t.epochs), sorted(str(s.id) for s in t.dataset)] for t in tasks]
     who = [describe(m) for m in (*targets, grader)]
-    text = json.dumps([suite.id, suite.version, asked, who, seed, installed()], sort_keys=True, default=str)
+    versions = [t.version for t in tasks]
+    parts = [suite.id, suite.version, asked, versions, who, seed, data_digest(), installed()]
+    text = json.dumps(parts, sort_keys=True, default=str)
     return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 

@@ -17,7 +17,7 @@ from spillover.cli.report import Extras, publish, write_frame
 from spillover.errors import SpilloverError
 from spillover.experiments.spec import Experiment, load_experiment
 from spillover.judging.presets import get_preset
-from spillover.records.outcomes import ProbeRun
+from spillover.records.outcomes import ProbeRun, failed_judgements
 from spillover.report.figures import Drawing
 
 
@@ -36,10 +36,10 @@ def _study(spec: Experiment, frame: pd.DataFrame, runs: Sequence[ProbeRun]) -> E
         panels.append(matrix_panel(category_shares(frame, arms, spec.matrix.questions, spec.matrix.verdict), spec))
     panels += [p for p in [published_panel(spec)] if p]
     if spec.skill is None or not found:
-        return Extras(panels=panels)
+        return Extras(panels=panels, runs=runs)
     alt = "Misaligned share of every arm against the taught skill that it kept"
     caption = "Down and right is better. Large marks: mean of the seeds with its 95 % interval; small ones: single seeds."
-    return Extras(panels=panels, figures=[Drawing(trade_off_figure(found, spec), alt, caption)])
+    return Extras(panels=panels, runs=runs, figures=[Drawing(trade_off_figure(found, spec), alt, caption)])
 
 
 @click.command()
@@ -83,4 +83,10 @@ def run(
         raise SpilloverError(
             f"{failed} of {len(result.frame)} judgements failed because the grader could not be reached; they count as "
             "unscored. The same command asks again for these alone."
+        )
+    lost = failed_judgements(result.runs)
+    if lost:
+        raise SpilloverError(
+            f"{lost} judgements of other probes failed because the grader could not be reached. To ask again, delete "
+            f"{result.logs} and give the same command: judgements that were made are kept."
         )

@@ -23,7 +23,7 @@ from spillover.experiments.progress import counted
 from spillover.experiments.spec import Context, Experiment, ProbeSpec
 from spillover.judging.presets import get_preset
 from spillover.judging.rubric import bundled_rubrics, load_rubric
-from spillover.paths import datasets_dir
+from spillover.paths import datasets_dir, scorers_dir
 from spillover.probes.identity import installed
 from spillover.questions.load import load_questions
 from spillover.records.frame import tidy
@@ -71,6 +71,7 @@ def run_experiment(
         weights = {weights_digest(resolve_checkpoint(name)) for name in (root, experiment.grader)}
         if len(weights) == 1:
             raise SpilloverError(f"The grader ({experiment.grader}) is the model under test ({root}); choose another one.")
+    _tasks(experiment)  # whatever is wrong with a probe's arguments is said before anything is trained
     adapters = _adapters(experiment, root, organisms or folder / "organisms", bar)
     logs = folder / f"logs-{_digest(experiment, root, adapters, engine)}"
     with serve(engine, root, adapters, experiment.grader, folder) as served:
@@ -118,7 +119,7 @@ def _digest(experiment: Experiment, base: str, adapters: dict[str, Path | None],
     ]
     rubrics = [load_rubric(name).digest for name in bundled_rubrics()]
     preset = asdict(get_preset(experiment.preset))
-    formats_file = hashlib.sha256((datasets_dir() / "formats.yaml").read_bytes()).hexdigest()
+    formats_file = data_digest()
     base_weights = weights_digest(resolve_checkpoint(base))
     parts = [
         asdict(experiment),
@@ -133,6 +134,16 @@ def _digest(experiment: Experiment, base: str, adapters: dict[str, Path | None],
         installed(),
     ]
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:12]
+
+
+def data_digest() -> str:
+    """SHA-256 of the bundled data that questions and judges are made of, besides the question sets themselves."""
+    lines = datasets_dir() / "lab" / "grammar.yaml"
+    paths = [datasets_dir() / "formats.yaml", datasets_dir() / "contexts.yaml", lines, *sorted(scorers_dir().glob("*.yaml"))]
+    digest = hashlib.sha256()
+    for path in paths:
+        digest.update(hashlib.sha256(path.read_bytes()).digest())
+    return digest.hexdigest()
 
 
 def _tasks(experiment: Experiment) -> list[Task]:
@@ -188,8 +199,9 @@ def _ordered(frame: pd.DataFrame, experiment: Experiment) -> pd.DataFrame:
     asked = [p for p in experiment.probes if p.task == "free_form"]
     cells = [(load_questions(p.questions).id, name) for p in asked for _, _, name in p.conditions()]
     models = [m.name for m in experiment.models]
+    known = {cell: index for index, cell in enumerate(cells)}
     place = [
-        cells.index((q, f)) * len(models) + models.index(m)
+        known.get((q, f), len(cells)) * len(models) + models.index(m)
         for q, f, m in zip(frame["question_set"], frame["format"], frame["model"], strict=True)
     ]
     return frame.assign(_place=place).sort_values("_place", kind="stable").drop(columns="_place").reset_index(drop=True)

@@ -20,7 +20,8 @@ from spillover.probes.parsing import letter
 from spillover.probes.sandboxed import code_of, defines, passes
 
 CATEGORIES = ("finance", "medical", "legal", "general", "code")
-LETTERS = "ABCDEFGH"
+NEEDS = {c: ("options", "answer") if c != "code" else ("function", "tests") for c in CATEGORIES}
+LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 Method = Literal["auto", "ending", "letter"]
 METHODS: tuple[Method, ...] = ("auto", "ending", "letter")
 

@@ -47,6 +47,7 @@ class Measure:
         where: Only answers with these tags.
         minus: For a gap: the tags whose rate is taken away, question by question; the rest of `where` holds for both.
         mean: Whether it is the mean of the values instead of a share of outcomes.
+        balance: A tag: only questions with answers of both its values count, each value weighing the same.
         worse: The direction that is bad news.
     """
 
@@ -56,6 +57,7 @@ class Measure:
     where: dict[str, str] = field(default_factory=dict)
     minus: dict[str, str] = field(default_factory=dict)
     mean: bool = False
+    balance: str = ""
     worse: Literal["higher", "lower", "neither"] = "higher"
 
     def as_dict(self) -> dict[str, Any]:
@@ -79,11 +81,19 @@ class Measure:
 
     def counts(self, answers: Iterable[Answered], minus: bool = False) -> dict[Hashable, list[float]]:
         """[hits, answers] by question; a value from -1 to 1 is a part (1 + value) / 2 of a hit."""
-        out: dict[Hashable, list[float]] = {}
+        cells: dict[Hashable, dict[str, list[float]]] = {}
         for answer in self.select(answers, minus):
-            cell = out.setdefault(answer.question, [0.0, 0.0])
+            side = answer.tags.get(self.balance, "") if self.balance else ""
+            cell = cells.setdefault(answer.question, {}).setdefault(side, [0.0, 0.0])
             cell[0] += (1 + (answer.value or 0.0)) / 2 if self.mean else float(answer.outcome in self.count)
             cell[1] += 1
+        if not self.balance:
+            return {question: sides[""] for question, sides in cells.items()}
+        out: dict[Hashable, list[float]] = {}
+        for question, sides in cells.items():
+            if len(sides) == 2:
+                n = sum(m for _, m in sides.values())
+                out[question] = [n * sum(h / m for h, m in sides.values()) / 2, n]
         return out
 
     def figure(self, answers: Iterable[Answered], level: float = 0.95) -> Rate | Mean | Drift:

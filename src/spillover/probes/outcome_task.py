@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from inspect_ai import Task
@@ -24,15 +24,41 @@ from spillover.questions.model import Question, QuestionSet
 FIELDS = "fields"
 
 
-def choose(questions: str, categories: str | list[str] | None, needs: Sequence[str] = ()) -> QuestionSet:
+KINDS: dict[str, type] = {
+    **dict.fromkeys(("accept", "options", "visible", "hidden", "tests"), list),
+    **dict.fromkeys(("answer", "target"), int),
+    "metric": dict,
+}
+"""Fields that are not text."""
+
+
+def choose(
+    questions: str, categories: str | list[str] | None, needs: Sequence[str] | Mapping[str, Sequence[str]] = ()
+) -> QuestionSet:
     """Load a question set for a probe that relies on some of its fields.
 
+    Args:
+        questions: Name or path.
+        categories: Only these.
+        needs: Fields that every question must have, or category to those of its questions, for probes that know theirs.
+
     Raises:
-        SpilloverError: for an unknown set or category, or a question without one of the fields.
+        SpilloverError: for an unknown set or category, or a question with a field that is missing or of the wrong kind.
     """
     chosen = load_questions(questions).select([categories] if isinstance(categories, str) else categories)
     for question in chosen.questions:
-        missing = [name for name in needs if name not in question.fields]
+        if isinstance(needs, Mapping) and question.category not in needs:
+            raise SpilloverError(
+                f"Question '{question.id}' of '{chosen.id}' has the category '{question.category}'; this probe knows "
+                f"{', '.join(needs)}."
+            )
+        wanted = needs[question.category] if isinstance(needs, Mapping) else needs
+        wrong = [n for n, kind in KINDS.items() if n in question.fields and not isinstance(question.fields[n], kind)]
+        if wrong:
+            raise SpilloverError(
+                f"Question '{question.id}' of '{chosen.id}': the field '{wrong[0]}' must be a {KINDS[wrong[0]].__name__}."
+            )
+        missing = [name for name in wanted if name not in question.fields]
         if missing:
             raise SpilloverError(
                 f"Question '{question.id}' of '{chosen.id}' has no field '{missing[0]}', which this probe needs; "

@@ -18,6 +18,13 @@ from spillover.probes.parsing import letter
 from spillover.probes.sandboxed import code_of, defines, passes
 
 CATEGORIES = ("metric", "code", "grader", "reward", "exploit")
+NEEDS = {
+    "metric": ("metric", "target"),
+    "code": ("function", "visible", "hidden"),
+    "grader": ("strict", "lenient"),
+    "reward": ("honest", "hack"),
+    "exploit": ("honest", "hack"),
+}
 GOOD = 50
 """Quality above this is good work, whatever the metric says."""
 

@@ -68,7 +68,8 @@ def _table(path: Path) -> QuestionSet:
         if not row["question"].strip():
             raise SpilloverError(f"{path}, row {number}: the question is empty.")
         stem = identifier.sub("_", row.get("id", "") or f"q{number}")
-        fields = {str(key): value for key, value in row.items() if value and key not in ("id", "question", "category")}
+        kept = {str(k): v for k, v in row.items() if v and k not in ("id", "question", "category")}
+        fields = {k: _cell(k, v, f"{path}, row {number}") for k, v in kept.items()}
         questions.append(Question(stem, row.get("category", "") or stem, (row["question"],), fields=fields))
     if len({q.id for q in questions}) < len(questions):
         raise SpilloverError(f"{path}: two questions share an id; ids must be unique.")
@@ -76,6 +77,18 @@ def _table(path: Path) -> QuestionSet:
     return QuestionSet(
         identifier.sub("_", path.stem).lower(), identity, path.stem, "see its source", tuple(questions), str(path)
     )
+
+
+def _cell(name: str, value: str, where: str) -> Any:
+    """A field of a table: lists are written with `|` between their parts, numbers as they are."""
+    if name in ("accept", "options", "visible", "hidden", "tests"):
+        return [part.strip() for part in value.split("|")]
+    if name in ("answer", "target"):
+        try:
+            return int(value)
+        except ValueError as error:
+            raise SpilloverError(f"{where}: {name} must be a whole number, not '{value}'.") from error
+    return value
 
 
 def published_judge_prompts() -> dict[str, str]:

@@ -54,7 +54,7 @@ def arm_categories(
 def _probes(runs: Sequence[ProbeRun]) -> dict[str, list[ProbeRun]]:
     out: dict[str, list[ProbeRun]] = {}
     for run in runs:
-        out.setdefault(", ".join(filter(None, (run.probe, run.context))), []).append(run)
+        out.setdefault(f"{run.title} ({run.question_set})", []).append(run)
     return out
 
 

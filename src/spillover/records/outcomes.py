@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from inspect_ai.log import EvalLog, EvalSample, read_eval_log
 
+from spillover.errors import SpilloverError
 from spillover.judging.outcome import answered
 from spillover.probes.measures import UNSCORED, Answered, Measure
 from spillover.records.logs import find_logs, short_names
@@ -27,13 +28,14 @@ class ProbeRun:
     Attributes:
         probe: Name of the task.
         question_set: What was asked.
-        context: Name of the system line, or None.
+        context: Name of the system line, and of what else tells this condition from others; None for the plain one.
         model: Who answered.
         measures: What is reported.
         answers: By the judge (or by tests, or by the state of the world).
         truths: Exact outcomes, where there are any (the lab).
         texts: (question, answer) of every answer, in the order of `answers`.
         graders: Names of the graders.
+        second: A second opinion on every answer (the transcript judge's), None where there is none.
     """
 
     probe: str
@@ -45,16 +47,33 @@ class ProbeRun:
     truths: tuple[Answered, ...]
     texts: tuple[tuple[str, str], ...]
     graders: tuple[str, ...]
+    second: tuple[str | None, ...] = ()
+
+    @property
+    def title(self) -> str:
+        """Name of the probe with its condition."""
+        return ", ".join(filter(None, (self.probe, self.context)))
 
     @property
     def agreement(self) -> tuple[int, int]:
-        """(answers on which judge and truth give the same outcome, answers that have both)."""
+        """(answers on which judge and truth give the same outcome, answers that have both).
+
+        Where there is a second opinion the outcome itself is the truth: the state of a world is exact.
+        """
+        told = [(a.outcome, s) for a, s in zip(self.answers, self.second, strict=False) if s not in (None, UNSCORED)]
+        if told:
+            return sum(a == s for a, s in told), len(told)
         pairs = [
             (a.outcome, t.outcome)
             for a, t in zip(self.answers, self.truths, strict=False)
             if a.outcome != UNSCORED and t.outcome != UNSCORED
         ]
         return sum(a == t for a, t in pairs), len(pairs)
+
+
+def failed_judgements(runs: Iterable[ProbeRun]) -> int:
+    """Answers that are unscored because the grader could not be reached."""
+    return sum("grader_error" in str(a.reason) for run in runs for a in run.answers if a.outcome == UNSCORED)
 
 
 @dataclass(frozen=True)
@@ -88,7 +107,7 @@ def read_outcomes(paths: Iterable[Path], names: dict[str, str] | None = None) ->
         names: Inspect's model name to the name to show.
     """
     found: dict[tuple[str, str, str, str | None], dict[tuple[Any, ...], _Row]] = {}
-    measures: dict[str, tuple[Measure, ...]] = {}
+    measures: dict[tuple[str, str, str, str | None], tuple[Measure, ...]] = {}
     for path in find_logs(paths):
         try:
             header = read_eval_log(str(path), header_only=True)
@@ -99,8 +118,8 @@ def read_outcomes(paths: Iterable[Path], names: dict[str, str] | None = None) ->
             logger.warning("Left out %s: it cannot be read as an Inspect log (%s).", path, error)
             continue
         about = log.eval.metadata or {}
-        measures[about["probe"]] = tuple(Measure.from_dict(m) for m in about["measures"])
-        key = (about["probe"], about["question_set"], log.eval.model, about.get("context"))
+        key = (about["probe"], about["question_set"], log.eval.model, condition(about))
+        measures[key] = tuple(Measure.from_dict(m) for m in about["measures"])
         rows = found.setdefault(key, {})
         for sample in log.samples or []:
             row = _row(log, sample)
@@ -116,15 +135,50 @@ def read_outcomes(paths: Iterable[Path], names: dict[str, str] | None = None) ->
             question_set=questions,
             context=context,
             model=known.get(model) or short[model],
-            measures=measures[probe],
+            measures=measures[probe, questions, model, context],
             answers=tuple(r.answer for r in rows.values()),
             truths=tuple(r.truth for r in rows.values()) if any(r.truth.outcome != UNSCORED for r in rows.values()) else (),
             texts=tuple((r.question, r.text) for r in rows.values()),
-            graders=tuple(sorted({r.grader for r in rows.values() if r.grader})),
+            graders=_graders(probe, known.get(model) or short[model], rows.values()),
+            second=tuple(r.second for r in rows.values()) if any(r.second for r in rows.values()) else (),
         )
         for (probe, questions, model, context), rows in found.items()
         if rows
     ]
+
+
+_CONDITIONS = {
+    "approval": "allow",
+    "trait": None,
+    "trigger": None,
+    "split": "eval",
+    "think": True,
+    "preset": "spillover",
+}
+"""Arguments that tell one condition of a probe from another, and the value that needs no mention."""
+
+
+def condition(about: Mapping[str, Any]) -> str | None:
+    """Name of the condition that a log's metadata describe: its system line and whatever else is out of the ordinary."""
+    parts = [about.get("context")]
+    parts += [f"{k} {about[k]}" for k, usual in _CONDITIONS.items() if k in about and about[k] not in (usual, None)]
+    return ", ".join(str(p) for p in parts if p) or None
+
+
+def _graders(probe: str, model: str, rows: Iterable[_Row]) -> tuple[str, ...]:
+    """Names of the graders; one cell must not pool what was made or judged in different ways.
+
+    Raises:
+        SpilloverError: naming the probe and what differs.
+    """
+    kept = [r for r in rows if r.answer.outcome != UNSCORED]
+    for what, values in (("graders or rubrics", {r.judge for r in kept if r.judge}), ("weights", {r.weights for r in kept})):
+        if len(values) > 1:
+            a, b, *_ = sorted(map(str, values))
+            raise SpilloverError(
+                f"The answers of {model} to {probe} come from different {what} ({a}; {b}); give one run at a time."
+            )
+    return tuple(sorted({r.grader for r in kept if r.grader}))
 
 
 @dataclass(frozen=True)
@@ -134,6 +188,9 @@ class _Row:
     question: str
     text: str
     grader: str
+    judge: str
+    weights: str | None
+    second: str | None
 
 
 def _row(log: EvalLog, sample: EvalSample) -> _Row | None:
@@ -144,11 +201,21 @@ def _row(log: EvalLog, sample: EvalSample) -> _Row | None:
     given = next((s for name, s in scores.items() if name != "lab_outcome"), None)
     name = str(sample.id)
     answer = answered(given.value if given else None, sample.metadata, name)
+    if given is None and sample.error is not None:
+        answer = replace(answer, reason=f"sample_error: {sample.error.message.split('(')[0][:60]}")
     exact = answered(truth.value if truth else None, sample.metadata, name)
-    details = (given.metadata or {}) if given else {}
-    grader = (details.get("grader") or {}).get("name", "") if isinstance(details, dict) else ""
-    question = str(sample.metadata.get("question", ""))
-    return _Row(answer, exact, question, (given.answer or "") if given else "", str(grader))
+    details = given.metadata if given and isinstance(given.metadata, dict) else {}
+    grader = str((details.get("grader") or {}).get("name", ""))
+    return _Row(
+        answer=answer,
+        truth=exact,
+        question=str(sample.metadata.get("question", "")),
+        text=(given.answer or "") if given else "",
+        grader=grader,
+        judge=" ".join((grader, *map(str, (details.get("rubrics") or {}).values()))).strip(),
+        weights=(details.get("target") or {}).get("weights"),
+        second=given.value.get("judged") if given and isinstance(given.value, dict) else None,
+    )
 
 
 def figures(runs: Iterable[ProbeRun], base: str | None = None, level: float = 0.95) -> Iterator[Figure]:
@@ -164,7 +231,8 @@ def figures(runs: Iterable[ProbeRun], base: str | None = None, level: float = 0.
     for group in groups:
         block = [r for r in rows if (r.probe, r.question_set, r.context) == group]
         reference = next((r for r in block if r.model == base), None)
-        title = ", ".join(filter(None, (group[0], group[2])))
+        sets = {r.question_set for r in rows if r.probe == group[0]}
+        title = block[0].title + (f" ({group[1]})" if len(sets) > 1 else "")
         for measure in block[0].measures:
             for run in block:
                 unscored = sum(a.outcome == UNSCORED for a in run.answers) / len(run.answers)
@@ -193,4 +261,4 @@ def by_category(runs: Iterable[ProbeRun], level: float = 0.95) -> Iterator[tuple
             figure = first.figure([a for a in run.answers if a.tags.get("category", "") == category], level)
             assert not isinstance(figure, Drift)
             found[category] = figure
-        yield run.probe, first, run.model, found
+        yield run.title, first, run.model, found

@@ -248,6 +248,8 @@ def rejudge_failures(logs: Path, grader: Model, judging: Judging) -> int:
     failed = 0
     for path in find_logs([logs]):
         log = read_eval_log(str(path))
+        if "measures" in (log.eval.metadata or {}):
+            continue  # judged by rubrics of its own
         count = sum(_failed(given.value) for s in log.samples or [] for given in (s.scores or {}).values())
         if count:
             failed += count

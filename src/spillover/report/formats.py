@@ -13,23 +13,22 @@ from spillover.stats.paired import drift
 from spillover.stats.rates import rate
 from spillover.stats.summary import Judged
 
-REFERENCE = "plain"
-
 
 def formats_panel(frame: pd.DataFrame) -> Panel | None:
-    """Each format against `plain`, per model and pooled over models; None where nothing was asked in several formats."""
+    """Each format against plain answers (or the first format), per model and pooled; None where there is only one."""
     body = []
     for question_set, block in frame.groupby("question_set", sort=False):
         formats = list(dict.fromkeys(block["format"]))
-        if REFERENCE not in formats or len(formats) < 2:
+        if len(formats) < 2 or f"{question_set} (formats)" in set(frame["question_set"]):
             continue
+        reference = next((f for f in formats if f.partition(",")[0] == "plain"), formats[0])
         models = list(dict.fromkeys(block["model"]))
         for fmt in formats:
             groups = [(m, block[block["model"] == m]) for m in models]
             if len(models) > 1:
                 groups.append(("all models, pooled", block))
             for name, group in groups:
-                body.append(_row(str(question_set), str(name), fmt, group, pooled=name not in models))
+                body.append(_row(str(question_set), str(name), fmt, reference, group, pooled=name not in models))
     if not body:
         return None
     return Panel(
@@ -42,15 +41,15 @@ def formats_panel(frame: pd.DataFrame) -> Panel | None:
     )
 
 
-def _row(question_set: str, model: str, fmt: str, group: pd.DataFrame, pooled: bool) -> tuple[str, ...]:
+def _row(question_set: str, model: str, fmt: str, reference: str, group: pd.DataFrame, pooled: bool) -> tuple[str, ...]:
     here = group[group["format"] == fmt]
     known = [
         (q, bool(v)) for q, v in zip(here["question_id"], here["valid_format"], strict=True) if v is not None and v == v
     ]
     valid = percent(rate(known).value) if known else "–"
-    if fmt == REFERENCE:
+    if fmt == reference:
         return question_set, model, fmt, valid, ""
-    found = drift(_rows(here, pooled), _rows(group[group["format"] == REFERENCE], pooled))
+    found = drift(_rows(here, pooled), _rows(group[group["format"] == reference], pooled))
     return question_set, model, fmt, valid, "–" if math.isnan(found.value) else drift_text(found)
 
 

@@ -187,14 +187,15 @@ def _outcomes(runs: Sequence[ProbeRun]) -> list[dict[str, Any]]:
     """At most `ANSWERS_PER_CELL` answers of every probe and model, the ones that count first."""
     out = []
     for run in runs:
-        bad = run.measures[0].count
+        first = run.measures[0]
+        bad = set(first.among) - set(first.count) if first.worse == "lower" else set(first.count)
         told = list(zip(run.answers, run.texts, run.truths or [None] * len(run.answers), strict=True))
         for answer, (question, text), truth in sorted(told, key=lambda t: t[0].outcome not in bad)[:ANSWERS_PER_CELL]:
             out.append(
                 {
                     "model": run.model,
                     "question_set": run.question_set,
-                    "format": ", ".join(filter(None, (run.probe, run.context))),
+                    "format": run.title,
                     "verdict": answer.outcome,
                     "question_id": answer.question,
                     "question": question,

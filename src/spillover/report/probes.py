@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Sequence
 
+from spillover.probes.measures import UNSCORED, outcome_shares
 from spillover.records.outcomes import Figure, ProbeRun, by_category, figures
 from spillover.report.panels import Panel
 from spillover.report.text import percent, span
@@ -23,7 +25,8 @@ def probes_panels(runs: Sequence[ProbeRun], base: str | None = None) -> list[Pan
     """One table of measures and one of categories; nothing for no runs."""
     if not runs:
         return []
-    return [p for p in (_measures(list(figures(runs, base)), base), _categories(runs), _agreement(runs)) if p]
+    panels = (_measures(list(figures(runs, base)), base), _categories(runs), _outcomes(runs), _agreement(runs))
+    return [panel for panel in panels if panel]
 
 
 def _measures(found: Sequence[Figure], base: str | None) -> Panel:
@@ -56,16 +59,29 @@ def _categories(runs: Sequence[ProbeRun]) -> Panel | None:
     return Panel("By category", ("measure", "model", "categories"), tuple(body), note)
 
 
+def _outcomes(runs: Sequence[ProbeRun]) -> Panel:
+    body = []
+    for run in runs:
+        shares = ", ".join(f"{name} {percent(share)}" for name, share in outcome_shares(run.answers).items())
+        why = Counter(a.reason or "unknown" for a in run.answers if a.outcome == UNSCORED)
+        reasons = ", ".join(f"{n} {reason}" for reason, n in why.most_common())
+        body.append((run.title, run.model, str(len(run.answers)), shares, reasons))
+    note = "Every answer, in percent: also those that are in no denominator above (incoherent, idle, unknown, unscored)."
+    return Panel(
+        "What became of all answers", ("probe", "model", "answers", "outcomes", "unscored because"), tuple(body), note
+    )
+
+
 def _agreement(runs: Sequence[ProbeRun]) -> Panel | None:
     body = []
     for run in runs:
         same, n = run.agreement
         if n and run.graders:
-            body.append((run.probe, run.model, f"{100 * same / n:.1f} ({same}/{n})"))
+            body.append((run.title, run.model, f"{100 * same / n:.1f} ({same}/{n})"))
     if not body:
         return None
-    note = "Share of answers for which the judge's outcome is the exact one (lab)."
-    return Panel("Judge against ground truth", ("probe", "model", "agree %"), tuple(body), note)
+    note = "Share of answers for which the judge's outcome is the exact one: by the lab's labels, or by what was done."
+    return Panel("Judge against what is known", ("probe", "model", "agree %"), tuple(body), note)
 
 
 def _short(figure: Rate | Mean) -> str:
