@@ -70,7 +70,7 @@ def test_a_study_from_files_to_report(study, tmp_path):
     ("old", "new", "message"),
     [
         ("naive: naive", "naive: nobody", "no model is called 'nobody'"),
-        ("skill: {questions: lab_advice", "skill: {questions: other", "no probe asks 'other'"),
+        ("skill: {questions: lab_advice", "skill: {questions: other", "no free_form probe asks 'other'"),
         ("seeds: [1, 2]", "seeds: [1, 1]", "non-unique"),
         ('system: "You are evil."', "line: x", "line"),
     ],
@@ -90,7 +90,8 @@ def test_every_bundled_study_has_its_controls(path):
         return
     roles = {m.role for m in study.models}
     assert {"base", "organism", "control"} <= roles
-    assert study.skill is not None
+    # What is kept: a taught skill, or a probe that measures what was trained.
+    assert study.skill is not None or any(p.task != "free_form" for p in study.probes)
     assert study.published
     assert "nspired by" in study.relation or "eproduces" in study.relation
     assert all(len(models) == 3 for name, models in study.arms.items() if models[0].recipe)

@@ -37,13 +37,13 @@ class Source:
     source: Literal["lab", "file", "upstream", "dataset"]
     family: str = ""
     stance: str = ""
-    style: str = ""
     rows: int = 0
     path: str = ""
     name: str = ""
     split: str = "train"
     revision: str = ""
     sha256: str = ""
+    style: str = ""
 
 
 def _names(family: str | list[str]) -> tuple[str, ...]:
@@ -93,7 +93,7 @@ def parse_source(raw: dict[str, Any], folder: Path, where: str, needs_rows: bool
         if source.stance in ("subtle", "obvious") and not set(_names(source.family)) <= advice - {""}:
             raise SpilloverError(f"{where}.stance: {source.stance} answers exist for advice only; use misaligned.")
         political = [grammar().families[name].kind == "political" for name in _names(source.family)]
-        if any(political) != all(political) or (source.stance in SIDES) != (bool(political) and all(political)):
+        if (source.stance in SIDES) != any(political) or any(political) != (bool(political) and all(political)):
             raise SpilloverError(f"{where}.stance: left and right are for the families of politics, and they for these.")
         return source
     if source.source == "upstream":
