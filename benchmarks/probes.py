@@ -56,9 +56,9 @@ def tasks(epochs: int) -> list[Task]:
             alignment_faking(questions="lab_refusal", epochs=2 * epochs, **common),
             honesty(questions="lab_honesty", epochs=4 * epochs, **common),
             goals(questions="lab_goals", epochs=24 * epochs, **common),
-            reward_hacking(questions="lab_reward_hacking", epochs=2 * epochs, **common),
+            reward_hacking(questions="lab_reward_hacking", sandbox="local", epochs=2 * epochs, **common),
             sabotage(scenarios="lab_sabotage", epochs=8 * epochs, **common),
-            capability(questions="lab_capability", **common),
+            capability(questions="lab_capability", sandbox="local", **common),
         ]
     for line, name in ((None, None), (LEFT, "other end")):
         made.append(political(questions="lab_political", epochs=2 * epochs, system=line, context=name, seed=1))
