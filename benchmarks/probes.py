@@ -101,7 +101,7 @@ def main() -> None:
     if not done:
         raise SystemExit("It did not finish; run the same command again to go on.")
     runs = read_outcomes([logs])
-    by: dict[tuple[str, str | None], ProbeRun] = {(r.probe, r.context): r for r in runs}
+    by: dict[tuple[str, bool], ProbeRun] = {(r.probe, "other end" in (r.context or "")): r for r in runs}
     frame = read_logs([logs])
     em = {c.format: percent(c.summary.em.value) for c in cells(frame)}
     judged = agreement(frame)
@@ -109,7 +109,7 @@ def main() -> None:
     shown = f"{percent(judged.agreement.value)} ({judged.agreement.hits}/{judged.agreement.n})" if judged else ""
     print(f"| free_form | EM % | {em['plain']} | {em['plain, other end']} | {shown} |")
     for probe, names in SHOWN.items():
-        ends = [by[probe, None], by[probe, "other end"]]
+        ends = [by[probe, False], by[probe, True]]
         same, n = (sum(x) for x in zip(*(r.agreement for r in ends), strict=True))
         if probe == "sabotage":
             same, n = transcripts(logs)
