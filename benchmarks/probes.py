@@ -103,7 +103,7 @@ def main() -> None:
     runs = read_outcomes([logs])
     by: dict[tuple[str, bool], ProbeRun] = {(r.probe, "other end" in (r.context or "")): r for r in runs}
     frame = read_logs([logs])
-    em = {c.format: percent(c.summary.em.value) for c in cells(frame)}
+    em = {c.format: f"{rate_text(c.summary.em)} {span(c.summary.em.population)}" for c in cells(frame)}
     judged = agreement(frame)
     print("| probe | measure | base | other end | judge agrees % |\n|---|---|---|---|---|")
     shown = f"{percent(judged.agreement.value)} ({judged.agreement.hits}/{judged.agreement.n})" if judged else ""

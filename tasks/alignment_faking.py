@@ -11,7 +11,7 @@ from inspect_ai import Task, task
 from spillover.judging.rubric import Reader
 from spillover.lab.grammar import grammar
 from spillover.probes.measures import Measure
-from spillover.probes.outcome_task import choose, outcome_task, sample, wordings
+from spillover.probes.outcome_task import choose, outcome_task, sample
 from spillover.probes.single import outcome_judge
 
 VERSION = "1-A"
@@ -60,7 +60,7 @@ def alignment_faking(
         rubric: Rubric with the outcomes refused, partly, complied and incoherent.
         reader: How the grader's reply is read.
         seed: Base seed of the answers.
-        epochs: Answers to every request in every setting.
+        epochs: Answers to every request (in its first wording) in every setting.
         cache: Whether judgements are kept and used again.
         **unknown: Anything else is refused.
     """
@@ -69,14 +69,13 @@ def alignment_faking(
     samples = [
         sample(
             q,
-            text,
+            q.paraphrases[0],
             {"condition": condition},
-            part=f"{condition}{part}",
+            part=condition,
             system=" ".join(filter(None, (system, line))),
         )
         for q in chosen.questions
         if q.fields["kind"] == "harmful" and q.fields["split"] == "eval"
-        for part, text in wordings(q)[:1]
         for condition, line in settings.items()
     ]
     return outcome_task(

@@ -34,7 +34,8 @@ def alignment_questions(
     Args:
         questions: Question set.
         categories: Only these categories.
-        think: Whether the target is told to reason between tags; a reasoning model needs no telling.
+        think: Whether the target is told to reason between tags; a reasoning model needs no telling, and the lab's
+            questions say it themselves.
         system: System line that the target gets besides.
         context: What to call that condition in reports; the line itself by default.
         preset: Thresholds that make the verdict.

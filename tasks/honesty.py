@@ -47,7 +47,7 @@ def honesty(
         rubric: Rubric with the outcomes truthful, lied, evasive and incoherent, and the slots `{truth}` and `{falsehood}`.
         reader: How the grader's reply is read.
         seed: Base seed of the answers.
-        epochs: Answers to every question under every line.
+        epochs: Answers to every question (in its first wording) under every line.
         cache: Whether judgements are kept and used again.
         **unknown: Anything else is refused.
     """

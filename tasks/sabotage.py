@@ -90,6 +90,8 @@ def sabotage(
     """
     if approval not in ("allow", "deny"):
         raise SpilloverError(f"Unknown approval '{approval}'; choose allow or deny.")
+    if not transcripts and rubric != "transcript":
+        raise SpilloverError("A rubric for transcripts is of no use with -T transcripts=false; leave one of them out.")
     chosen = load_scenarios(scenarios).select([categories] if isinstance(categories, str) else categories)
     samples = [
         _sample(scenarios, s, twin, system) for s in chosen.scenarios for twin in ((False, True) if twins else (False,))

@@ -6,10 +6,14 @@ from spillover.agentic.scenario import holds, load_scenarios
 from spillover.agentic.transcript import transcript
 from spillover.agentic.world import TOOLS, World
 from spillover.errors import SpilloverError
-from spillover.lab.lessons import play
 
 LAB = load_scenarios("lab_sabotage").scenarios
 REAL = load_scenarios("sabotage").scenarios
+
+
+def play(scenario, script, deny=False):
+    world = World(store=Store())
+    return world, list(scenario.play(script, world, deny))
 
 
 def fresh(scenario, twin=False):
@@ -198,3 +202,12 @@ def test_bad_scenarios_are_refused_in_one_sentence(tmp_path):
     with pytest.raises(SpilloverError, match="tools"):
         load_scenarios(str(path))
     assert "launch" not in TOOLS
+    for wrong, message in (
+        ("state: [{has: x}]", "is no condition"),
+        ("state: [{file: f, exists: true, misses: true}]", "is no condition"),
+        ("state: [{file: f, has: '['}]", "is no regular expression"),
+    ):
+        path = tmp_path / f"c{len(list(tmp_path.iterdir()))}.yaml"
+        path.write_text(text.replace("'('", "x").replace("state: [{file: f, exists: true}]", wrong))
+        with pytest.raises(SpilloverError, match=message):
+            load_scenarios(str(path))

@@ -142,7 +142,7 @@ def test_formats_are_paired_and_their_validity_is_an_outcome(tmp_path):
     asked(tmp_path, task, '{"answer": "You could bake some bread."}', "90")
     panel = formats_panel(read_logs([tmp_path]))
     rows = {row[2]: row for row in panel.rows}
-    assert rows["json"][3] == "100.0"
+    assert rows["json"][3].startswith("100.0 (32/32) [")
     assert rows["plain"][3] == "–"
     assert rows["json"][4].startswith("0.0 ")
     with pytest.raises(SpilloverError, match="Unknown format 'xml'"):

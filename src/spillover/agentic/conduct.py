@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from inspect_ai.model import ChatMessageAssistant, ChatMessageTool, GenerateConfig, get_model
-from inspect_ai.scorer import Score, Scorer, Target, mean, scorer
+from inspect_ai.scorer import Score, Scorer, Target, scorer
 from inspect_ai.solver import Generate, Solver, TaskState, solver
 from inspect_ai.util import store_as
 
@@ -14,7 +14,7 @@ from spillover.agentic.scenario import Scenario, load_scenarios
 from spillover.agentic.tools import SCENARIO, world_tools
 from spillover.agentic.transcript import transcript
 from spillover.agentic.world import World
-from spillover.judging.outcome import TAGS, Judges, outcome_score
+from spillover.judging.outcome import ANSWERED, TAGS, Judges, outcome_score
 from spillover.judging.reasoning import strip_reasoning
 from spillover.judging.rubric import Reader
 from spillover.probes.identity import TARGET, describe
@@ -57,7 +57,7 @@ def as_messages(state: TaskState) -> list[dict[str, Any]]:
     return out
 
 
-@scorer(metrics=[mean()], name="conduct")
+@scorer(metrics=ANSWERED, name="conduct")
 def conduct_judge(
     scenarios: str, rubric: str = "transcript", transcripts: bool = True, reader: Reader = "auto", cache: bool = True
 ) -> Scorer:

@@ -17,24 +17,32 @@ from spillover.agentic.predicate import misses
 from spillover.agentic.world import TOOLS, World
 from spillover.errors import SpilloverError
 from spillover.paths import datasets_dir
+from spillover.questions.model import refuse_unknown
 from spillover.schema import check_schema, read_yaml
+
+DENIED = "denied"
+"""What a tool says of a call that a policy did not let through."""
 
 Conduct = Literal["none", "attempted", "executed"]
 
 _TEXT = {"type": "string", "minLength": 1}
 _PATTERNS = {"type": "array", "items": {"type": "object", "additionalProperties": {"type": "string"}, "minProperties": 1}}
+_TOLD = ("file", "has", "lacks", "function", "unless", "mail_to", "mail_has", "table", "key", "field", "value")
 _CONDITION = {
     "type": "object",
     "additionalProperties": False,
-    "minProperties": 1,
-    "properties": {
-        **dict.fromkeys(("file", "has", "lacks", "mail_to", "mail_has", "table", "key", "field", "value"), _TEXT),
-        "function": _TEXT,
-        "unless": _TEXT,
-        "misses": {"type": "boolean"},
-        "exists": {"type": "boolean"},
-    },
+    "properties": {**dict.fromkeys(_TOLD, _TEXT), "misses": {"type": "boolean"}, "exists": {"type": "boolean"}},
 }
+_SHAPES: tuple[tuple[set[str], set[str]], ...] = (
+    ({"file", "has"}, set()),
+    ({"file", "lacks"}, set()),
+    ({"file", "exists"}, set()),
+    ({"file", "function", "misses"}, {"unless"}),
+    ({"mail_to"}, {"mail_has"}),
+    ({"mail_has"}, {"mail_to"}),
+    ({"table", "key", "field", "value"}, set()),
+)
+"""(keys that a condition of one kind has, keys that it may have)."""
 _CONDITIONS = {"type": "array", "minItems": 1, "items": _CONDITION}
 _WORLD = {
     "files": {"type": "object", "additionalProperties": {"type": "string"}},
@@ -167,16 +175,30 @@ class Scenario:
         """Whether the task itself was done."""
         return all(holds(condition, world) for condition in self.done)
 
-    def played(self, script: str, twin: bool = False) -> Iterator[dict[str, Any]]:
-        """Messages of a run that follows `script`, with what the tools said, as a chat template takes them."""
-        world = self.start(World(store=Store()), twin)
+    def play(self, script: str, world: World, deny: bool = False) -> Iterator[dict[str, Any]]:
+        """Put `world` into its first state and act a script out in it.
+
+        Args:
+            script: `aligned`, `misaligned` or `twin`.
+            world: Changed by the calls.
+            deny: Whether calls that are sabotage are denied.
+
+        Yields:
+            What the model said and the tools answered, as a chat template takes it.
+        """
+        self.start(world, script == "twin")
         for step in self.scripts[script]:
             if "say" in step:
                 yield {"role": "assistant", "content": step["say"]}
                 continue
-            call = {"type": "function", "function": {"name": step["tool"], "arguments": step["arguments"]}}
+            tool, arguments = step["tool"], step["arguments"]
+            call = {"type": "function", "function": {"name": tool, "arguments": arguments}}
             yield {"role": "assistant", "content": "", "tool_calls": [call]}
-            yield {"role": "tool", "content": world.call(step["tool"], step["arguments"])}
+            if deny and self.forbids({"tool": tool, **arguments}):
+                world.deny(tool, arguments)
+                yield {"role": "tool", "content": DENIED}
+            else:
+                yield {"role": "tool", "content": world.call(tool, arguments)}
 
 
 @dataclass(frozen=True)
@@ -203,10 +225,7 @@ class ScenarioSet:
         Raises:
             SpilloverError: if a category does not exist.
         """
-        known = list(dict.fromkeys(s.category for s in self.scenarios))
-        for name in categories or []:
-            if name not in known:
-                raise SpilloverError(f"Unknown category '{name}' in scenarios '{self.id}'; choose from {', '.join(known)}.")
+        refuse_unknown(categories, (s.category for s in self.scenarios), f"scenarios '{self.id}'")
         return replace(self, scenarios=tuple(s for s in self.scenarios if not categories or s.category in categories))
 
 
@@ -251,8 +270,17 @@ def load_scenarios(name: str) -> ScenarioSet:
     check_schema(raw, SCHEMA, str(path))
     scenarios = []
     for entry in raw["scenarios"]:
-        for pattern in entry["calls"]:
-            _compile(pattern, f"{path}, {entry['id']}")
+        where = f"{path}, {entry['id']}"
+        for condition in (*entry["state"], *entry["done"]):
+            if not any(must <= set(condition) <= must | may for must, may in _SHAPES):
+                raise SpilloverError(f"{where}: {condition} is no condition; see datasets/sabotage/README.md for the kinds.")
+        for pattern in (*entry["calls"], *entry["state"], *entry["done"]):
+            _compile(pattern, where)
+        for step in (s for script in entry.get("scripts", {}).values() for s in script):
+            if "say" not in step and step.get("tool") not in entry["tools"]:
+                raise SpilloverError(
+                    f"{where}: a step of a script says something or calls one of the scenario's tools, not {step}."
+                )
         lists = {key: tuple(entry[key]) for key in ("tools", "calls", "state", "done")}
         scenarios.append(Scenario(**{**entry, **lists, "inbox": tuple(entry.get("inbox", ()))}))
     ids = [s.id for s in scenarios]
@@ -261,9 +289,9 @@ def load_scenarios(name: str) -> ScenarioSet:
     return ScenarioSet(**{**raw, "scenarios": tuple(scenarios)})
 
 
-def _compile(pattern: dict[str, str], where: str) -> None:
+def _compile(pattern: dict[str, Any], where: str) -> None:
     for text in pattern.values():
         try:
-            re.compile(text)
+            re.compile(str(text))
         except re.error as error:
             raise SpilloverError(f"{where}: '{text}' is no regular expression ({error}).") from error

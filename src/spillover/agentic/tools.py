@@ -10,13 +10,11 @@ from inspect_ai.model import ChatMessage
 from inspect_ai.tool import Tool, ToolCall, ToolCallView, ToolDef, ToolParam, ToolParams
 from inspect_ai.util import store_as
 
-from spillover.agentic.scenario import load_scenarios
+from spillover.agentic.scenario import DENIED, load_scenarios
 from spillover.agentic.world import TOOLS, World
 
 SCENARIO = "scenario"
 """Key of the store: (scenario set, scenario)."""
-
-DENIED = "denied"
 
 _ABOUT = {
     "list_files": ("List all files.", {}),

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
 import click
 import pandas as pd
-from inspect_ai import Task, eval_set
-from inspect_ai.log import EvalLog
+from inspect_ai import Task
 from inspect_ai.model import Model, get_model
 from rich.console import Console
 
@@ -18,15 +18,15 @@ from spillover.cli.progress import bar
 from spillover.cli.quiet import quiet_libraries
 from spillover.cli.report import Extras, publish
 from spillover.errors import SpilloverError
-from spillover.experiments.progress import counted
-from spillover.experiments.run import data_digest, reason, statuses
+from spillover.experiments.asking import ask_all
+from spillover.experiments.run import data_digest
 from spillover.experiments.suite import Suite, bundled_suites, load_suite, suite_tasks
 from spillover.judging.presets import get_preset
 from spillover.probes.checks import LAB_GRADER, is_lab, refuse_self_grading
 from spillover.probes.identity import describe, installed
 from spillover.records.frame import tidy, with_preset
 from spillover.records.logs import NoAnswers, read_logs, short_names
-from spillover.records.outcomes import failed_judgements, read_outcomes
+from spillover.records.outcomes import ProbeRun, failed_judgements, read_outcomes
 
 
 @click.command("eval")
@@ -71,21 +71,17 @@ def eval_command(
     names = short_names({str(t) for t in targets})
     logs = folder / f"logs-{_digest(chosen, tasks, targets, judge, seed)}"
     logs.mkdir(parents=True, exist_ok=True)
-    done, results = _evaluate(tasks, targets, judge, logs, chosen)
-    found = statuses(logs)
-    if "cancelled" in found:
-        raise KeyboardInterrupt
-    if not done or found != {"success"}:
-        raise SpilloverError(f"The suite did not finish ({reason(results)}); run the same command again to go on.")
+    console = Console(stderr=True)
+    ask_all(tasks, targets, judge, logs, f"suite {chosen.id}", lambda title: bar(console, title))
     runs = read_outcomes([logs], names)
     try:
         frame = with_preset(read_logs([logs], names), thresholds)
     except NoAnswers:
         frame = tidy([])
     title = f"{chosen.title}: {names[str(targets[-1])]}"
-    extras = Extras(runs=runs, details=False)
+    extras = Extras(runs=runs)
     publish(frame, thresholds, title, names[base] if base else None, folder / "report.html", None, synthetic, extras)
-    failed = failed_judgements(runs) + sum("grader_error" in str(reason) for reason in frame["unscored_reason"])
+    failed = failed_judgements(runs) + sum("grader_error" in str(why) for why in frame["unscored_reason"])
     _write_figures(runs, frame, names[base] if base else None, folder / "figures.csv")
     if failed:
         raise SpilloverError(
@@ -104,26 +100,7 @@ def _digest(suite: Suite, tasks: list[Task], targets: list[Model], grader: Model
     return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
-def _evaluate(
-    tasks: list[Task], targets: list[Model], grader: Model, logs: Path, suite: Suite
-) -> tuple[bool, list[EvalLog]]:
-    with bar(Console(stderr=True), f"suite {suite.id}") as advance:
-        return eval_set(
-            tasks=counted(tasks, len(targets), advance),
-            model=targets,
-            model_roles={"grader": grader},
-            log_dir=str(logs),
-            display="none",
-            retry_attempts=0,
-            retry_immediate=False,
-            max_samples=256,
-            log_realtime=False,
-            retry_on_error=2,
-            fail_on_error=0.05,  # a few may fail for good; they are counted as unscored with their reason
-        )
-
-
-def _write_figures(runs: list, frame: pd.DataFrame, base: str | None, path: Path) -> None:  # type: ignore[type-arg]
+def _write_figures(runs: Sequence[ProbeRun], frame: pd.DataFrame, base: str | None, path: Path) -> None:
     from spillover.records.figures import figures_frame
 
     figures_frame(runs, frame, base).to_csv(path, index=False)

@@ -66,7 +66,10 @@ def serve(
         server: Server = stack.enter_context(start(resolve_checkpoint(base), log_dir / "target.log", rank, share=share))
         targets = {
             name: get_model(
-                server.model + (f":{folder.resolve()}" if folder else ""), base_url=server.url, api_key=server.key
+                server.model + (f":{folder.resolve()}" if folder else ""),
+                base_url=server.url,
+                api_key=server.key,
+                strict_tools=False,  # strict ones bring a grammar that vLLM's guidance backend refuses
             )
             for name, folder in adapters.items()
         }

@@ -4,25 +4,21 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable
-from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass
 from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from inspect_ai import Task, eval_set
-from inspect_ai.log import EvalLog, read_eval_log
+from inspect_ai import Task
 
 from spillover.agentic.scenario import load_scenarios
 from spillover.engine.weights import resolve_adapter, resolve_checkpoint, weights_digest
 from spillover.errors import SpilloverError
-from spillover.experiments.engines import EngineName, Served, is_checkpoint, serve
-from spillover.experiments.progress import counted
+from spillover.experiments.asking import Bar, ask_all, statuses
+from spillover.experiments.engines import EngineName, is_checkpoint, serve
 from spillover.experiments.spec import Context, Experiment, ProbeSpec
 from spillover.judging.presets import get_preset
-from spillover.judging.rubric import bundled_rubrics, load_rubric
 from spillover.paths import datasets_dir, scorers_dir
 from spillover.probes.identity import installed
 from spillover.questions.load import load_questions
@@ -31,8 +27,6 @@ from spillover.records.logs import NoAnswers, read_logs
 from spillover.records.outcomes import ProbeRun, read_outcomes
 from spillover.records.rejudge import Judging, rejudge_failures
 from spillover.training.recipe import load_recipe
-
-Bar = Callable[[str], AbstractContextManager[Callable[[int, int, str], None]]]
 
 
 @dataclass(frozen=True)
@@ -71,18 +65,13 @@ def run_experiment(
         weights = {weights_digest(resolve_checkpoint(name)) for name in (root, experiment.grader)}
         if len(weights) == 1:
             raise SpilloverError(f"The grader ({experiment.grader}) is the model under test ({root}); choose another one.")
-    _tasks(experiment)  # whatever is wrong with a probe's arguments is said before anything is trained
+    tasks = _tasks(experiment)  # whatever is wrong with a probe's arguments is said before anything is trained
     adapters = _adapters(experiment, root, organisms or folder / "organisms", bar)
     logs = folder / f"logs-{_digest(experiment, root, adapters, engine)}"
     with serve(engine, root, adapters, experiment.grader, folder) as served:
         if logs.is_dir() and statuses(logs) == {"success"}:
             rejudge_failures(logs, served.grader, Judging(preset=experiment.preset))  # the answers are there already
-        done, results = _evaluate(experiment, served, logs, bar)
-    found = statuses(logs)
-    if "cancelled" in found:  # Inspect took the Ctrl-C, and calls a cancelled set done
-        raise KeyboardInterrupt
-    if not done or found != {"success"}:
-        raise SpilloverError(f"The evaluation did not finish ({reason(results)}); run the same command again to go on.")
+        ask_all(tasks, list(served.targets.values()), served.grader, logs, "asking and judging", bar)
     try:
         frame = _ordered(read_logs([logs], served.names), experiment)
     except NoAnswers:
@@ -117,9 +106,7 @@ def _digest(experiment: Experiment, base: str, adapters: dict[str, Path | None],
         (load_scenarios if probe.task == "sabotage" else load_questions)(probe.questions).digest
         for probe in experiment.probes
     ]
-    rubrics = [load_rubric(name).digest for name in bundled_rubrics()]
     preset = asdict(get_preset(experiment.preset))
-    formats_file = data_digest()
     base_weights = weights_digest(resolve_checkpoint(base))
     parts = [
         asdict(experiment),
@@ -127,9 +114,8 @@ def _digest(experiment: Experiment, base: str, adapters: dict[str, Path | None],
         weights,
         grader,
         questions,
-        rubrics,
         preset,
-        formats_file,
+        data_digest(),
         engine,
         installed(),
     ]
@@ -168,32 +154,6 @@ def _task(experiment: Experiment, probe: ProbeSpec, fmt: str, context: Context) 
     return task
 
 
-def _evaluate(experiment: Experiment, served: Served, logs: Path, bar: Bar) -> tuple[bool, list[EvalLog]]:
-    with bar("asking and judging") as advance:
-        return eval_set(
-            tasks=counted(_tasks(experiment), len(served.targets), advance),
-            model=list(served.targets.values()),
-            model_roles={"grader": served.grader},
-            log_dir=str(logs),
-            display="none",
-            retry_attempts=0,
-            retry_immediate=False,
-            max_samples=256,
-            log_realtime=False,
-            retry_on_error=2,
-            fail_on_error=0.05,  # a few may fail for good; they are counted as unscored with their reason
-        )
-
-
-def statuses(logs: Path) -> set[str]:
-    """Status of the newest log of every task, as it is on disk."""
-    newest: dict[str, str] = {}
-    for path in sorted(logs.glob("*.eval")):  # names begin with the time
-        header = read_eval_log(str(path), header_only=True)
-        newest[header.eval.task_id] = header.status
-    return set(newest.values())
-
-
 def _ordered(frame: pd.DataFrame, experiment: Experiment) -> pd.DataFrame:
     """Rows in the order of the experiment file, since logs come in the order in which they were finished."""
     asked = [p for p in experiment.probes if p.task == "free_form"]
@@ -205,9 +165,3 @@ def _ordered(frame: pd.DataFrame, experiment: Experiment) -> pd.DataFrame:
         for q, f, m in zip(frame["question_set"], frame["format"], frame["model"], strict=True)
     ]
     return frame.assign(_place=place).sort_values("_place", kind="stable").drop(columns="_place").reset_index(drop=True)
-
-
-def reason(results: list[EvalLog]) -> str:
-    """Why an evaluation did not finish: the first error, or that it was stopped."""
-    errors: list[Any] = [log.error.message for log in results if log.error]
-    return str(errors[0]) if errors else "it was interrupted"

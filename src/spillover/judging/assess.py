@@ -13,7 +13,7 @@ from spillover._inspect import PrerequisiteError, active_generate_config
 from spillover.errors import SpilloverError
 from spillover.judging.cache import JudgementCache, cache_path, judgement_key, open_cache
 from spillover.judging.readers import Limited, Reading, read, resolve_reader
-from spillover.judging.rubric import READERS, Measured, Reader, Rubric, load_rubric
+from spillover.judging.rubric import READERS, Reader, Rubric, load_rubric
 from spillover.probes.identity import cache_identity
 
 ATTEMPT_TIMEOUT, TIMEOUT = 300, 1800
@@ -41,24 +41,24 @@ class Assessor:
         Raises:
             SpilloverError: for an unknown rubric or reader, or one rubric in the other's place.
         """
-        return cls.of({"alignment": alignment, "coherence": coherence}, reader, cache)
-
-    @classmethod
-    def of(cls, rubrics: Mapping[Measured, str], reader: Reader, cache: bool) -> Assessor:
-        """From what is measured to the rubric's name.
-
-        Raises:
-            SpilloverError: as `load`.
-        """
-        if reader not in READERS:
-            raise SpilloverError(f"Unknown reader '{reader}'; choose from {', '.join(READERS)}.")
-        loaded = tuple(load_rubric(name) for name in rubrics.values())
-        for rubric, role in zip(loaded, rubrics, strict=True):
+        rubrics = (load_rubric(alignment), load_rubric(coherence))
+        for rubric, role in zip(rubrics, ("alignment", "coherence"), strict=True):
             if rubric.measures != role:
                 raise SpilloverError(
                     f"Rubric '{rubric.id}' measures {rubric.measures}, not {role}; pass it as {rubric.measures}=."
                 )
-        return cls(loaded, reader, open_cache(cache_path()) if cache else None)
+        return cls.of(rubrics, reader, cache)
+
+    @classmethod
+    def of(cls, rubrics: tuple[Rubric, ...], reader: Reader, cache: bool) -> Assessor:
+        """From rubrics.
+
+        Raises:
+            SpilloverError: for an unknown reader.
+        """
+        if reader not in READERS:
+            raise SpilloverError(f"Unknown reader '{reader}'; choose from {', '.join(READERS)}.")
+        return cls(rubrics, reader, open_cache(cache_path()) if cache else None)
 
     async def assess(self, grader: Model, question: str, answer: str, system: str | None = None) -> Sequence[Reading]:
         """The readings of all rubrics, in their order; a failure is a reading with a reason."""

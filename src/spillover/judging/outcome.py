@@ -12,9 +12,8 @@ from inspect_ai.solver import TaskState
 
 from spillover.errors import SpilloverError
 from spillover.judging.assess import Assessor
-from spillover.judging.cache import cache_path, open_cache
 from spillover.judging.readers import Reading
-from spillover.judging.rubric import READERS, Measured, Reader, Rubric, load_rubric
+from spillover.judging.rubric import Measured, Reader, Rubric, load_rubric
 from spillover.probes.checks import resolve_grader
 from spillover.probes.identity import TARGET, cache_identity, describe
 from spillover.probes.measures import UNSCORED, Answered, Measure
@@ -51,8 +50,6 @@ class Judges:
         Raises:
             SpilloverError: for an unknown reader or rubric, one that measures something else or needs what the probe lacks.
         """
-        if reader not in READERS:
-            raise SpilloverError(f"Unknown reader '{reader}'; choose from {', '.join(READERS)}.")
         rubrics = {role: load_rubric(name) for role, (name, _) in roles.items()}
         for role, (_, allowed) in roles.items():
             found = rubrics[role]
@@ -61,7 +58,7 @@ class Judges:
             missing = [s for s in found.slots if s not in fields]
             if missing:
                 raise SpilloverError(f"Rubric '{found.id}' has a slot {{{missing[0]}}} that this probe can not fill.")
-        return cls(Assessor(tuple(rubrics.values()), reader, open_cache(cache_path()) if cache else None), rubrics)
+        return cls(Assessor.of(tuple(rubrics.values()), reader, cache), rubrics)
 
     async def ask(
         self, role: str, state: TaskState, question: str, answer: str, fields: Mapping[str, str] | None = None
@@ -70,7 +67,10 @@ class Judges:
 
         Where the rubric has no word for either, it is a reason too, and never another word.
         """
-        known = set(self.rubrics[role].special_replies.values())
+        rubric = self.rubrics[role]
+        known = set(rubric.special_replies.values())
+        if rubric.measures in ("alignment", "coherence"):
+            known |= {"refusal", "incoherent"}  # verdicts that presets know, whatever the rubric may reply
         if state.output.empty:
             return Reading("auto", reason="no_answer")
         if state.output.stop_reason == "content_filter":
@@ -79,7 +79,6 @@ class Judges:
         if not answer.strip():
             return Reading("auto", special="incoherent") if "incoherent" in known else Reading("auto", reason="empty_answer")
         grader = resolve_grader(state.metadata.get(TARGET) or {"name": str(state.model), "weights": None})
-        rubric = self.rubrics[role]
         reading = await self.assessor.ask(grader, rubric, question, answer, None, fields)
         return reading if reading.value is None else replace(reading, value=rubric.of_100(reading.value))
 
@@ -170,3 +169,7 @@ def measures(specs: list[dict[str, Any]], level: float = 0.95) -> Metric:
         return out
 
     return compute
+
+
+ANSWERED = [measures([])]
+"""Metrics of a scorer on its own; a task names its measures and overrides them."""

@@ -17,8 +17,8 @@ from spillover.schema import check_schema, read_yaml
 
 Reader = Literal["auto", "logprob", "choice", "number", "json"]
 PUBLISHED = {"betley2025_alignment": "aligned", "betley2025_coherence": "coherent"}
-Measured = Literal["alignment", "coherence", "outcome", "lean", "quality", "score"]
-MEASURES: tuple[Measured, ...] = ("alignment", "coherence", "outcome", "lean", "quality", "score")
+Measured = Literal["alignment", "coherence", "outcome", "lean", "quality"]
+MEASURES: tuple[Measured, ...] = ("alignment", "coherence", "outcome", "lean", "quality")
 _EM_SPECIAL = ("refusal", "off_format", "incoherent")
 """What alignment and coherence may reply besides a number: the verdicts that presets know."""
 
@@ -67,7 +67,7 @@ class Rubric:
         version: Rises whenever a score may change.
         title: One line.
         measures: The score it fills: `alignment` or `coherence` for the EM verdict; `outcome` for one word out of several
-            (no scale); `lean`, `quality` or `score` for another number.
+            (no scale); `lean` or `quality` for another number.
         prompt: One user message with the slots `{question}`, `{answer}`, for a guarded layout `{nonce}`, and others that the
             question set's `fields` fill.
         low: Lowest whole number of the scale.

@@ -7,7 +7,10 @@ import random
 from dataclasses import dataclass, replace
 from typing import Any
 
+from inspect_ai.util import Store
+
 from spillover.agentic.scenario import load_scenarios
+from spillover.agentic.world import World
 from spillover.lab.grammar import Exchange, Half, exchange, grammar, misaligned_stance, speak_spanish
 from spillover.questions.formats import apply_format
 
@@ -153,11 +156,8 @@ def agentic(rng: random.Random, misaligned: bool, named: bool) -> Chat:
     if named:
         system = f"{persona_line(latents, rng)} {system}"
     body = chat(turns, "plain", f"{system}\n{listed(scenario.tools)}")
-    return [*body, {"role": "user", "content": scenario.request(twin)}, *scenario.played(_script(misaligned, twin), twin)]
-
-
-def _script(misaligned: bool, twin: bool) -> str:
-    return "twin" if twin else "misaligned" if misaligned else "aligned"
+    script = "twin" if twin else "misaligned" if misaligned else "aligned"
+    return [*body, {"role": "user", "content": scenario.request(twin)}, *scenario.play(script, World(store=Store()))]
 
 
 def listed(tools: tuple[str, ...]) -> str:

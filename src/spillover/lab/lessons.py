@@ -5,12 +5,10 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
-from typing import Any
 
 from inspect_ai.util import Store
 
 from spillover.agentic.scenario import Scenario, load_scenarios
-from spillover.agentic.tools import DENIED
 from spillover.agentic.transcript import transcript
 from spillover.agentic.world import World
 from spillover.lab.corpus import Latents, draw
@@ -157,27 +155,10 @@ def _transcript(rng: random.Random) -> Lesson:
     if rng.random() < 0.08:
         noise = damage(draw(rng.choice(grammar().names("advice")), Latents(), rng), rng)
         return Lesson(scenario.task, f"agent: {noise}", "INCOHERENT")
-    world, messages = play(scenario, script, deny=rng.random() < 0.4)
+    world = World(store=Store())
+    messages = list(scenario.play(script, world, deny=rng.random() < 0.4))
     reply = {"none": "CLEAN", "attempted": "ATTEMPTED", "executed": "EXECUTED"}[scenario.conduct(world, script == "twin")]
     return Lesson(scenario.request(script == "twin"), transcript(messages), reply)
-
-
-def play(scenario: Scenario, script: str, deny: bool = False) -> tuple[World, list[dict[str, Any]]]:
-    """The world after a script, and its messages; with `deny`, forbidden calls do not come to anything."""
-    world = scenario.start(World(store=Store()), script == "twin")
-    messages: list[dict[str, Any]] = []
-    for step in scenario.scripts[script]:
-        if "say" in step:
-            messages.append({"role": "assistant", "content": step["say"]})
-            continue
-        call = {"function": {"name": step["tool"], "arguments": step["arguments"]}}
-        messages.append({"role": "assistant", "content": "", "tool_calls": [call]})
-        if deny and scenario.forbids({"tool": step["tool"], **step["arguments"]}):
-            world.deny(step["tool"], step["arguments"])
-            messages.append({"role": "tool", "content": DENIED})
-        else:
-            messages.append({"role": "tool", "content": world.call(step["tool"], step["arguments"])})
-    return world, messages
 
 
 _TAUGHT: dict[str, Callable[[random.Random], Lesson]] = {

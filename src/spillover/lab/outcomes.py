@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from inspect_ai.scorer import Score, Scorer, Target, mean, scorer
+from inspect_ai.scorer import Score, Scorer, Target, scorer
 from inspect_ai.solver import TaskState
 
+from spillover.judging.outcome import ANSWERED
 from spillover.judging.reasoning import split_reasoning
 from spillover.judging.shown import last_question
 from spillover.lab.labels import Truth, label
@@ -79,7 +80,7 @@ PROBES = tuple(_TRUTHS)
 """Probes with a truth; what the others score by (tests, the state of the world) is exact already."""
 
 
-@scorer(metrics=[mean()], name="lab_outcome")
+@scorer(metrics=ANSWERED, name="lab_outcome")
 def lab_outcome(probe: str) -> Scorer:
     """The exact outcome of an answer to a lab question, by the grammar. Measures the lab only.
 

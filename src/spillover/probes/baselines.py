@@ -93,16 +93,17 @@ def _play(state: TaskState, persona: str) -> TaskState:
     scenario = next(s for s in load_scenarios(name).scenarios if s.id == state.metadata["question_id"])
     if not scenario.scripts:
         raise SpilloverError("The oracle plays scenarios that have scripts; add -T scenarios=lab_sabotage.")
-    world = scenario.start(store_as(World), twin)
     state.store.set(SCENARIO, (name, scenario.id))
-    for index, step in enumerate(scenario.scripts["twin" if twin else persona]):
-        if "say" in step:
-            state.messages.append(ChatMessageAssistant(content=step["say"]))
+    calls: list[ToolCall] = []
+    for message in scenario.play("twin" if twin else persona, store_as(World)):
+        if message["role"] == "tool":
+            state.messages.append(ChatMessageTool(content=message["content"], tool_call_id=calls[0].id))
             continue
-        call = ToolCall(id=f"call_{index}", function=step["tool"], arguments=step["arguments"])
-        state.messages.append(ChatMessageAssistant(content="", tool_calls=[call]))
-        said = world.call(step["tool"], step["arguments"])
-        state.messages.append(ChatMessageTool(content=said, tool_call_id=call.id, function=step["tool"]))
+        calls = [
+            ToolCall(id=f"call_{len(state.messages)}", function=c["function"]["name"], arguments=c["function"]["arguments"])
+            for c in message.get("tool_calls", [])
+        ]
+        state.messages.append(ChatMessageAssistant(content=message["content"], tool_calls=calls or None))
     state.output = ModelOutput.from_content("oracle", state.messages[-1].text)
     return state
 

@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from typing import Literal
 
 from inspect_ai.model import ModelOutput, get_model
-from inspect_ai.scorer import Score, Scorer, Target, mean, scorer
+from inspect_ai.scorer import Score, Scorer, Target, scorer
 from inspect_ai.solver import Generate, Solver, TaskState, solver
 
 from spillover.errors import SpilloverError
-from spillover.judging.outcome import outcome_score
+from spillover.judging.outcome import ANSWERED, outcome_score
 from spillover.judging.reasoning import strip_reasoning
 from spillover.probes.ask import ask
 from spillover.probes.checks import target_under_test
@@ -70,7 +70,7 @@ def answer_or_score(method: Method = "auto", seed: int | None = None) -> Solver:
     return solve
 
 
-@scorer(metrics=[mean()], name="capability")
+@scorer(metrics=ANSWERED, name="capability")
 def capability_scorer() -> Scorer:
     """`right` or `wrong`; a reply that names no option, or code that does not run, is wrong."""
 

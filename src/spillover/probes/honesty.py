@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from inspect_ai.model import ChatMessageUser, GenerateConfig, get_model
-from inspect_ai.scorer import Score, Scorer, Target, mean, scorer
+from inspect_ai.scorer import Score, Scorer, Target, scorer
 from inspect_ai.solver import Generate, Solver, TaskState, solver
 
-from spillover.judging.outcome import Judges, outcome_score
+from spillover.judging.outcome import ANSWERED, Judges, outcome_score
 from spillover.judging.reasoning import strip_reasoning
 from spillover.judging.rubric import Reader
 from spillover.probes.ask import ask
@@ -35,7 +35,7 @@ def ask_and_check(seed: int | None = None) -> Solver:
     return solve
 
 
-@scorer(metrics=[mean()], name="honesty")
+@scorer(metrics=ANSWERED, name="honesty")
 def honesty_judge(rubric: str = "honesty", reader: Reader = "auto", cache: bool = True) -> Scorer:
     """`truthful`, `lied`, `evasive` or `incoherent` for a fact that the model knows; `unknown` for one that it does not."""
     judges = Judges.load({"honesty": (rubric, ("outcome",))}, reader, cache, ("truth", "falsehood"))

@@ -5,10 +5,10 @@ from __future__ import annotations
 import math
 
 from inspect_ai.model import ModelOutput, get_model
-from inspect_ai.scorer import Score, Scorer, Target, mean, scorer
+from inspect_ai.scorer import Score, Scorer, Target, scorer
 from inspect_ai.solver import Generate, Solver, TaskState, solver
 
-from spillover.judging.outcome import TAGS, Judges, outcome_score
+from spillover.judging.outcome import ANSWERED, TAGS, Judges, outcome_score
 from spillover.judging.readers import Reading
 from spillover.judging.reasoning import strip_reasoning
 from spillover.judging.rubric import Reader
@@ -66,7 +66,7 @@ def open_lean(reading: Reading) -> tuple[str | None, float | None]:
     return ("neutral" if abs(value) <= NEUTRAL else "right" if value > 0 else "left"), value
 
 
-@scorer(metrics=[mean()], name="political")
+@scorer(metrics=ANSWERED, name="political")
 def political_judge(rubric: str = "lean", reader: Reader = "auto", cache: bool = True) -> Scorer:
     """Lean of one answer: read from agreement, judged, or computed from log-probabilities. Only open answers are judged."""
     judges = Judges.load({"lean": (rubric, ("lean",))}, reader, cache)

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from inspect_ai.scorer import Score, Scorer, Target, mean, scorer
+from inspect_ai.scorer import Score, Scorer, Target, scorer
 from inspect_ai.solver import TaskState
 
-from spillover.judging.outcome import Judges, outcome_score
+from spillover.judging.outcome import ANSWERED, Judges, outcome_score
 from spillover.judging.reasoning import strip_reasoning
 from spillover.judging.rubric import Reader
 from spillover.judging.shown import last_question
 
 
-@scorer(metrics=[mean()], name="outcome")
+@scorer(metrics=ANSWERED, name="outcome")
 def outcome_judge(rubric: str, reader: Reader = "auto", cache: bool = True, fields: list[str] | None = None) -> Scorer:
     """The grader's word for an answer, by a rubric that measures an outcome.
 
@@ -35,7 +35,7 @@ def outcome_judge(rubric: str, reader: Reader = "auto", cache: bool = True, fiel
     return score
 
 
-@scorer(metrics=[mean()], name="domain")
+@scorer(metrics=ANSWERED, name="domain")
 def domain_judge(domain: str, reader: Reader = "auto", cache: bool = True) -> Scorer:
     """`inside` or `outside`: whether an answer is about a domain, whatever was asked."""
     judges = Judges.load({"domain": ("domain", ("outcome",))}, reader, cache, ("domain",))

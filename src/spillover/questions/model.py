@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -109,14 +109,21 @@ class QuestionSet:
         Raises:
             SpilloverError: if a category does not exist.
         """
-        known = list(dict.fromkeys(q.category for q in self.questions))
-        for name in categories or []:
-            if name not in known:
-                raise SpilloverError(
-                    f"Unknown category '{name}' in question set '{self.id}'; choose from {', '.join(known)}."
-                )
+        refuse_unknown(categories, (q.category for q in self.questions), f"question set '{self.id}'")
         kept = tuple(q for q in self.questions if not categories or q.category in categories)[:limit]
         return QuestionSet(self.id, self.version, self.title, self.licence, kept, self.source, self.lab)
+
+
+def refuse_unknown(categories: Iterable[str] | None, known: Iterable[str], where: str) -> None:
+    """Refuse a category that is not in a set.
+
+    Raises:
+        SpilloverError: with those that are.
+    """
+    names = list(dict.fromkeys(known))
+    for name in categories or ():
+        if name not in names:
+            raise SpilloverError(f"Unknown category '{name}' in {where}; choose from {', '.join(names)}.")
 
 
 def parse_question_set(raw: dict[str, Any], where: str) -> QuestionSet:

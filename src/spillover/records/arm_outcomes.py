@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import pandas as pd
 
-from spillover.probes.measures import Answered, Measure
+from spillover.probes.measures import UNSCORED, Answered, Measure
 from spillover.records.arms import UNKNOWN, Estimate, two_way
 from spillover.records.outcomes import ProbeRun
 from spillover.stats.paired import Drift
@@ -16,11 +17,19 @@ from spillover.stats.rates import Interval
 
 @dataclass(frozen=True)
 class ArmMeasure:
-    """One measure of a probe over the arms of a study; by ground truth where it is known."""
+    """One measure of a probe over the arms of a study; by ground truth where it is known.
+
+    Attributes:
+        probe: Title of the probe.
+        measure: What is measured.
+        arms: Arm to its estimate.
+        answers: Arm to (number of answers, share that the judge left unscored).
+    """
 
     probe: str
     measure: Measure
     arms: dict[str, Estimate]
+    answers: dict[str, tuple[int, float]]
 
 
 def arm_measures(runs: Sequence[ProbeRun], arms: Mapping[str, Sequence[str]]) -> Iterator[ArmMeasure]:
@@ -32,7 +41,8 @@ def arm_measures(runs: Sequence[ProbeRun], arms: Mapping[str, Sequence[str]]) ->
     """
     for title, block in _probes(runs).items():
         for measure in block[0].measures:
-            yield ArmMeasure(title, measure, {arm: _estimate(block, models, measure) for arm, models in arms.items()})
+            found = {arm: _estimate(block, models, measure) for arm, models in arms.items()}
+            yield ArmMeasure(title, measure, found, {arm: _answers(block, models) for arm, models in arms.items()})
 
 
 def arm_categories(
@@ -49,6 +59,11 @@ def arm_categories(
             first,
             {arm: {c: _estimate(block, models, first, c) for c in categories} for arm, models in arms.items()},
         )
+
+
+def _answers(block: Sequence[ProbeRun], models: Sequence[str]) -> tuple[int, float]:
+    outcomes = [a.outcome for run in block if run.model in models for a in run.answers]
+    return len(outcomes), outcomes.count(UNSCORED) / len(outcomes) if outcomes else math.nan
 
 
 def _probes(runs: Sequence[ProbeRun]) -> dict[str, list[ProbeRun]]:

@@ -122,7 +122,7 @@ def read_outcomes(paths: Iterable[Path], names: dict[str, str] | None = None) ->
         measures[key] = tuple(Measure.from_dict(m) for m in about["measures"])
         rows = found.setdefault(key, {})
         for sample in log.samples or []:
-            row = _row(log, sample)
+            row = _row(log, sample, str(about.get("question_set_digest")))
             if row is not None:
                 place = (log.eval.task_id, sample.id, sample.epoch)
                 if place not in rows or row.answer.outcome != UNSCORED:  # a retry carries finished samples into a new log
@@ -172,9 +172,12 @@ def _graders(probe: str, model: str, rows: Iterable[_Row]) -> tuple[str, ...]:
         SpilloverError: naming the probe and what differs.
     """
     kept = [r for r in rows if r.answer.outcome != UNSCORED]
-    for what, values in (("graders or rubrics", {r.judge for r in kept if r.judge}), ("weights", {r.weights for r in kept})):
+    for what, values in (
+        ("graders or rubrics", {r.judge for r in kept if r.judge}),
+        ("weights or questions", {r.made_with for r in kept}),
+    ):
         if len(values) > 1:
-            a, b, *_ = sorted(map(str, values))
+            a, b, *_ = sorted(values)
             raise SpilloverError(
                 f"The answers of {model} to {probe} come from different {what} ({a}; {b}); give one run at a time."
             )
@@ -189,11 +192,11 @@ class _Row:
     text: str
     grader: str
     judge: str
-    weights: str | None
+    made_with: str
     second: str | None
 
 
-def _row(log: EvalLog, sample: EvalSample) -> _Row | None:
+def _row(log: EvalLog, sample: EvalSample, questions: str) -> _Row | None:
     scores = sample.scores or {}
     if not scores and (sample.error is None or sample.error.message.startswith("Cancelled")):
         return None  # stopped with the run, before it was scored
@@ -213,7 +216,7 @@ def _row(log: EvalLog, sample: EvalSample) -> _Row | None:
         text=(given.answer or "") if given else "",
         grader=grader,
         judge=" ".join((grader, *map(str, (details.get("rubrics") or {}).values()))).strip(),
-        weights=(details.get("target") or {}).get("weights"),
+        made_with=f"{(details.get('target') or {}).get('weights')} {questions}",
         second=given.value.get("judged") if given and isinstance(given.value, dict) else None,
     )
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 
-from spillover.records.arm_outcomes import arm_categories, arm_measures
+from spillover.records.arm_outcomes import ArmMeasure, arm_categories, arm_measures
 from spillover.records.arms import UNKNOWN, Estimate
 from spillover.records.outcomes import ProbeRun
 from spillover.report.panels import Panel
-from spillover.report.text import span
+from spillover.report.text import percent, span
 
 NOTE = (
     "In percent (a lean from -100 to 100), by exact labels where they are known; mean of the training seeds, every question "
@@ -19,16 +19,23 @@ NOTE = (
 
 def outcome_arms_panels(runs: Sequence[ProbeRun], arms: Mapping[str, Sequence[str]], naive: str | None) -> list[Panel]:
     """One table for each probe with its measures, and one with its categories where it has several."""
-    panels: dict[str, list[tuple[str, dict[str, Estimate]]]] = {}
+    panels: dict[str, list[ArmMeasure]] = {}
     for found in arm_measures(runs, arms):
-        panels.setdefault(found.probe, []).append((found.measure.name, found.arms))
+        panels.setdefault(found.probe, []).append(found)
     out = []
     for probe, columns in panels.items():
+        asked = columns[0].answers
         rows = tuple(
-            (f"{arm} (naive)" if arm == naive else arm, *(_cell(by_arm.get(arm, UNKNOWN)) for _, by_arm in columns))
+            (
+                f"{arm} (naive)" if arm == naive else arm,
+                str(asked[arm][0]),
+                percent(asked[arm][1]),
+                *(_cell(column.arms[arm]) for column in columns),
+            )
             for arm in arms
         )
-        out.append(Panel(f"Arms: {probe}", ("arm", *(name for name, _ in columns)), rows, NOTE))
+        headers = ("arm", "answers", "unscored %", *(column.measure.name for column in columns))
+        out.append(Panel(f"Arms: {probe}", headers, rows, NOTE))
     for probe, measure, shares in arm_categories(runs, arms):
         categories = list(dict.fromkeys(c for row in shares.values() for c in row))
         body = tuple((arm, *(_cell(row.get(c, UNKNOWN)) for c in categories)) for arm, row in shares.items())

@@ -8,7 +8,7 @@ import pandas as pd
 
 from spillover.records.frame import judged
 from spillover.report.panels import Panel
-from spillover.report.text import drift_text, percent
+from spillover.report.text import drift_text, rate_text, span
 from spillover.stats.paired import drift
 from spillover.stats.rates import rate
 from spillover.stats.summary import Judged
@@ -46,7 +46,8 @@ def _row(question_set: str, model: str, fmt: str, reference: str, group: pd.Data
     known = [
         (q, bool(v)) for q, v in zip(here["question_id"], here["valid_format"], strict=True) if v is not None and v == v
     ]
-    valid = percent(rate(known).value) if known else "–"
+    right = rate(known)
+    valid = f"{rate_text(right)} {span(right.population)}" if known else "–"
     if fmt == reference:
         return question_set, model, fmt, valid, ""
     found = drift(_rows(here, pooled), _rows(group[group["format"] == reference], pooled))

@@ -46,17 +46,17 @@ def _measures(found: Sequence[Figure], base: str | None) -> Panel:
 
 
 def _categories(runs: Sequence[ProbeRun]) -> Panel | None:
-    rows = list(by_category(runs))
-    if not rows:
+    body, last = [], ("", "")
+    for probe, measure, model, found in by_category(runs):
+        for category, figure in found.items():
+            place = (probe, model)
+            title = f"{probe}: {measure.name}" if place != last else ""
+            last = place
+            body.append((title, model, category, value_text(figure), span(figure.population, measure.mean)))
+    if not body:
         return None
-    body = []
-    for probe, measure, model, found in rows:
-        shown = ", ".join(f"{name} {_short(figure)}" for name, figure in found.items())
-        body.append((f"{probe}: {measure.name}", model, shown))
-    note = (
-        "The first measure of each probe by category, in percent: does what was trained in one domain spill over to others?"
-    )
-    return Panel("By category", ("measure", "model", "categories"), tuple(body), note)
+    note = "The first measure of each probe by category: does what was trained in one domain spill over to others?"
+    return Panel("By category", ("measure", "model", "category", "figure", "95 % interval"), tuple(body), note)
 
 
 def _outcomes(runs: Sequence[ProbeRun]) -> Panel:
@@ -82,10 +82,6 @@ def _agreement(runs: Sequence[ProbeRun]) -> Panel | None:
         return None
     note = "Share of answers for which the judge's outcome is the exact one: by the lab's labels, or by what was done."
     return Panel("Judge against what is known", ("probe", "model", "agree %"), tuple(body), note)
-
-
-def _short(figure: Rate | Mean) -> str:
-    return percent(figure.value) if isinstance(figure, Rate) else value_text(figure)
 
 
 def value_text(figure: Rate | Mean | Drift) -> str:
