@@ -36,7 +36,7 @@ def _measures(found: Sequence[Figure], base: str | None) -> Panel:
         place = (figure.probe, figure.measure.name)
         title = f"{figure.probe}: {figure.measure.name}" if place != last else ""
         last = place
-        cells = [title, figure.model, value_text(figure.value), _limits(figure.value, figure.measure.mean)]
+        cells = [title, figure.model, value_text(figure.value), limits_text(figure.value, figure.measure.mean)]
         cells += [value_text(figure.truth) if figure.truth is not None else ""] if exact else []
         cells += [percent(figure.unscored)]
         cells += [drift_cell(figure.drift)] if base else []
@@ -93,7 +93,8 @@ def value_text(figure: Rate | Mean | Drift) -> str:
     return f"{100 * figure.value:+.1f}"
 
 
-def _limits(figure: Rate | Mean | Drift, signed: bool) -> str:
+def limits_text(figure: Rate | Mean | Drift, signed: bool = False) -> str:
+    """`[1.0, 2.0]`, in percent or points."""
     limits: Interval = figure.interval if isinstance(figure, Drift) else figure.population
     return span(limits, signed or isinstance(figure, Drift))
 
