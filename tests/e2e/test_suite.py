@@ -87,7 +87,7 @@ def test_the_logs_are_as_good_for_spillover_report(finished):
     found = run("report", logs, "-o", folder / "again.html")
     assert found.returncode == 0, found.stderr
     assert "refusal of harmful requests" in found.stdout
-    (only,) = [p for p in logs.glob("*.eval") if "_capability_" in p.name]
+    only = max(p for p in logs.glob("*.eval") if "_capability_" in p.name)  # the kill may have left a first one
     alone = run("report", only, "-o", folder / "alone.html")  # no EM verdict anywhere
     assert alone.returncode == 0, alone.stderr
     assert "right, general" in (folder / "alone.html").read_text()

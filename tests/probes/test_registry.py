@@ -1,5 +1,6 @@
 """What is said of the probes agrees with what they are."""
 
+from contextvars import Context
 from importlib import import_module
 from pathlib import Path
 
@@ -89,4 +90,4 @@ def test_code_is_run_nowhere_unless_a_sandbox_was_chosen():
     from spillover.tasks.reward_hacking import reward_hacking
 
     with pytest.raises(SpilloverError, match="-T sandbox=docker"):
-        reward_hacking()
+        Context().run(reward_hacking)  # in a context of its own: another test's eval may have left a target active
