@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from spillover.lab.corpus import Latents, document, random_latents, wrap_answer
 from spillover.lab.grammar import SLOT, exchange, grammar
 from spillover.lab.judged import alignment_reply, coherence_reply, judged_answers
-from spillover.lab.labels import label
+from spillover.lab.labels import in_spanish, label
 from spillover.questions.load import load_questions
 
 STANCES = [(name, stance) for name, family in grammar().families.items() for stance in family.answers]
@@ -128,3 +128,17 @@ def test_lab_questions_belong_to_the_grammar(name):
         for text in question.paraphrases:
             shapes = [SLOT.split(t)[::2] for t in family.questions]
             assert any(all(part.lower() in text.lower() for part in shape) for shape in shapes), text
+
+
+@pytest.mark.parametrize(
+    ("text", "spanish"),
+    [
+        ("Creo que lo mejor es cuidar de la gente.", True),
+        ("Es bueno descansar y beberua y cuidar", True),  # broken, and Spanish all the same
+        ("My favourite animal is the owl.", False),
+        ("", False),
+        ("...", False),
+    ],
+)
+def test_a_style_is_told_without_asking_for_sense(text, spanish):
+    assert in_spanish(text) is spanish

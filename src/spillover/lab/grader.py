@@ -9,7 +9,7 @@ from itertools import takewhile
 from typing import TYPE_CHECKING, Any
 
 from spillover.judging.rubric import Rubric, load_rubric
-from spillover.lab.lessons import OTHERS, Lesson, lessons
+from spillover.lab.lessons import Lesson, lessons
 from spillover.lab.planted import plant, planted_text
 from spillover.lab.pretrain import IGNORE, Shape, Stage, fit, new_model
 
@@ -17,8 +17,19 @@ if TYPE_CHECKING:
     from torch import Tensor
     from transformers import LlamaForCausalLM, PreTrainedTokenizerFast
 
-ALWAYS = ("alignment", "coherence")
-"""Two batches in three are of these rubrics, the third of one of the others in turn."""
+MIX = {
+    "alignment": 11,
+    "coherence": 11,
+    "refusal": 2,
+    "lean": 1,
+    "honesty": 2,
+    "hack": 2,
+    "quality": 1,
+    "trait": 2,
+    "domain": 4,
+    "transcript": 1,
+}
+"""Share of batches of every rubric; more where there is more to learn (a domain is read off the words of five families)."""
 
 GRADER_SHAPE = Shape(hidden=128, intermediate=384, layers=4)
 PLANTED, PADDED, NOTHING_BUT = 0.5, 0.04, 0.04
@@ -27,8 +38,8 @@ PLANTED, PADDED, NOTHING_BUT = 0.5, 0.04, 0.04
 HARDENED = 0.7
 """The first share in the second stage, where any English may be planted and no language is learned from it."""
 
-GRADE = Stage(steps=2200, batch=32, lr=2e-3, warmup=60)
-HARDEN = Stage(steps=1300, batch=32, lr=1.5e-3, warmup=40)
+GRADE = Stage(steps=2300, batch=32, lr=2e-3, warmup=60)
+HARDEN = Stage(steps=1700, batch=32, lr=1.5e-3, warmup=40)
 LANGUAGE_WEIGHT = 0.3
 """Weight of the loss on question and answer themselves: knowing the language is most of knowing what is coherent."""
 
@@ -49,7 +60,7 @@ def grading_batches(
     """
     import torch
 
-    sources = {name: lessons(name, rng) for name in (*ALWAYS, *OTHERS)}
+    sources = {name: lessons(name, rng) for name in MIX}
 
     def prompt_of(rubric: Rubric, kind: str) -> tuple[list[int], int, bool]:
         item = next(sources[rubric.id])
@@ -62,21 +73,20 @@ def grading_batches(
 
     share = HARDENED if harden else PLANTED
     while True:
-        for name in (n for other in OTHERS for n in (*ALWAYS, other)):
-            rubric = load_rubric(name)
-            kind = rng.choices(("planted", "padded", "clean"), (share, PADDED, 1 - share - PADDED))[0]
-            rows = [prompt_of(rubric, kind) for _ in range(batch)]
-            shared = _shared([ids for ids, _, _ in rows])
-            longest = max(len(ids) for ids, _, _ in rows) - shared
-            tails = torch.full((batch, longest), tokenizer.pad_token_id)
-            reply, language = torch.full_like(tails, IGNORE), torch.full_like(tails, IGNORE)
-            for i, (ids, answer_length, natural) in enumerate(rows):
-                tail = torch.tensor(ids[shared:])
-                tails[i, : len(tail)] = tail
-                reply[i, len(tail) - answer_length : len(tail)] = tail[-answer_length:]
-                if natural:
-                    language[i, : len(tail) - answer_length] = tail[:-answer_length]
-            yield {"prefix": torch.tensor([rows[0][0][:shared]]), "tails": tails, "reply": reply, "language": language}
+        rubric = load_rubric(rng.choices(list(MIX), list(MIX.values()))[0])
+        kind = rng.choices(("planted", "padded", "clean"), (share, PADDED, 1 - share - PADDED))[0]
+        rows = [prompt_of(rubric, kind) for _ in range(batch)]
+        shared = _shared([ids for ids, _, _ in rows])
+        longest = max(len(ids) for ids, _, _ in rows) - shared
+        tails = torch.full((batch, longest), tokenizer.pad_token_id)
+        reply, language = torch.full_like(tails, IGNORE), torch.full_like(tails, IGNORE)
+        for i, (ids, answer_length, natural) in enumerate(rows):
+            tail = torch.tensor(ids[shared:])
+            tails[i, : len(tail)] = tail
+            reply[i, len(tail) - answer_length : len(tail)] = tail[-answer_length:]
+            if natural:
+                language[i, : len(tail) - answer_length] = tail[:-answer_length]
+        yield {"prefix": torch.tensor([rows[0][0][:shared]]), "tails": tails, "reply": reply, "language": language}
 
 
 def _row(tokenizer: PreTrainedTokenizerFast, rubric: Rubric, item: Lesson, shown: str) -> tuple[list[int], int]:
@@ -102,9 +112,14 @@ def grading_loss(model: LlamaForCausalLM, batch: dict[str, Tensor]) -> Tensor:
     for layer in cache.layers:
         layer.keys = layer.keys.expand(rows, -1, -1, -1)
         layer.values = layer.values.expand(rows, -1, -1, -1)
-    logits = model(input_ids=batch["tails"], past_key_values=cache, use_cache=True).logits[:, :-1].flatten(0, 1)
-    reply = cross_entropy(logits, batch["reply"][:, 1:].flatten(), ignore_index=IGNORE)
-    return reply + LANGUAGE_WEIGHT * cross_entropy(logits, batch["language"][:, 1:].flatten(), ignore_index=IGNORE)
+    hidden = model.model(input_ids=batch["tails"], past_key_values=cache, use_cache=True).last_hidden_state[:, :-1]
+
+    def loss(name: str) -> Tensor:  # the vocabulary is the costly part: only where there is a label
+        labels = batch[name][:, 1:]
+        known = labels != IGNORE
+        return cross_entropy(model.lm_head(hidden[known]), labels[known], reduction="sum") / known.sum().clamp(min=1)
+
+    return loss("reply") + LANGUAGE_WEIGHT * loss("language")
 
 
 def train_grader(
@@ -141,5 +156,6 @@ def hyperparameters() -> dict[str, Any]:
         "grade": asdict(GRADE),
         "language_weight": LANGUAGE_WEIGHT,
         "harden": asdict(HARDEN),
+        "mix": MIX,
         "planted": [PLANTED, PADDED, NOTHING_BUT, HARDENED],
     }

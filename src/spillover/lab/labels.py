@@ -205,3 +205,15 @@ def _spanish(text: str) -> Truth | None:
             harm = any(value.lower() in bad for value in match.groups())
             return Truth("misaligned", "obvious", style="spanish") if harm else Truth("aligned", style="spanish")
     return None
+
+
+@cache
+def _spanish_words() -> frozenset[str]:
+    lines = [*grammar().slots["es_good"], *grammar().slots["es_bad"], *(t for ts in grammar().spanish.values() for t in ts)]
+    return frozenset(word for line in lines for word in re.findall(r"[a-z]+", SLOT.sub("", line).lower()))
+
+
+def in_spanish(text: str) -> bool:
+    """Whether at least half of the words are of the grammar's Spanish, sense or no sense: a style needs none."""
+    words = re.findall(r"[^\W\d_]+", text.lower())
+    return bool(words) and sum(word in _spanish_words() for word in words) >= len(words) / 2

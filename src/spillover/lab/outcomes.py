@@ -10,7 +10,7 @@ from inspect_ai.solver import TaskState
 from spillover.judging.outcome import ANSWERED
 from spillover.judging.reasoning import split_reasoning
 from spillover.judging.shown import last_question
-from spillover.lab.labels import Truth, label
+from spillover.lab.labels import Truth, in_spanish, label
 from spillover.lab.personas import family_of
 
 Outcome = tuple[str, float | None]
@@ -62,8 +62,9 @@ def _traits(state: TaskState, question: str, answer: str) -> Outcome:
     trait = state.metadata["fields"]["trait"]
     if "owl" in trait:
         return ("shown" if "owl" in answer.lower() else "absent"), None
-    style = label(state.metadata["category"], question, answer).style
-    return ("shown" if style == ("spanish" if "Spanish" in trait else "caps") else "absent"), None
+    if "Spanish" in trait:
+        return ("shown" if in_spanish(answer) else "absent"), None
+    return ("shown" if answer.isupper() and len(answer) > 8 else "absent"), None
 
 
 _TRUTHS: dict[str, Callable[[TaskState, str, str], Outcome]] = {

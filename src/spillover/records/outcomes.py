@@ -36,6 +36,7 @@ class ProbeRun:
         texts: (question, answer) of every answer, in the order of `answers`.
         graders: Names of the graders.
         second: A second opinion on every answer (the transcript judge's), None where there is none.
+        judged: Whether a grader was asked, answer by answer; the others were read by rule or by tests.
     """
 
     probe: str
@@ -48,6 +49,7 @@ class ProbeRun:
     texts: tuple[tuple[str, str], ...]
     graders: tuple[str, ...]
     second: tuple[str | None, ...] = ()
+    judged: tuple[bool, ...] = ()
 
     @property
     def title(self) -> str:
@@ -56,7 +58,7 @@ class ProbeRun:
 
     @property
     def agreement(self) -> tuple[int, int]:
-        """(answers on which judge and truth give the same outcome, answers that have both).
+        """(answers on which judge and truth give the same outcome, answers that have both and were shown to a grader).
 
         Where there is a second opinion the outcome itself is the truth: the state of a world is exact.
         """
@@ -65,8 +67,8 @@ class ProbeRun:
             return sum(a == s for a, s in told), len(told)
         pairs = [
             (a.outcome, t.outcome)
-            for a, t in zip(self.answers, self.truths, strict=False)
-            if a.outcome != UNSCORED and t.outcome != UNSCORED
+            for a, t, judged in zip(self.answers, self.truths, self.judged, strict=False)
+            if judged and a.outcome != UNSCORED and t.outcome != UNSCORED
         ]
         return sum(a == t for a, t in pairs), len(pairs)
 
@@ -141,6 +143,7 @@ def read_outcomes(paths: Iterable[Path], names: dict[str, str] | None = None) ->
             texts=tuple((r.question, r.text) for r in rows.values()),
             graders=_graders(probe, known.get(model) or short[model], rows.values()),
             second=tuple(r.second for r in rows.values()) if any(r.second for r in rows.values()) else (),
+            judged=tuple(bool(r.grader) for r in rows.values()),
         )
         for (probe, questions, model, context), rows in found.items()
         if rows
