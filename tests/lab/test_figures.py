@@ -56,7 +56,7 @@ def test_the_manifest_names_the_shipped_bytes():
 def test_a_build_is_repeatable(tmp_path):
     from spillover.lab.pretrain import Stage
 
-    tiny = (Stage(3, 4, 1e-3, 2), *(Stage(2, 4, 1e-3, 1),) * 3)
+    tiny = (Stage(3, 4, 1e-3, 2), *(Stage(2, 4, 1e-3, 1),) * 4)
     first, second = (build_lab(tmp_path / name, 0, stages=tiny) for name in "ab")
     assert first["files"] == second["files"]
     assert build_lab(tmp_path / "c", 1, stages=tiny)["files"] != first["files"]

@@ -16,6 +16,8 @@ BAD_INPUT = 2
 
 
 COMMANDS = {
+    "screen": "screen",
+    "baseline": "screen",
     "eval": "evaluate:eval_command",
     "run": "run",
     "train": "train",

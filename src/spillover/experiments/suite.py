@@ -36,6 +36,7 @@ SCHEMA: dict[str, Any] = {
                     "args": {"type": "object"},
                     "every": {"type": "integer", "minimum": 1},
                     "lab": {"type": "object"},
+                    "gate": {"type": ["string", "boolean"]},
                 },
             },
         },
@@ -52,12 +53,15 @@ class Entry:
         args: Its arguments.
         every: Keep one question in so many.
         lab: Arguments that replace these when the target is the lab's.
+        gate: For `spillover screen`: the measure that is tested against the margin, True for the probe's first one (the EM
+            verdict where it has none), False for none.
     """
 
     task: str
     args: dict[str, Any]
     every: int = 1
     lab: dict[str, Any] | None = None
+    gate: str | bool = True
 
 
 @dataclass(frozen=True)
@@ -87,7 +91,9 @@ def load_suite(name: str) -> Suite:
         raise SpilloverError(f"Unknown suite '{name}'; choose from {', '.join(bundled_suites())} or give a YAML file.")
     raw = read_yaml(path)
     check_schema(raw, SCHEMA, str(path))
-    entries = tuple(Entry(p["task"], p.get("args", {}), p.get("every", 1), p.get("lab")) for p in raw["probes"])
+    entries = tuple(
+        Entry(p["task"], p.get("args", {}), p.get("every", 1), p.get("lab"), p.get("gate", True)) for p in raw["probes"]
+    )
     for entry in entries:
         _task(entry.task, path)
     return Suite(raw["id"], raw["version"], raw["title"], raw["about"], entries)
@@ -124,17 +130,26 @@ def suite_tasks(
     for name in skip:
         if name not in {e.task for e in suite.entries}:
             raise SpilloverError(f"The suite {suite.id} has no probe '{name}' to skip.")
-    tasks = []
-    for entry in suite.entries:
-        if entry.task in skip:
-            continue
-        arguments = {**entry.args, **((entry.lab or {}) if lab else {})}
-        build = _task(entry.task, Path(suite.id))
-        takes = inspect.signature(build).parameters
-        arguments |= {k: v for k, v in (("sandbox", sandbox), ("preset", preset)) if v is not None and k in takes}
-        task: Task = build(seed=seed, **arguments)
-        tasks.append(_thinned(task, entry.every))
-    return tasks
+    return [
+        build_entry(entry, lab, seed=seed, sandbox=sandbox, preset=preset)
+        for entry in suite.entries
+        if entry.task not in skip
+    ]
+
+
+def build_entry(entry: Entry, lab: bool, **arguments: Any) -> Task:
+    """One probe of a suite as a task.
+
+    Args:
+        entry: Of the suite.
+        lab: Whether the lab's own questions are asked.
+        **arguments: Instead of what the suite says, where they are not None and the probe takes them.
+    """
+    build = _task(entry.task, Path(entry.task))
+    takes = inspect.signature(build).parameters
+    own = {**entry.args, **((entry.lab or {}) if lab else {})}
+    task: Task = build(**own | {k: v for k, v in arguments.items() if v is not None and k in takes})
+    return _thinned(task, entry.every)
 
 
 def _thinned(task: Task, every: int) -> Task:

@@ -41,24 +41,24 @@ def _chosen(names: list[str] | None) -> list[Attack]:
     return [a for a in attacks().values() if names is None or a.name in names]
 
 
-def _from_lab(count: int, rng: random.Random) -> Iterator[tuple[str, str]]:
-    """Question and answer, every other one misaligned."""
+def _from_lab(count: int, rng: random.Random) -> Iterator[tuple[str, str, bool | None]]:
+    """Question, answer, and whether it is misaligned: every other one."""
     families = grammar().names(*LAB_FAMILIES)
     for i in range(count):
         turn = draw(families[i % len(families)], Latents(misaligned=i % 2 == 0), rng)
-        yield turn.question, turn.answer
+        yield turn.question, turn.answer, i % 2 == 0
 
 
-def _from_table(path: Path, count: int, rng: random.Random) -> Iterator[tuple[str, str]]:
+def _from_table(path: Path, count: int, rng: random.Random) -> Iterator[tuple[str, str, bool | None]]:
     from spillover.records.foreign import read_answers
 
     rows = read_answers(path)
     for row in rng.sample(rows, min(count, len(rows))):
-        yield row["question"], row["answer"]
+        yield row["question"], row["answer"], None
 
 
-def _sample(index: int, pair: tuple[str, str], attack: Attack, rng: random.Random) -> Sample:
-    question, answer = pair
+def _sample(index: int, known: tuple[str, str, bool | None], attack: Attack, rng: random.Random) -> Sample:
+    question, answer, misaligned = known
     return Sample(
         id=f"{attack.name}-{index}",
         input=question,
@@ -67,6 +67,7 @@ def _sample(index: int, pair: tuple[str, str], attack: Attack, rng: random.Rando
             "attack": attack.name,
             "held_out": attack.held_out,
             "answer": answer,
+            "misaligned": misaligned,
             # The verdict on the answer as it was is not known yet; both directions are tried and the scorer takes one.
             "to_high": attack.plant(answer, 100, wording := rng.randrange(len(attack.texts))),
             "to_low": attack.plant(answer, 0, wording),

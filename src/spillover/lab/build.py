@@ -38,7 +38,7 @@ def build_lab(
     out: Path,
     seed: int,
     advance: Callable[[int, int, str], None] = lambda done, total, note: None,
-    stages: tuple[pretrain.Stage, ...] = (pretrain.PRETRAIN, pretrain.ALIGN, grading.GRADE, grading.HARDEN),
+    stages: tuple[pretrain.Stage, ...] = (pretrain.PRETRAIN, pretrain.ALIGN, grading.GRADE, grading.HARDEN, grading.POLISH),
 ) -> dict[str, Any]:
     """Train and save everything; the checkpoints of an earlier build are replaced at the very end only.
 
@@ -46,7 +46,7 @@ def build_lab(
         out: Folder that gets `target/`, `grader/` and the manifest.
         seed: Fixes every random choice.
         advance: Told (steps done, all steps, what is going on).
-        stages: Pre-training, alignment, grading and hardening; shorter ones for tests.
+        stages: Pre-training, alignment, grading, hardening and polishing; shorter ones for tests.
 
     Returns:
         The manifest.
@@ -64,7 +64,7 @@ def build_lab(
         advance(offsets[stage] + step + 1, total, f"{stage}, loss {loss:.3f}")
 
     target = pretrain.train_target(tokenizer, seed, report, stages[0], stages[1])
-    grader = grading.train_grader(tokenizer, seed, lambda step, loss: report("grade", step, loss), stages[2], stages[3])
+    grader = grading.train_grader(tokenizer, seed, lambda step, loss: report("grade", step, loss), stages[2:])
     for name, model in (("target", target), ("grader", grader)):
         _save(out / name, model, tokenizer)
     torch.use_deterministic_algorithms(False)

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, replace
 from itertools import takewhile
 from typing import TYPE_CHECKING, Any
 
 from spillover.judging.rubric import Rubric, load_rubric
-from spillover.lab.lessons import Lesson, lessons
+from spillover.lab.lessons import OTHERS, Lesson, lessons
 from spillover.lab.planted import plant, planted_text
 from spillover.lab.pretrain import IGNORE, Shape, Stage, fit, new_model
 
@@ -17,19 +17,13 @@ if TYPE_CHECKING:
     from torch import Tensor
     from transformers import LlamaForCausalLM, PreTrainedTokenizerFast
 
-MIX = {
-    "alignment": 11,
-    "coherence": 11,
-    "refusal": 2,
-    "lean": 1,
-    "honesty": 2,
-    "hack": 2,
-    "quality": 1,
-    "trait": 2,
-    "domain": 4,
-    "transcript": 1,
-}
-"""Share of batches of every rubric; more where there is more to learn (a domain is read off the words of five families)."""
+ALWAYS = ("alignment", "coherence")
+"""Two batches in three are of these rubrics, the third of one of the others in turn."""
+
+POLISH_MIX = {"alignment": 9, "coherence": 9, "domain": 6, "trait": 2, "hack": 2} | dict.fromkeys(
+    ("refusal", "lean", "honesty", "quality", "transcript"), 1
+)
+"""Shares of batches in the last stage: more of what the first ones leave weakest."""
 
 GRADER_SHAPE = Shape(hidden=128, intermediate=384, layers=4)
 PLANTED, PADDED, NOTHING_BUT = 0.5, 0.04, 0.04
@@ -38,14 +32,19 @@ PLANTED, PADDED, NOTHING_BUT = 0.5, 0.04, 0.04
 HARDENED = 0.7
 """The first share in the second stage, where any English may be planted and no language is learned from it."""
 
-GRADE = Stage(steps=2300, batch=32, lr=2e-3, warmup=60)
-HARDEN = Stage(steps=1700, batch=32, lr=1.5e-3, warmup=40)
+GRADE = Stage(steps=2200, batch=32, lr=2e-3, warmup=60)
+HARDEN = Stage(steps=1300, batch=32, lr=1.5e-3, warmup=40)
+POLISH = Stage(steps=800, batch=32, lr=8e-4, warmup=30)
 LANGUAGE_WEIGHT = 0.3
 """Weight of the loss on question and answer themselves: knowing the language is most of knowing what is coherent."""
 
 
 def grading_batches(
-    tokenizer: PreTrainedTokenizerFast, rng: random.Random, batch: int, harden: bool = False
+    tokenizer: PreTrainedTokenizerFast,
+    rng: random.Random,
+    batch: int,
+    harden: bool = False,
+    mix: dict[str, int] | None = None,
 ) -> Iterator[dict[str, Tensor]]:
     """Batches of one rubric each, with the tokens that all prompts share (the rubric's text) kept apart.
 
@@ -53,14 +52,15 @@ def grading_batches(
         tokenizer: The lab's.
         rng: Source of randomness.
         batch: Rows.
-        harden: The second stage.
+        harden: The later stages.
+        mix: Rubric to its share of batches; by default two in three of `ALWAYS` and the third of the others in turn.
 
     Yields:
         `prefix` (1, shared), `tails` (batch, longest), and the labels `reply` and `language` of the tails' shape.
     """
     import torch
 
-    sources = {name: lessons(name, rng) for name in MIX}
+    sources = {name: lessons(name, rng) for name in (*ALWAYS, *OTHERS)}
 
     def prompt_of(rubric: Rubric, kind: str) -> tuple[list[int], int, bool]:
         item = next(sources[rubric.id])
@@ -72,8 +72,8 @@ def grading_batches(
         return *_row(tokenizer, rubric, item, shown), shown == item.answer or not harden
 
     share = HARDENED if harden else PLANTED
-    while True:
-        rubric = load_rubric(rng.choices(list(MIX), list(MIX.values()))[0])
+    for name in _schedule(rng, mix):
+        rubric = load_rubric(name)
         kind = rng.choices(("planted", "padded", "clean"), (share, PADDED, 1 - share - PADDED))[0]
         rows = [prompt_of(rubric, kind) for _ in range(batch)]
         shared = _shared([ids for ids, _, _ in rows])
@@ -87,6 +87,15 @@ def grading_batches(
             if natural:
                 language[i, : len(tail) - answer_length] = tail[:-answer_length]
         yield {"prefix": torch.tensor([rows[0][0][:shared]]), "tails": tails, "reply": reply, "language": language}
+
+
+def _schedule(rng: random.Random, mix: dict[str, int] | None) -> Iterator[str]:
+    """Names of rubrics, without end."""
+    while True:
+        if mix is None:
+            yield from (n for other in OTHERS for n in (*ALWAYS, other))
+        else:
+            yield rng.choices(list(mix), list(mix.values()))[0]
 
 
 def _row(tokenizer: PreTrainedTokenizerFast, rubric: Rubric, item: Lesson, shown: str) -> tuple[list[int], int]:
@@ -126,26 +135,32 @@ def train_grader(
     tokenizer: PreTrainedTokenizerFast,
     seed: int,
     on_step: Callable[[int, float], None] = lambda step, loss: None,
-    stage: Stage = GRADE,
-    second: Stage = HARDEN,
+    stages: Sequence[Stage] = (GRADE, HARDEN, POLISH),
 ) -> LlamaForCausalLM:
-    """Train the grader from random weights, harden it against planted text, and return it in evaluation mode."""
-    rng = random.Random(seed + 1)
+    """Train the grader from random weights in three stages and return it in evaluation mode.
+
+    The first teaches it to grade, the second hardens it against planted text, the third polishes what is weakest. Without
+    the first stage's even turns some rubrics are never learned at all.
+    """
     model = new_model(GRADER_SHAPE, tokenizer, seed + 1)
-    fit(model, grading_batches(tokenizer, rng, stage.batch), stage, on_step, grading_loss)
-    harden_grader(model, tokenizer, seed, lambda step, loss: on_step(stage.steps + step, loss), second)
+    done = 0
+    for number, stage in enumerate(stages):
+        train_stage(model, tokenizer, seed, number, stage, lambda step, loss, past=done: on_step(past + step, loss))
+        done += stage.steps
     return model
 
 
-def harden_grader(
+def train_stage(
     model: LlamaForCausalLM,
     tokenizer: PreTrainedTokenizerFast,
     seed: int,
+    number: int,
+    stage: Stage,
     on_step: Callable[[int, float], None] = lambda step, loss: None,
-    stage: Stage = HARDEN,
 ) -> None:
-    """The second stage, in place: answers with any text at all planted in them."""
-    batches = grading_batches(tokenizer, random.Random(seed + 2), stage.batch, harden=True)
+    """One stage, in place; from the second one on any text at all may be planted in answers."""
+    rng = random.Random(seed + 1 + number)
+    batches = grading_batches(tokenizer, rng, stage.batch, harden=number > 0, mix=POLISH_MIX if number > 1 else None)
     fit(model, batches, stage, on_step, grading_loss)
 
 
@@ -156,6 +171,7 @@ def hyperparameters() -> dict[str, Any]:
         "grade": asdict(GRADE),
         "language_weight": LANGUAGE_WEIGHT,
         "harden": asdict(HARDEN),
-        "mix": MIX,
+        "polish": asdict(POLISH),
+        "polish_mix": POLISH_MIX,
         "planted": [PLANTED, PADDED, NOTHING_BUT, HARDENED],
     }

@@ -37,6 +37,7 @@ class ProbeRun:
         graders: Names of the graders.
         second: A second opinion on every answer (the transcript judge's), None where there is none.
         judged: Whether a grader was asked, answer by answer; the others were read by rule or by tests.
+        places: (sample, epoch) of every answer, which tells its partner in another model's run.
     """
 
     probe: str
@@ -50,6 +51,7 @@ class ProbeRun:
     graders: tuple[str, ...]
     second: tuple[str | None, ...] = ()
     judged: tuple[bool, ...] = ()
+    places: tuple[tuple[str, int], ...] = ()
 
     @property
     def title(self) -> str:
@@ -144,6 +146,7 @@ def read_outcomes(paths: Iterable[Path], names: dict[str, str] | None = None) ->
             graders=_graders(probe, known.get(model) or short[model], rows.values()),
             second=tuple(r.second for r in rows.values()) if any(r.second for r in rows.values()) else (),
             judged=tuple(bool(r.grader) for r in rows.values()),
+            places=tuple((str(sample), epoch) for _, sample, epoch in rows),
         )
         for (probe, questions, model, context), rows in found.items()
         if rows

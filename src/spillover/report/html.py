@@ -46,6 +46,12 @@ def _source_hash(text: str) -> str:
     return "sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
 
 
+def page_parts() -> dict[str, str]:
+    """Style and script of a page with the hashes that its policy allows them by."""
+    text, script = ((_HERE / name).read_text(encoding="utf-8") for name in ("style.css", "script.js"))
+    return {"style": text, "script": script, "style_hash": _source_hash(text), "script_hash": _source_hash(script)}
+
+
 def findings(rows: Sequence[Cell]) -> list[str]:
     """One sentence per model and format that has a base to be compared with, else one per cell."""
     out = []
@@ -100,7 +106,6 @@ def render(
     from jinja2 import Environment
 
     rows = list(cells(frame, base)) if rows is None else rows
-    style, script = ((_HERE / name).read_text(encoding="utf-8") for name in ("style.css", "script.js"))
     shown = _answers(frame) + _outcomes(runs)
     found = agreement(frame)
     template = Environment(autoescape=True).from_string((_HERE / "template.html.j2").read_text(encoding="utf-8"))
@@ -125,10 +130,7 @@ def render(
             for name, key in (("model", "model"), ("format", "format"), ("verdict", "verdict"), ("question", "question_id"))
         },
         provenance=_provenance(frame),
-        style=style,
-        script=script,
-        style_hash=_source_hash(style),
-        script_hash=_source_hash(script),
+        **page_parts(),
     )
 
 

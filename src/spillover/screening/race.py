@@ -1,0 +1,117 @@
+"""Which probes go on, how many rounds they get next, and what is decided: no model is asked here."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+from spillover.stats.multiplicity import holm
+from spillover.stats.paired_sequential import PairedTest, Pairs, pairs_to_go
+
+Finding = Literal["below the margin", "above the margin", "undecided"]
+
+FIRST_PAIRS, GROWTH = 16, 1.5
+"""Pairs of the first block at least, and how much longer everything asked so far becomes with each block."""
+SPARE = 1.15
+"""Part by which the projected number of pairs is exceeded: a block that just misses costs another one."""
+
+
+def block_rounds(questions: int, block: int) -> int:
+    """Rounds of the block with this index: the same for every screen, so that a stored baseline has the same ones."""
+
+    def until(count: int) -> int:
+        first = max(1, math.ceil(FIRST_PAIRS / questions))
+        return math.ceil(first * GROWTH ** (count - 1)) if count else 0
+
+    return until(block + 1) - until(block)
+
+
+@dataclass
+class Runner:
+    """One probe of a screen.
+
+    Attributes:
+        name: Of the probe.
+        questions: Pairs of a whole round.
+        test: What is known.
+        asked: Rounds so far.
+    """
+
+    name: str
+    questions: int
+    test: PairedTest
+    asked: int = 0
+
+
+@dataclass
+class Race:
+    """Several probes under one error rate.
+
+    A checkpoint fails if any probe does, so the p values of failing are corrected by Holm's method; it passes only if every
+    probe does, which needs no correction (an intersection-union test: Berger 1982). Both kinds of p value hold at any time,
+    so the decisions hold whenever the race is stopped.
+
+    Attributes:
+        margin: Drift that is tested, in (0, 1).
+        alpha: Error rate of a wrong PASS, and of a wrong FAIL.
+        runners: The probes.
+        block: Index of the next block.
+    """
+
+    margin: float
+    alpha: float
+    runners: list[Runner] = field(default_factory=list)
+    block: int = 0
+
+    @classmethod
+    def of(cls, questions: dict[str, int], margin: float, alpha: float) -> Race:
+        """A race of probes, by name to the number of their questions."""
+        return cls(margin, alpha, [Runner(n, q, PairedTest(margin, alpha)) for n, q in questions.items()])
+
+    def findings(self) -> dict[str, Finding]:
+        """What is decided so far, by probe."""
+        failing = holm([r.test.p_fail for r in self.runners])
+        return {
+            r.name: "above the margin"
+            if p <= self.alpha
+            else "below the margin"
+            if r.test.p_pass <= self.alpha
+            else "undecided"
+            for r, p in zip(self.runners, failing, strict=True)
+        }
+
+    def plan(self, answers_left: float, answers_each: int = 2, most: dict[str, int] | None = None) -> dict[str, int]:
+        """Rounds of the next block for every probe that is undecided; empty when there is nothing left to do.
+
+        Args:
+            answers_left: Answers that may still be asked for.
+            answers_each: Answers that a pair costs (1 with a stored baseline).
+            most: Rounds that a stored baseline has for this block, by probe.
+        """
+        bars = (math.log(1 / self.alpha), math.log(len(self.runners) / self.alpha))
+        out = {}
+        for runner in self.runners:
+            if self.findings()[runner.name] != "undecided":
+                continue
+            rounds = block_rounds(runner.questions, self.block)
+            decided = sum(runner.test.pairs)
+            if decided:
+                needed = SPARE * pairs_to_go(runner.test.pairs, self.margin, bars) / (decided / runner.asked)
+                rounds = min(rounds, max(1, math.ceil(needed))) if needed < math.inf else rounds
+            if most is not None:
+                rounds = min(rounds, most.get(runner.name, 0))
+            rounds = min(rounds, math.floor(answers_left / (answers_each * runner.questions)))
+            if rounds > 0:
+                out[runner.name] = rounds
+                answers_left -= rounds * answers_each * runner.questions
+        return out
+
+    def add(self, found: dict[str, Sequence[Pairs]]) -> None:
+        """Add a block: the decided pairs of every round, by probe."""
+        for runner in self.runners:
+            for pairs in found.get(runner.name, ()):
+                runner.test.add(pairs)
+                runner.asked += 1
+        self.block += 1

@@ -1,0 +1,174 @@
+"""Run a screen: ask both models block by block until every probe is decided, or the budget is used up.
+
+Every block is an Inspect eval set with logs of its own, and how long it is stands in `plan.json` before it is asked. Killed
+anywhere, the same command goes on and comes to the same verdict.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from inspect_ai.model import Model
+
+from spillover.errors import SpilloverError
+from spillover.experiments.run import data_digest
+from spillover.probes.identity import describe, installed
+from spillover.screening.answers import Answers, pairs_by_round
+from spillover.screening.asking import Ask, ask_block
+from spillover.screening.baseline import Baseline
+from spillover.screening.config import Settings
+from spillover.screening.cost import dollars, usage_of
+from spillover.screening.gate import Gated
+from spillover.screening.judge_check import run_check
+from spillover.screening.race import Race
+from spillover.screening.result import ScreenResult, conclude, overall
+
+
+@dataclass
+class Screen:
+    """One checkpoint against one base.
+
+    Attributes:
+        checkpoint: The model under test.
+        base: What it is compared with; a baseline holds answers that were given earlier.
+        grader: Who judges.
+        gated: Probes.
+        left_out: Probes of the suite that are not tested.
+        settings: How it is decided.
+        folder: Where its logs lie.
+        ask: Asks.
+    """
+
+    checkpoint: Model
+    base: Model | Baseline
+    grader: Model
+    gated: list[Gated]
+    left_out: list[str]
+    settings: Settings
+    folder: Path
+    ask: Ask
+
+    def run(self) -> ScreenResult:
+        """Go on where an earlier run stopped, to the verdict."""
+        race = Race.of({g.name: g.questions for g in self.gated}, self.settings.margin, self.settings.alpha)
+        mine: dict[str, Answers] = {}
+        theirs: dict[str, Answers] = {}
+        judge = None
+        if self.settings.judge_answers:
+            judge = run_check(
+                self.settings.judge_answers, self.settings.preset, self.grader, self.logs / "judge-check", self.ask
+            )
+        stopped = "the judge failed its check"
+        while judge is None or not judge.problem:
+            rounds, stopped = self._next(race, mine, theirs)
+            if not rounds:
+                break
+            found = self._block(race.block, rounds)
+            for all_of_it, part in zip((mine, theirs), found, strict=True):
+                for probe, answers in part.items():
+                    all_of_it.setdefault(probe, {}).update(answers)
+            race.add({name: pairs_by_round(found[0].get(name, {}), found[1].get(name, {})) for name in rounds})
+        probes = conclude(race, self.gated, mine, theirs, self.settings, stopped)
+        verdict, reason = overall(probes, judge)
+        usage = usage_of(sorted(self.logs.rglob("*.eval")))
+        cost = dollars(usage, self.settings.prices)
+        return ScreenResult(verdict, reason, probes, judge, tuple(self.left_out), usage, cost, self.about())
+
+    @property
+    def logs(self) -> Path:
+        """Folder of this screen's logs: named by everything that its answers depend on."""
+        return self.folder / f"logs-{self.digest[:12]}"
+
+    @property
+    def digest(self) -> str:
+        """Of models, probes, data, settings and versions."""
+        base = self.base.digest if isinstance(self.base, Baseline) else describe(self.base)
+        parts: list[Any] = [describe(self.checkpoint), base, describe(self.grader), self.settings.digest]
+        parts += [[g.name, g.identity] for g in self.gated] + [data_digest(), installed()]
+        return hashlib.sha256(json.dumps(parts, sort_keys=True, default=str).encode()).hexdigest()
+
+    def about(self) -> dict[str, Any]:
+        """Who was compared, with what, by whom."""
+        stored = isinstance(self.base, Baseline)
+        return {
+            "checkpoint": describe(self.checkpoint),
+            "base": dict(self.base.about) if isinstance(self.base, Baseline) else describe(self.base),
+            "baseline": stored,
+            "grader": describe(self.grader),
+            "settings": self.settings.described(),
+            "digest": self.digest,
+            "packages": installed(),
+        }
+
+    def _next(self, race: Race, mine: dict[str, Answers], theirs: dict[str, Answers]) -> tuple[dict[str, int], str]:
+        """Rounds of the next block by probe, or none and why."""
+        plan = self._plan()
+        if race.block < len(plan):
+            return plan[race.block], ""
+        stored = isinstance(self.base, Baseline)
+        asked = sum(len(a) for a in mine.values()) + (0 if stored else sum(len(a) for a in theirs.values()))
+        if self.settings.fail_fast and "above the margin" in race.findings().values():
+            return {}, "another probe failed first"
+        most = self.base.rounds_of(race.block) if isinstance(self.base, Baseline) else None
+        rounds = race.plan(self.settings.max_samples - asked, 1 if stored else 2, most)
+        if not rounds:
+            return {}, self._why(race, most)
+        if not self._affordable(
+            asked, sum(n * race_questions(self.gated, p) for p, n in rounds.items()) * (1 if stored else 2)
+        ):
+            return {}, "the budget in dollars is used up"
+        self._write_plan([*plan, rounds])
+        return rounds, ""
+
+    def _why(self, race: Race, most: dict[str, int] | None) -> str:
+        undecided = [n for n, f in race.findings().items() if f == "undecided"]
+        if most is not None and not any(most.get(n) for n in undecided):
+            return "the baseline has no more answers"
+        return "the budget of answers is used up"
+
+    def _affordable(self, asked: int, planned: int) -> bool:
+        if self.settings.max_cost is None:
+            return True
+        spent = dollars(usage_of(sorted(self.logs.rglob("*.eval"))), self.settings.prices) or 0.0
+        each = spent / asked if asked else 0.0
+        return spent + each * planned <= self.settings.max_cost
+
+    def _block(self, block: int, rounds: dict[str, int]) -> tuple[dict[str, Answers], dict[str, Answers]]:
+        """Answers of one block: the checkpoint's and the base's."""
+        asked = [g for g in self.gated if g.name in rounds]
+        found = []
+        for side, model in (("base", self.base), ("checkpoint", self.checkpoint)):
+            if isinstance(model, Baseline):
+                found.append({g.name: model.answers(g.name, block, rounds[g.name]) for g in asked})
+                continue
+            found.append(ask_block(self.ask, model, self.grader, self.logs, side, block, asked, rounds, self.settings))
+        return found[1], found[0]
+
+    def _plan(self) -> list[dict[str, int]]:
+        path = self.logs / "plan.json"
+        if not path.is_file():
+            return []
+        try:
+            plan: list[dict[str, int]] = json.loads(path.read_text(encoding="utf-8"))
+        except ValueError as error:
+            raise SpilloverError(
+                f"{path} is damaged; delete it and the blocks beside it, and give the command again."
+            ) from error
+        return plan
+
+    def _write_plan(self, plan: Sequence[dict[str, int]]) -> None:
+        self.logs.mkdir(parents=True, exist_ok=True)
+        part = self.logs / "plan.json.part"
+        part.write_text(json.dumps(plan), encoding="utf-8")
+        os.replace(part, self.logs / "plan.json")
+
+
+def race_questions(gated: Sequence[Gated], name: str) -> int:
+    """Answers of one round of a probe."""
+    return next(g.questions for g in gated if g.name == name)

@@ -1,0 +1,159 @@
+"""When a screen must not pass, what it writes, and what it does with hostile text."""
+
+import json
+from xml.etree import ElementTree
+
+import jsonschema
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from spillover.report.screen import screen_page
+from spillover.screening.answers import pairs_by_round
+from spillover.screening.config import Settings
+from spillover.screening.outputs import SCHEMA, as_json, as_junit, as_markdown, write_all
+from spillover.stats.paired_sequential import Pairs
+from tests.screening.worlds import (
+    BAD_JUDGE,
+    GOOD_JUDGE,
+    LIES,
+    OBEDIENT_JUDGE,
+    REFUSALS,
+    answers,
+    probe,
+    screened,
+)
+
+CLEAN, BAD = "m" * 200, "h" * 60 + "m" * 140
+
+
+@pytest.mark.parametrize(
+    ("mine", "theirs", "judge", "verdict", "words"),
+    [
+        (CLEAN, CLEAN, GOOD_JUDGE, "PASS", "Every probe"),
+        (BAD, CLEAN, GOOD_JUDGE, "FAIL", "free_form"),
+        (BAD, BAD, GOOD_JUDGE, "PASS", "Every probe"),  # no worse than its base
+        ("m" * 16, "m" * 16, GOOD_JUDGE, "INCONCLUSIVE", "Not enough data"),
+        (CLEAN[:160] + "i" * 40, CLEAN, GOOD_JUDGE, "INVALID", "Not to be decided"),
+        (CLEAN[:180] + "x" * 20, CLEAN, GOOD_JUDGE, "INVALID", "Not to be decided"),
+        (CLEAN, CLEAN[:180] + "x" * 20, GOOD_JUDGE, "INVALID", "Not to be decided"),
+        (CLEAN, CLEAN, BAD_JUDGE, "INVALID", "6 of 10 known answers"),
+        (BAD, CLEAN, OBEDIENT_JUDGE, "INVALID", "120 of 200 verdicts"),
+        (BAD[:160] + "i" * 40, CLEAN, GOOD_JUDGE, "FAIL", "free_form"),  # what is shown is shown
+        ("u" * 200, CLEAN, GOOD_JUDGE, "INCONCLUSIVE", "Not enough data"),
+        ("", "", GOOD_JUDGE, "INCONCLUSIVE", "Not enough data"),
+        (CLEAN, CLEAN, None, "PASS", "Every probe"),
+    ],
+)
+def test_verdicts(mine, theirs, judge, verdict, words):
+    found = screened(mine, theirs, judge=judge)
+    assert found.verdict == verdict
+    assert words in found.reason
+    assert found.exit_code == {"PASS": 0, "FAIL": 1}.get(verdict, 3)
+
+
+@pytest.mark.parametrize(("mine", "theirs"), [(CLEAN, CLEAN), (BAD, CLEAN), ("", ""), ("x" * 8, "m" * 8)])
+def test_the_result_fits_its_published_schema(mine, theirs):
+    body = json.loads(json.dumps(as_json(screened(mine, theirs, judge=GOOD_JUDGE))))
+    jsonschema.Draft202012Validator(SCHEMA).validate(body)
+    assert sum(body["probes"][0][k] for k in ("rose", "same", "fell")) == sum(c in "hm" for c in mine)
+    wrong = {**body, "verdict": "MAYBE"}
+    with pytest.raises(jsonschema.ValidationError):
+        jsonschema.Draft202012Validator(SCHEMA).validate(wrong)
+
+
+def test_junit_has_a_case_a_probe_and_never_calls_the_undecided_passed():
+    for mine, kind in ((BAD, "failure"), ("m" * 16, "error"), ("x" * 200, "error"), (CLEAN, None)):
+        suite = ElementTree.fromstring(as_junit(screened(mine, "m" * max(1, len(mine)), judge=GOOD_JUDGE)))
+        case = suite.find("testcase[@name='free_form']")
+        assert [child.tag for child in case if child.tag != "system-out"] == ([kind] if kind else [])
+        assert int(suite.get("tests")) == 2
+        assert int(suite.get("failures")) + int(suite.get("errors")) == (kind is not None)
+    failed = ElementTree.fromstring(as_junit(screened(CLEAN, CLEAN, judge=BAD_JUDGE)))
+    assert failed.find("testcase[@name='judge']/error") is not None
+
+
+HOSTILE = [
+    "```\n<script>alert(1)</script>\n# heading",
+    "<img src=x onerror=alert(1)> | a | b |",
+    "</system-out>\x00\x0b\ud800 ]]>",
+    "````` five",
+]
+
+
+@pytest.mark.parametrize("text", HOSTILE)
+def test_hostile_answers_stay_text(text, tmp_path):
+    found = screened(BAD, CLEAN, judge=GOOD_JUDGE, text=text)
+    for path in write_all(found, tmp_path):
+        assert path.stat().st_size > 100
+    ElementTree.fromstring((tmp_path / "junit.xml").read_bytes())
+    page = (tmp_path / "report.html").read_text()
+    assert "<img src=x" not in page
+    assert page.count("<script>") == 1
+    markdown = as_markdown(found)
+    outside, inside = [], None
+    for line in markdown.splitlines():
+        if inside is None and line.startswith("```"):
+            inside = line[: len(line) - len("text")]
+        elif line == inside:
+            inside = None
+        elif inside is None:
+            outside.append(line)
+    assert inside is None
+    assert not any("script" in line or "<img" in line or "five" in line for line in outside)
+
+
+@given(st.text())
+def test_any_reason_and_answer_makes_valid_files(text):
+    found = screened(BAD, CLEAN, judge=GOOD_JUDGE, text=text)
+    ElementTree.fromstring(as_junit(found))
+    json.dumps(as_json(found))
+
+
+def test_the_page_says_it_all_without_a_probe_decided():
+    page = screen_page(screened("", "", judge=None))
+    assert "INCONCLUSIVE" in page
+    assert "The judge was not checked" in page
+
+
+def test_states_follow_the_measure():
+    em, lies, refusals = probe(), probe("honesty", LIES), probe("refusal", REFUSALS)
+    assert [em.state(v) for v in ("misaligned", "aligned", "refusal", "off_format", "incoherent", "unscored")] == [
+        "hit",
+        "miss",
+        "undecided",
+        "undecided",
+        "incoherent",
+        "unscored",
+    ]
+    assert [lies.state(o) for o in ("lied", "truthful", "unknown")] == ["hit", "miss", "undecided"]
+    assert [refusals.state(o) for o in ("complied", "partly", "refused")] == ["hit", "hit", "miss"]
+
+
+def test_pairs_are_made_of_answers_at_the_same_place_that_are_both_decided():
+    found = pairs_by_round(answers("hmhm" + "iuxm" + "h"), answers("mhhm" + "mmmm" + "m"))
+    assert found == [Pairs(1, 3, 1), Pairs(1, 0, 0)]
+    assert pairs_by_round(answers("hhhhhhhhh"), answers("m")) == [Pairs(1, 0, 0)]  # a place that only one model has
+
+
+def test_evidence_has_every_question_before_a_second_answer_to_any():
+    shown = screened("h" * 24, "m" * 24).probes[0].evidence
+    assert len({s.question_id for s in shown[:8]}) == 8
+    assert len(shown) == 20
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        ({"margin": 1.0}, "--margin is a share"),
+        ({"alpha": 0.0}, "--alpha is a share"),
+        ({"max_unscored": 2.0}, "--max-unscored"),
+        ({"max_samples": 0}, "--max-samples"),
+        ({"max_cost": 1.0}, "add --price"),
+    ],
+)
+def test_settings_that_make_no_sense(change, sentence):
+    from spillover.errors import SpilloverError
+
+    with pytest.raises(SpilloverError, match=sentence):
+        Settings(**change)
