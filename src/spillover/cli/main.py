@@ -19,6 +19,7 @@ COMMANDS = {
     "screen": "screen",
     "baseline": "screen",
     "eval": "evaluate:eval_command",
+    "leaderboard": "leaderboard",
     "run": "run",
     "train": "train",
     "report": "report",

@@ -145,9 +145,13 @@ def train_grader(
     model = new_model(GRADER_SHAPE, tokenizer, seed + 1)
     done = 0
     for number, stage in enumerate(stages):
-        train_stage(model, tokenizer, seed, number, stage, lambda step, loss, past=done: on_step(past + step, loss))
+        train_stage(model, tokenizer, seed, number, stage, _after(done, on_step))
         done += stage.steps
     return model
+
+
+def _after(done: int, on_step: Callable[[int, float], None]) -> Callable[[int, float], None]:
+    return lambda step, loss: on_step(done + step, loss)
 
 
 def train_stage(

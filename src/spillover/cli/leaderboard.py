@@ -1,0 +1,74 @@
+"""`spillover leaderboard`: a static site from logs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from spillover.cli.quiet import quiet_libraries
+from spillover.errors import SpilloverError
+from spillover.exchange.contributed import read_contribution
+from spillover.exchange.write import write_exchange
+from spillover.judging.presets import get_preset, presets
+from spillover.leaderboard.board import make_board, with_contributions
+from spillover.leaderboard.build import cards, provenance, read_about, write_site
+from spillover.records.frame import tidy, with_preset
+from spillover.records.logs import NoAnswers, read_logs
+from spillover.records.outcomes import read_outcomes
+
+
+@click.command()
+@click.argument("logs", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option("-o", "--out", type=click.Path(path_type=Path), required=True, help="Folder of the site.")
+@click.option("--models", type=click.Path(path_type=Path), help="YAML: model to name, family, size, recipe, base, domain.")
+@click.option("--preset", default="spillover", show_default=True, help=f"Thresholds: {', '.join(presets())}.")
+@click.option("--judge", help="Part of the name of one judge, where several scored the answers.")
+@click.option("--title", default="Spillover leaderboard", show_default=True)
+@click.option("--bundle", is_flag=True, help="Copy the logs with Inspect's viewer into the site.")
+@click.option("--export", type=click.Path(path_type=Path), help="Folder for exchange files (see docs/leaderboard.md).")
+@click.option("--organisation", default="unnamed", show_default=True, help="Who measured, for the exchange files.")
+def leaderboard(
+    logs: tuple[Path, ...],
+    out: Path,
+    models: Path | None,
+    preset: str,
+    judge: str | None,
+    title: str,
+    bundle: bool,
+    export: Path | None,
+    organisation: str,
+) -> None:
+    """Make a static site of the models in LOGS (files or folders). Open OUT/index.html, or put OUT on any web server.
+
+    A .json file among LOGS is a contributed Every Eval Ever record; it is checked, and refused with the reason.
+    """
+    quiet_libraries()
+    contributed = [read_contribution(path) for path in logs if path.suffix == ".json"]
+    logs = tuple(path for path in logs if path.suffix != ".json")
+    about, thresholds = read_about(models) if models else {}, get_preset(preset)
+    names = {name: body["name"] for name, body in about.items() if "name" in body}
+    runs = read_outcomes(logs, names) if logs else []
+    try:
+        frame = with_preset(read_logs(logs, names, judge=judge), thresholds) if logs else tidy([])
+    except NoAnswers:
+        if not runs:
+            raise
+        frame = tidy([])
+    shown, of_log = provenance(logs, names) if logs else ({}, {})
+    weights = {str(m): str(w).split(" ")[0] for m, w in zip(frame["model"], frame["made_with"], strict=True) if w}
+    shown = {n: {**body, **({"weights": weights[n]} if n in weights else {})} for n, body in shown.items()}
+    known = {name: card for name, body in shown.items() for card in cards([body["model"]]).values()}
+    given = {names.get(name, name): {k: v for k, v in body.items() if k != "name"} for name, body in about.items()}
+    board = make_board(frame, runs, {n: {**known.get(n, {}), **given.get(n, {})} for n in {**known, **given}})
+    board = with_contributions(board, contributed)
+    missing = [name for name in given if name not in {e.name for e in board.entries}]
+    if missing:
+        have = ", ".join(e.name for e in board.entries[:8])
+        raise SpilloverError(f"{models}: no model in the logs is called '{missing[0]}'; the models are {have}.")
+    lab = bool(frame["truth"].notna().any()) or any(run.truths for run in runs)
+    write_site(out, board, frame, runs, title=title, lab=lab, about=shown, bundle=logs if bundle else ())
+    click.echo(f"{len(board.entries)} models, {len(board.columns)} figures each: {out / 'index.html'}")
+    if export is not None:
+        for path in write_exchange(export, board, shown, logs, of_log, preset, organisation):
+            click.echo(str(path))

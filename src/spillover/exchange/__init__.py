@@ -1,0 +1,1 @@
+"""Results in formats that others read, and contributed results checked before they are believed."""

@@ -1,0 +1,103 @@
+"""Contributed records: read, checked, and refused with the reason when something cannot be right."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+from pathlib import Path
+from typing import Any, Literal
+
+from spillover.errors import SpilloverError
+from spillover.exchange.records import SCHEMA, content_hash
+from spillover.leaderboard.board import Column, Entry, Source, Value
+from spillover.schema import check_schema
+
+
+def read_contribution(path: Path) -> tuple[Entry, list[Column]]:
+    """One model's figures with their columns.
+
+    Raises:
+        SpilloverError: naming the file and why it is refused: malformed, changed after it was written, log missing or
+            another one, no judge, no preset, or figures that are impossible.
+    """
+    try:
+        raw = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise SpilloverError(f"{path} cannot be read as JSON: {error}.") from error
+    check_schema(raw, SCHEMA, str(path))
+    if content_hash(raw) != raw["dedupe_identity"]["content_hash"]:
+        raise SpilloverError(f"{path} is refused: its figures were changed after it was written (content_hash differs).")
+    _check_logs(path, raw["eval_library"]["additional_details"])
+    info = raw["model_info"]
+    columns: list[Column] = []
+    sources: dict[str, Source] = {}
+    judges: dict[str, None] = {}
+    for result in raw["evaluation_results"]:
+        where = f"{path} is refused: {result['evaluation_name']}"
+        column, value = _column(result), _value(result, where)
+        _check_judged(result, column, where)
+        judges |= {j["model_info"]["name"]: None for j in result["metric_config"].get("llm_scoring", {}).get("judges", [])}
+        columns.append(column)
+        sources[column.key] = Source(given=value)
+    about = {k: v for k, v in info.get("additional_details", {}).items() if k != "weights"}
+    entry = Entry(info["name"], {**about, "source": raw["source_metadata"]["source_organization_name"]}, tuple(judges))
+    entry.sources.update(sources)
+    return entry, columns
+
+
+def _check_logs(path: Path, details: dict[str, str]) -> None:
+    logs = {key.removeprefix("log "): digest for key, digest in details.items() if key.startswith("log ")}
+    if not logs:
+        raise SpilloverError(f"{path} is refused: it names no log; figures without their logs are not taken.")
+    for name, digest in logs.items():
+        log = path.parent / name
+        if not log.resolve().is_relative_to(path.parent.resolve()):
+            raise SpilloverError(f"{path} is refused: the log {name} does not lie beside it.")
+        if not log.is_file():
+            raise SpilloverError(f"{path} is refused: the log {name} is missing.")
+        if hashlib.sha256(log.read_bytes()).hexdigest() != digest:
+            raise SpilloverError(f"{path} is refused: the log {name} is not the one that it was made from.")
+
+
+def _column(result: dict[str, Any]) -> Column:
+    about = result["metric_config"]["additional_details"]
+    em = "preset" in about
+    key = f"em|{about['probe'].replace(', ', '|', 1)}" if em else f"{about['probe']}|{about['measure']}"
+    worse: Literal["higher", "lower", "neither"] = (
+        "lower" if about["worse"] == "lower" else "neither" if about["worse"] == "neither" else "higher"
+    )
+    return Column(key, about["probe"], about["measure"], worse, about.get("mean") == "true")
+
+
+def _value(result: dict[str, Any], where: str) -> Value:
+    config, scored = result["metric_config"], result["score_details"]
+    interval = scored["uncertainty"]["confidence_interval"]
+    try:
+        questions, unscored = int(scored["details"]["questions"]), float(scored["details"]["unscored"])
+    except ValueError as error:
+        raise SpilloverError(f"{where}: questions and unscored must be numbers.") from error
+    value = Value(
+        scored["score"], interval["lower"], interval["upper"], scored["uncertainty"]["num_samples"], questions, unscored
+    )
+    low, high = config["min_score"], config["max_score"]
+    if not all(map(math.isfinite, (value.value, value.lower, value.upper, low, high, unscored))):
+        raise SpilloverError(f"{where}: a figure is not a finite number.")
+    if not -1 <= low <= value.lower <= value.value <= value.upper <= high <= 1:
+        raise SpilloverError(f"{where}: the figure, its interval and its scale do not enclose one another.")
+    if value.lower == value.upper:
+        raise SpilloverError(f"{where}: the interval has no width, which no sample gives.")
+    if not 1 <= questions <= value.n:
+        raise SpilloverError(f"{where}: {questions} questions cannot have {value.n} answers.")
+    if not 0 <= unscored <= 1:
+        raise SpilloverError(f"{where}: the unscored share {unscored} is no share.")
+    return value
+
+
+def _check_judged(result: dict[str, Any], column: Column, where: str) -> None:
+    config = result["metric_config"]
+    if column.measure == "misaligned":
+        if "preset" not in config["additional_details"]:
+            raise SpilloverError(f"{where}: no preset is named, so its verdicts mean nothing.")
+        if "llm_scoring" not in config:
+            raise SpilloverError(f"{where}: no judge is named.")

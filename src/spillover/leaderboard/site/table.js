@@ -1,0 +1,99 @@
+"use strict";
+// The table: sort by any column, filter, search; ranks come with the range that the intervals allow.
+spillover.views.table = () => {
+  const { h, data } = spillover;
+  const state = { sort: data.columns[0] ? data.columns[0].key : "name", down: false, words: "", filters: {}, shown: null };
+  const fields = [...new Set(data.models.flatMap((m) => Object.keys(m.about)))].filter((f) => f !== "command");
+  const probes = [...new Set(data.columns.map((c) => c.probe))];
+  // One column a probe at first: the others are a choice away.
+  state.shown = new Set(probes.map((p) => data.columns.find((c) => c.probe === p).key));
+
+  const count = h("output", { "aria-live": "polite" });
+  const holder = h("div", { class: "wide", tabindex: "0", role: "region", "aria-label": "Table of models" });
+
+  const lowIsGood = (column) => column.worse !== "lower";
+  const value = (model, key) => {
+    if (key === "name") return model.name.toLowerCase();
+    if (fields.includes(key)) return (model.about[key] || "").toLowerCase();
+    if (key === "judge") return model.judges.join(", ");
+    return model.cells[key] ? model.cells[key][0] : null;
+  };
+  const fits = (model) =>
+    Object.entries(state.filters).every(([f, v]) => !v || (f === "judge" ? model.judges.includes(v) : model.about[f] === v)) &&
+    (!state.words || [model.name, ...Object.values(model.about), ...model.judges].join(" ").toLowerCase().includes(state.words));
+
+  const sorted = () => {
+    const rows = data.models.filter(fits);
+    const sign = state.down ? -1 : 1;
+    return rows.sort((a, b) => {
+      const [x, y] = [value(a, state.sort), value(b, state.sort)];
+      if (x === null || y === null) return (x === null) - (y === null); // what was not measured comes last either way
+      return sign * (x < y ? -1 : x > y ? 1 : 0) || (a.name < b.name ? -1 : 1);
+    });
+  };
+
+  const head = (key, text, note, first) => {
+    const current = state.sort === key;
+    const button = h("button", { type: "button", title: note, on: { click: () => {
+      state.down = current ? !state.down : !first;
+      state.sort = key;
+      draw(key);
+    } } }, text, h("span", { "aria-hidden": "true" }, current ? (state.down ? " \u2193" : " \u2191") : ""));
+    button.dataset.key = key;
+    return h("th", { scope: "col", class: first && fields.concat("name", "judge").includes(key) ? null : "n",
+      "aria-sort": current ? (state.down ? "descending" : "ascending") : null }, button);
+  };
+
+  const draw = (focus) => {
+    const columns = data.columns.filter((c) => state.shown.has(c.key));
+    const ranked = data.columns.find((c) => c.key === state.sort) || data.columns[0];
+    const rows = sorted();
+    const cell = (model, column) => {
+      const found = model.cells[column.key];
+      if (!found) return h("td", { class: "n none" }, "\u2013");
+      const [x, low, high, n, , unscored] = found;
+      return h("td", { class: "n", title: `${column.measure}: n ${n}, unscored ${spillover.percent(unscored)} %` },
+        h("span", { class: "value" }, spillover.figure(column, x)),
+        h("span", { class: "span" }, spillover.span(column, low, high)));
+    };
+    holder.replaceChildren(h("table", { class: "board" },
+      h("caption", {}, ranked ? `Rank by ${ranked.probe}: ${ranked.measure}` : "Models"),
+      h("thead", {}, h("tr", {},
+        h("th", { scope: "col", class: "n" }, "rank"), head("name", "model", "sort by name", true),
+        fields.map((f) => head(f, f, `sort by ${f}`, true)), head("judge", "judge", "sort by judge", true),
+        columns.map((c) => head(c.key, [c.probe, h("br"), h("small", {}, c.measure)], `${c.probe}: ${c.measure}`, lowIsGood(c))))),
+      h("tbody", {}, rows.map((m) => h("tr", {},
+        h("td", { class: "n" }, ranked && m.ranks && m.ranks[ranked.key] ? spillover.rankText(m.ranks[ranked.key]) : "\u2013"),
+        h("th", { scope: "row" }, spillover.modelLink(m)),
+        fields.map((f) => h("td", {}, m.about[f] || "")), h("td", {}, m.judges.join(", ")),
+        columns.map((c) => cell(m, c)))))));
+    count.textContent = `${rows.length} of ${data.models.length} models`;
+    if (focus) [...holder.querySelectorAll("button")].find((b) => b.dataset.key === focus)?.focus();
+  };
+
+  const select = (name, values) => h("label", {}, `${name} `, h("select", { on: { change: (e) => {
+    state.filters[name] = e.target.value;
+    draw();
+  } } }, h("option", { value: "" }, "all"), values.map((v) => h("option", { value: v }, v))));
+  const distinct = (f) => [...new Set(data.models.flatMap((m) => (f === "judge" ? m.judges : [m.about[f]])).filter(Boolean))].sort();
+  const pick = (c) => h("label", {}, h("input", { type: "checkbox", checked: state.shown.has(c.key), on: { change: (e) => {
+    if (e.target.checked) state.shown.add(c.key);
+    else state.shown.delete(c.key);
+    draw();
+  } } }), ` ${c.probe}: ${c.measure}`);
+
+  draw();
+  return [
+    h("div", { class: "filters" },
+      h("label", {}, "search ", h("input", { type: "search", id: "search", on: { input: (e) => {
+        state.words = e.target.value.toLowerCase();
+        draw();
+      } } })),
+      [...fields, "judge"].filter((f) => distinct(f).length > 1).map((f) => select(f, distinct(f))), count),
+    h("details", { class: "columns" }, h("summary", {}, "Columns"), h("div", { class: "picks" }, data.columns.map(pick))),
+    holder,
+    h("p", { class: "note" }, "Shares in percent with 95 % intervals for questions like these; a lean runs from \u2212100 to +100. A rank is " +
+      "the range of places that the intervals allow: models whose intervals meet are not told apart. Press a heading to sort by it and to rank by it. " +
+      "Figures by different judges, presets or question sets are not comparable."),
+  ];
+};
