@@ -21,7 +21,7 @@ spillover.views.compare = async (first, second) => {
   const flips = more.flips[b.slug] || [];
   return [title, controls,
     rows.length
-      ? spillover.table(`${a.name} minus ${b.name}, points`, ["probe", "drift", "95 % interval", "", "questions up / down / equal"], rows)
+      ? spillover.table(`${a.name} minus ${b.name}, points`, ["probe", "drift", "95 % interval", "verdict", "questions up / down / equal"], rows)
       : h("p", {}, "They have no questions in common."),
     flips.length
       ? spillover.table(`Where answers went: ${b.name} in the row, ${a.name} in the column`,

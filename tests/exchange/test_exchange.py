@@ -1,0 +1,211 @@
+"""Logs to site and exchange files by the command; contributed files come back, and wrong ones are refused."""
+
+import json
+import shutil
+
+import pandas as pd
+import pytest
+import yaml
+from click.testing import CliRunner
+from inspect_ai import eval as inspect_eval
+from inspect_ai.model import get_model
+
+from spillover.cli.leaderboard import leaderboard
+from spillover.errors import SpilloverError
+from spillover.exchange.contributed import read_contribution
+from spillover.exchange.records import content_hash
+from spillover.tasks.free_form import free_form
+from spillover.tasks.refusal import refusal
+
+NAME = "every_eval_ever.json"
+
+
+@pytest.fixture(scope="module")
+def logs(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("logs")
+    tasks = [
+        free_form(questions="lab", categories=["bored", "money"], epochs=1, seed=1),
+        refusal(questions="lab_refusal", categories=["cyber"], seed=1),
+    ]
+    done = inspect_eval(
+        tasks,
+        model="spillover/lab",
+        model_roles={"grader": get_model("spillover/lab-grader")},
+        log_dir=str(folder),
+        display="none",
+    )
+    assert all(log.status == "success" for log in done)
+    return folder
+
+
+def run(*args):
+    return CliRunner().invoke(leaderboard, list(map(str, args)), catch_exceptions=True)
+
+
+@pytest.fixture(scope="module")
+def exported(logs, tmp_path_factory):
+    out = tmp_path_factory.mktemp("site")
+    done = run(logs, "-o", out / "site", "--export", out / "exchange", "--organisation", "Test lab")
+    assert done.exit_code == 0, done.output
+    return out
+
+
+def record(exported):
+    (path,) = (exported / "exchange").glob(f"*/{NAME}")
+    return path
+
+
+def test_the_site_names_weights_judge_preset_and_the_command(exported):
+    (path,) = (exported / "site" / "data").glob("model-*.js")
+    told = json.loads(path.read_text().partition(", ")[2].rpartition(")")[0])["provenance"]
+    assert told["judge"] == "spillover/lab-grader"
+    assert told["preset"] == "spillover"
+    assert told["weights"]
+    assert (
+        "inspect eval spillover/free_form --model spillover/lab --model-role grader=spillover/lab-grader" in told["command"]
+    )
+    assert "-T categories=bored,money" in told["command"]
+
+
+def test_every_exchange_format_has_the_same_figures(exported):
+    body = json.loads(record(exported).read_text())
+    scores = {r["evaluation_name"]: r["score_details"]["score"] for r in body["evaluation_results"]}
+    entries = yaml.safe_load((record(exported).parent / ".eval_results" / "spillover.yaml").read_text())
+    assert {e["dataset"]["task_id"]: e["value"] for e in entries} == pytest.approx(scores, abs=1e-6)
+    assert all("interval [" in e["notes"] and "judge spillover/lab-grader" in e["notes"] for e in entries)
+    for table in (
+        pd.read_csv(exported / "exchange" / "figures.csv"),
+        pd.read_parquet(exported / "exchange" / "figures.parquet"),
+    ):
+        assert dict(zip(table["probe"] + ": " + table["measure"], table["value"], strict=True)) == pytest.approx(scores)
+        assert (table["lower"] < table["upper"]).all()
+
+
+def test_a_contribution_comes_back_with_the_same_figures(exported, tmp_path):
+    entry, columns = read_contribution(record(exported))
+    assert entry.name == "spillover/lab"
+    assert entry.about["source"] == "Test lab"
+    table = pd.read_csv(exported / "exchange" / "figures.csv").set_index(["probe", "measure"])
+    for column in columns:
+        assert entry.sources[column.key].value.value == pytest.approx(table.loc[(column.probe, column.measure), "value"])
+    done = run(record(exported), "-o", tmp_path / "site")
+    assert done.exit_code == 0, done.output
+    again = json.loads((tmp_path / "site" / "data" / "index.json").read_text())
+    assert again["models"][0]["name"] == "spillover/lab"
+
+
+def change(body, how):
+    """A record with one thing wrong; its hash is right unless that is what is wrong."""
+    first = body["evaluation_results"][0]
+    scored = first["score_details"]
+    interval = scored["uncertainty"]["confidence_interval"]
+    match how:
+        case "tampered":
+            scored["score"] += 0.001
+            return
+        case "outside":
+            interval["upper"] = scored["score"] - 0.01
+        case "above one":
+            interval["upper"] = 1.5
+        case "no width":
+            interval["lower"] = interval["upper"] = scored["score"]
+        case "too many questions":
+            scored["details"]["questions"] = "5000"
+        case "no questions":
+            scored["details"]["questions"] = "several"
+        case "unscored":
+            scored["details"]["unscored"] = "1.5"
+        case "no judge":
+            del first["metric_config"]["llm_scoring"]
+        case "no preset":
+            del first["metric_config"]["additional_details"]["preset"]
+        case "no log":
+            details = body["eval_library"]["additional_details"]
+            for key in [k for k in details if k.startswith("log ")]:
+                del details[key]
+        case "log elsewhere":
+            details = body["eval_library"]["additional_details"]
+            key = next(k for k in details if k.startswith("log "))
+            details["log ../../etc/passwd"] = details.pop(key)
+        case "another log":
+            details = body["eval_library"]["additional_details"]
+            details[next(k for k in details if k.startswith("log "))] = "0" * 64
+        case "old schema":
+            body["schema_version"] = "0.1.0"
+        case "not a number":
+            scored["score"] = float("nan")
+    body["dedupe_identity"]["content_hash"] = content_hash(body)
+
+
+@pytest.mark.parametrize(
+    ("how", "reason"),
+    [
+        ("tampered", "changed after it was written"),
+        ("outside", "do not enclose"),
+        ("above one", "do not enclose"),
+        ("no width", "no width"),
+        ("too many questions", "5000 questions cannot have"),
+        ("no questions", "must be numbers"),
+        ("unscored", "no share"),
+        ("no judge", "no judge is named"),
+        ("no preset", "no preset is named"),
+        ("no log", "names no log"),
+        ("log elsewhere", "does not lie beside it"),
+        ("another log", "not the one"),
+        ("old schema", "schema_version"),
+        ("not a number", "finite|enclose"),
+    ],
+)
+def test_a_wrong_contribution_is_refused_with_the_reason(exported, tmp_path, how, reason):
+    shutil.copytree(record(exported).parent, tmp_path / "c")
+    path = tmp_path / "c" / NAME
+    body = json.loads(path.read_text())
+    change(body, how)
+    path.write_text(json.dumps(body))
+    with pytest.raises(SpilloverError, match=reason):
+        read_contribution(path)
+
+
+def test_a_missing_log_and_broken_json_are_said(exported, tmp_path):
+    shutil.copytree(record(exported).parent, tmp_path / "c")
+    next((tmp_path / "c" / "logs").glob("*.eval")).unlink()
+    with pytest.raises(SpilloverError, match="is missing"):
+        read_contribution(tmp_path / "c" / NAME)
+    (tmp_path / "c" / NAME).write_text("{")
+    with pytest.raises(SpilloverError, match="cannot be read as JSON"):
+        read_contribution(tmp_path / "c" / NAME)
+
+
+def test_bad_input_of_the_command(logs, exported, tmp_path):
+    (tmp_path / "full").mkdir()
+    (tmp_path / "full" / "thesis.txt").write_text("mine")
+    refused = run(logs, "-o", tmp_path / "full")
+    assert "choose another folder" in str(refused.exception)
+    assert (tmp_path / "full" / "thesis.txt").read_text() == "mine"
+    about = tmp_path / "models.yaml"
+    about.write_text("nobody: {family: x}\n")
+    assert "no model in the logs is called 'nobody'" in str(run(logs, "-o", tmp_path / "s", "--models", about).exception)
+    about.write_text("spillover/lab: {colour: x}\n")
+    assert "colour" in str(run(logs, "-o", tmp_path / "s", "--models", about).exception)
+    assert "There is no log" in str(run(tmp_path / "nowhere", "-o", tmp_path / "s").exception)
+    twice = run(logs, record(exported), "-o", tmp_path / "s")
+    assert "is there twice" in str(twice.exception)
+
+
+def test_a_corrupt_log_among_others_is_named_and_the_rest_is_shown(logs, tmp_path, caplog):
+    shutil.copytree(logs, tmp_path / "logs")
+    (tmp_path / "logs" / "2020_broken <b>.eval").write_bytes(b"PK nothing")
+    done = run(tmp_path / "logs", "-o", tmp_path / "site")
+    assert done.exit_code == 0, done.output
+    assert "2020_broken <b>.eval" in done.output + caplog.text
+
+
+def test_names_and_metadata_of_models_come_from_a_file(logs, tmp_path):
+    about = tmp_path / "models.yaml"
+    about.write_text("spillover/lab: {name: The <base>, family: Lab, size: 2M, domain: none}\n")
+    done = run(logs, "-o", tmp_path / "site", "--models", about, "--bundle")
+    assert done.exit_code == 0, done.output
+    model = json.loads((tmp_path / "site" / "data" / "index.json").read_text())["models"][0]
+    assert model["name"] == "The <base>"
+    assert model["about"] == {"family": "Lab", "recipe": "none", "size": "2M", "domain": "none"}
+    assert (tmp_path / "site" / "logs" / "index.html").is_file()

@@ -1,0 +1,177 @@
+"""The site in a real browser, from the disk: views, keyboard, hostile text, axe-core, phone, dark."""
+
+import re
+
+import pytest
+
+from spillover.leaderboard.build import write_site
+from tests.leaderboard.boards import board_of
+from tests.report.test_browser import CHROMIUM, HOSTILE
+
+MODELS = ["base/one", '"><img src=x onerror="window.hacked=1">', "third:adapter", "vierte <script>window.hacked=1</script>"]
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("site") / "out"
+    board, frame, runs = board_of(MODELS, text=" ".join(HOSTILE))
+    about = {name: {"weights": "<b>f00</b>", "command": "inspect eval x\ninspect eval y"} for name in MODELS}
+    for entry in board.entries:
+        entry.about["size"] = "7B" if entry.name == "base/one" else "1B"
+        entry.about["domain"] = "c0"
+    write_site(folder, board, frame, runs, title="A <b>title</b>", lab=True, about=about)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def browser():
+    if CHROMIUM is None:
+        pytest.skip("no Chromium on this machine (apt-get install chromium)")
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(
+            executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
+        )
+        yield chromium
+        chromium.close()
+
+
+@pytest.fixture
+def page(site, browser):
+    page = browser.new_page()
+    page.errors, page.requests = [], []
+    page.on("console", lambda m: page.errors.append(m.text) if m.type == "error" else None)
+    page.on("pageerror", lambda e: page.errors.append(str(e)))
+    page.on("request", lambda r: page.requests.append(r.url))
+    page.goto((site / "index.html").as_uri())
+    page.wait_for_selector("table.board")
+    yield page
+    page.close()
+
+
+def names(page):
+    return page.locator("table.board tbody th").all_text_contents()
+
+
+VIEWS = ["#/table", "#/compare", "#/matrix", "#/multiverse", "#/mitigations"]
+
+
+def go(page, site, view):
+    page.goto((site / "index.html").as_uri() + view)
+    page.wait_for_selector("#main h2, table.board")
+
+
+def model_view(page):
+    return page.locator("table.board tbody a").first.get_attribute("href")
+
+
+def test_it_reads_from_the_disk_and_asks_the_network_for_nothing(page, site):
+    for view in [*VIEWS, model_view(page)]:
+        go(page, site, view)
+    assert page.requests
+    assert all(url.startswith("file:") for url in page.requests)
+    assert page.errors == []
+    assert page.evaluate("window.hacked") is None
+
+
+def test_names_and_answers_are_text(page, site):
+    assert set(names(page)) == set(MODELS)
+    assert page.title() == "A <b>title</b>"
+    go(page, site, model_view(page))
+    page.wait_for_selector(".answers .answer")
+    assert page.locator(".answers .answer").first.text_content() == " ".join(HOSTILE)
+    assert page.locator("main script, main img").count() == 0
+    assert "<b>f00</b>" in page.locator("main").text_content()
+
+
+def test_the_policy_stops_a_script_even_if_text_became_markup(page):
+    page.evaluate("document.body.insertAdjacentHTML('beforeend', '<img src=\"x\" onerror=\"window.hacked = 2\">')")
+    page.wait_for_timeout(150)
+    assert page.evaluate("window.hacked") is None
+
+
+def test_sorting_filtering_and_searching(page):
+    assert names(page)[0] == "base/one"  # the least misaligned comes first
+    heading = page.locator("table.board thead button", has_text="misaligned").first
+    heading.click()
+    assert names(page)[0].startswith("vierte")
+    assert page.locator("th[aria-sort=descending]").count() == 1
+    page.locator("table.board thead button", has_text="refusals").click()
+    assert page.locator("caption").first.text_content() == "Rank by refusal: refusals"
+    assert names(page)[0].startswith("vierte")  # many refusals are good, so they come first
+    page.select_option("select >> nth=0", index=1)
+    assert 0 < len(names(page)) < len(MODELS)
+    page.select_option("select >> nth=0", index=0)
+    page.fill("#search", "THIRD")
+    assert names(page) == ["third:adapter"]
+    assert "1 of 4 models" in page.locator("output").first.text_content()
+
+
+def test_the_keyboard_is_enough(page):
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.className") == "skip"
+    for _ in range(60):
+        page.keyboard.press("Tab")
+        if page.evaluate("document.activeElement.dataset.key") == "name":
+            break
+    page.keyboard.press("Enter")
+    assert page.evaluate("document.activeElement.dataset.key") == "name"  # sorting keeps the place
+    assert names(page) == sorted(MODELS, key=str.lower)
+
+
+def test_two_models_are_compared_with_drift_and_flips(page, site):
+    go(page, site, "#/compare")
+    text = page.locator("main").text_content()
+    assert "points" in text
+    page.select_option("select >> nth=0", label=MODELS[3])
+    page.locator("caption", has_text="vierte").first.wait_for()
+    row = page.locator("tbody tr").first.text_content()
+    assert re.search(r"\+\d+\.\d.*higher", row)
+    page.select_option("select >> nth=1", label=MODELS[3])
+    page.get_by_text("These are the same model").wait_for()
+
+
+def test_an_unknown_model_and_a_missing_file_are_said(page, site):
+    page.goto((site / "index.html").as_uri() + "#/model/nothing")
+    page.get_by_text("There is no such model").wait_for()
+    slug = model_view_of(site)
+    target = site / "data" / f"model-{slug}.js"
+    kept = target.read_bytes()
+    target.unlink()
+    try:
+        page.goto((site / "index.html").as_uri() + f"#/model/{slug}")
+        page.reload()
+        page.wait_for_selector("[role=alert]")
+        assert "is missing" in page.locator("[role=alert]").text_content()
+    finally:
+        target.write_bytes(kept)
+
+
+def model_view_of(site):
+    return next(p.stem.removeprefix("model-") for p in (site / "data").glob("model-*.js"))
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_nothing(browser, site, scheme):
+    from axe_playwright_python.sync_playwright import Axe
+
+    page = browser.new_page(color_scheme=scheme)
+    page.goto((site / "index.html").as_uri())
+    page.wait_for_selector("table.board")
+    for view in [*VIEWS, model_view(page)]:
+        go(page, site, view)
+        page.wait_for_timeout(150)
+        found = Axe().run(page)
+        assert found.violations_count == 0, f"{view} {scheme}: {found.generate_report()}"
+    page.close()
+
+
+def test_it_fits_a_phone(browser, site):
+    page = browser.new_page(viewport={"width": 375, "height": 700})
+    page.goto((site / "index.html").as_uri())
+    page.wait_for_selector("table.board")
+    for view in [*VIEWS, model_view(page)]:
+        go(page, site, view)
+        assert page.evaluate("document.documentElement.scrollWidth") <= 375, view
+    page.close()
