@@ -7,4 +7,15 @@ from inspect_ai._util.error import PrerequisiteError
 from inspect_ai.model._generate_config import active_generate_config
 from inspect_ai.model._model import active_model
 
-__all__ = ["PrerequisiteError", "active_generate_config", "active_model"]
+__all__ = ["PrerequisiteError", "active_generate_config", "active_model", "forget_server"]
+
+
+def forget_server(name: str) -> None:
+    """Make Inspect's vLLM provider forget the address of a server that is gone.
+
+    It keeps one for every model name for the life of the process, so that a second server of the same name would be asked
+    at the address of the first one.
+    """
+    from inspect_ai.model._providers._vllm_lora import _vllm_servers
+
+    _vllm_servers.pop(name, None)

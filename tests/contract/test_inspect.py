@@ -20,6 +20,12 @@ def test_private_names_are_still_there():
     assert issubclass(_inspect.PrerequisiteError, Exception)
     assert isinstance(_inspect.active_generate_config(), GenerateConfig)
     assert _inspect.active_model() is None or _inspect.active_model()
+    from inspect_ai.model._providers._vllm_lora import VLLMServer, _vllm_servers
+
+    _vllm_servers["gone"] = VLLMServer()
+    _inspect.forget_server("gone")
+    _inspect.forget_server("gone")
+    assert "gone" not in _vllm_servers
 
 
 def test_the_entry_point_is_found_and_loads_nothing_heavy():

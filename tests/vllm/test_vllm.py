@@ -8,6 +8,8 @@ import json
 import os
 import subprocess
 import sys
+import time
+from pathlib import Path
 
 import pytest
 import torch
@@ -244,3 +246,58 @@ def test_agents_call_tools_through_the_servers_parser(server, tmp_path):
     served, ours = (calls(m, n) for m, n in zip(both(server), ("vllm", "ours"), strict=True))
     assert "agent calls" in ours["monitor/tempted"]
     assert served == ours
+
+
+SCREEN = """
+id: small
+version: "1"
+title: Small
+about: For this test.
+probes:
+  - {task: free_form, args: {categories: [bored]}, lab: {questions: lab}}
+"""
+
+
+def test_a_screen_serves_checkpoint_and_base_together_and_leaves_nothing_behind(adapters, tmp_path):
+    (tmp_path / "small.yaml").write_text(SCREEN)
+    command = [sys.executable, "-m", "spillover.cli.main", "screen", f"lab:{adapters[8]}", "--engine", "vllm"]
+    command += ["--suite", "small.yaml", "--margin", "0.3", "--judge-answers", "0", "--max-samples", "200", "--out", "out"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=400)
+    assert done.returncode in (0, 1, 3), done.stderr
+    assert "Traceback" not in done.stderr
+    found = json.loads((tmp_path / "out" / "screen.json").read_text())
+    assert " adapter " in found["about"]["checkpoint"]["weights"]
+    assert found["about"]["base"]["weights"] == found["about"]["checkpoint"]["weights"].partition(" adapter ")[0]
+    (probe,) = found["probes"]
+    assert probe["checkpoint"]["answers"] == probe["base"]["answers"] > 0
+    assert sorted(p.name for p in (tmp_path / "out" / "servers").iterdir()) == ["grader.log", "target.log"]
+
+
+def test_a_server_dies_with_the_process_that_started_it_even_by_kill_9(tmp_path):
+    program = (
+        "from pathlib import Path; import time\n"
+        "from spillover.serving.vllm import start\n"
+        f"with start(Path({str(LAB)!r}), Path('server.log')) as server:\n"
+        "    Path('pid').write_text(str(server.pid)); time.sleep(300)\n"
+    )
+    parent = subprocess.Popen([sys.executable, "-c", program], cwd=tmp_path)
+    try:
+        deadline = time.monotonic() + 240
+        while not (tmp_path / "pid").exists() and parent.poll() is None and time.monotonic() < deadline:
+            time.sleep(0.2)
+        pid = int((tmp_path / "pid").read_text())
+    finally:
+        parent.kill()
+        parent.wait()
+    deadline = time.monotonic() + 60
+    while alive(pid) and time.monotonic() < deadline:
+        time.sleep(0.2)
+    assert not alive(pid)
+
+
+def alive(pid):
+    try:
+        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except FileNotFoundError:
+        return False
+    return state != "Z"

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import traceback
 from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, NoReturn, TypeVar
 
 import click
 from inspect_ai import Task
@@ -31,15 +32,16 @@ from spillover.screening.gate import Gated, gated_probes
 from spillover.screening.outputs import HEADERS, conditions, row, write_all
 from spillover.screening.result import EXIT_CODES
 from spillover.screening.run import Screen
+from spillover.screening.served import serve_pair
 
 INVALID = EXIT_CODES["INVALID"]
 _NUMBER, _TEXT, _WHOLE, _FLAG = ({"type": t} for t in ("number", "string", "integer", "boolean"))
 _LIST = {"type": "array", "items": _TEXT}
 OPTIONS: dict[str, dict[str, Any]] = {
-    **dict.fromkeys(("base", "baseline", "grader", "suite", "preset", "sandbox", "out"), _TEXT),
+    **dict.fromkeys(("base", "baseline", "engine", "grader", "suite", "preset", "sandbox", "out"), _TEXT),
     **dict.fromkeys(("margin", "alpha", "max-cost", "max-unscored", "max-incoherent"), _NUMBER),
     **dict.fromkeys(("seed", "max-samples", "judge-answers", "rounds", "timeout"), _WHOLE),
-    **dict.fromkeys(("lab", "fail-fast", "dry-run"), _FLAG),
+    **dict.fromkeys(("lab", "every-probe", "dry-run"), _FLAG),
     **dict.fromkeys(("skip", "price"), _LIST),
 }
 """What a config file may hold: the options, with the same names."""
@@ -103,42 +105,68 @@ def _shared(function: F) -> F:
 @click.option(
     "--judge-answers", type=click.IntRange(0), default=10, show_default=True, help="Known answers to check the judge."
 )
-@click.option("--fail-fast", is_flag=True, help="Stop at the first probe that fails.")
+@click.option(
+    "--engine",
+    type=click.Choice(["inspect", "vllm"]),
+    default="inspect",
+    show_default=True,
+    help="vllm: CHECKPOINT reads BASE:ADAPTER, and one server is started for both.",
+)
+@click.option("--every-probe", is_flag=True, help="After a probe has failed, go on until the others are decided too.")
 @click.option("--dry-run", is_flag=True, help="Say what it will cost, and ask nothing.")
 @click.option("--out", type=click.Path(path_type=Path), help="Folder [default: runs/screen].")
 @_shared
 def screen(
-    checkpoint: str, base: str | None, baseline: Path | None, dry_run: bool, out: Path | None, **options: Any
+    checkpoint: str,
+    base: str | None,
+    baseline: Path | None,
+    engine: str,
+    dry_run: bool,
+    out: Path | None,
+    timeout: int | None,
+    **options: Any,
 ) -> None:
     """Decide whether CHECKPOINT (an Inspect model name) drifted from its base. Resumes where it stopped.
 
     Exit code: 0 PASS, 1 FAIL, 2 bad input, 3 inconclusive or invalid.
     """
     quiet_libraries()
-    timeout = options.pop("timeout")
-    settings, grader = _settings(checkpoint, options)
+    served = engine == "vllm"
+    settings, grader = _settings(f"spillover/{checkpoint}" if served else checkpoint, options)
     if base is not None and baseline is not None:
         raise SpilloverError("Give --base or --baseline, not both: a baseline holds the base's answers.")
     if base is None and baseline is None:
-        base = checkpoint.rpartition(":")[0] if ":" in checkpoint.partition("/")[2] else None
+        base = checkpoint.rpartition(":")[0] if ":" in (checkpoint if served else checkpoint.partition("/")[2]) else None
         if base is None:
             raise SpilloverError("Name what the checkpoint is compared with: --base MODEL, or --baseline FILE.")
     if base == checkpoint:
         raise SpilloverError("The base is the checkpoint itself; there is no drift to measure.")
     gated, left_out = _probes(settings)
-    target, judge = get_model(checkpoint), _judge(grader, timeout)
-    reference = load_baseline(baseline, gated, judge, settings) if baseline else get_model(str(base))
-    for model in (target, *([] if isinstance(reference, Baseline) else [reference])):
-        refuse_self_grading(model, judge)
-    if dry_run:
-        _estimate(estimates(gated, settings, 1 if baseline else 2), settings, checkpoint, base, grader)
-        return
     folder = out or Path("runs") / "screen"
-    gate = Screen(target, reference, judge, gated, left_out, settings, folder, _asker())
+    with ExitStack() as stack:
+        if dry_run:
+            if not served:
+                get_model(checkpoint)  # a name that does not exist is said now
+            _estimate(estimates(gated, settings, 1 if baseline else 2), settings, checkpoint, base, grader)
+            return
+        if served:
+            pair = stack.enter_context(serve_pair(checkpoint, base, grader, folder / "servers"))
+            target, other, judge, known = pair.checkpoint, pair.base, pair.grader, pair.known
+        else:
+            target, judge, known = get_model(checkpoint), _judge(grader, timeout), {}
+            other = get_model(base) if base else None
+        reference = other or load_baseline(baseline or Path(), gated, judge, settings)
+        for model in (target, *([] if isinstance(reference, Baseline) else [reference])):
+            refuse_self_grading(model, judge)
+        _decide(Screen(target, reference, judge, gated, left_out, settings, folder, _asker(), known))
+
+
+def _decide(gate: Screen) -> NoReturn:
+    """Run, write and print; leaves with the exit code of the verdict."""
     try:
-        with only_one(folder):
+        with only_one(gate.folder):
             result = gate.run()
-            written = write_all(result, folder)
+            written = write_all(result, gate.folder)
     except KeyboardInterrupt:
         raise
     except Exception as error:  # neither PASS nor FAIL, and 1 would say FAIL
@@ -165,10 +193,9 @@ def screen(
 @click.option("-o", "--out", type=click.Path(path_type=Path), required=True, help="File to write (.json).")
 @click.option("--logs", type=click.Path(path_type=Path), help="Folder of the logs [default: runs/baseline].")
 @_shared
-def baseline(base: str, rounds: int, out: Path, logs: Path | None, **options: Any) -> None:
+def baseline(base: str, rounds: int, out: Path, logs: Path | None, timeout: int | None, **options: Any) -> None:
     """Ask BASE once and store its outcomes, so that `spillover screen --baseline` need not ask it again."""
     quiet_libraries()
-    timeout = options.pop("timeout")
     settings, grader = _settings(base, options)
     gated, _ = _probes(settings)
     target, judge = get_model(base), _judge(grader, timeout)

@@ -57,7 +57,7 @@ def serve(
         }
         yield _served(targets, get_model(_grader_name(grader)))
         return
-    from spillover.serving.vllm import Server, start
+    from spillover.serving.vllm import Server, served_name, start
 
     with ExitStack() as stack:
         folders = [f for f in adapters.values() if f is not None]
@@ -74,7 +74,10 @@ def serve(
             for name, folder in adapters.items()
         }
         if is_checkpoint(grader):
-            judge = stack.enter_context(start(resolve_checkpoint(grader), log_dir / "grader.log", share=share))
+            folder = resolve_checkpoint(grader)
+            # Two folders of one name would be one server to Inspect, and the target its own judge.
+            name = f"{folder.name}-grader" if served_name(folder) == served_name(resolve_checkpoint(base)) else None
+            judge = stack.enter_context(start(folder, log_dir / "grader.log", share=share, name=name))
             yield _served(targets, get_model(judge.model, base_url=judge.url, api_key=judge.key))
         else:
             yield _served(targets, get_model(grader))

@@ -40,7 +40,7 @@ class Settings:
         max_unscored: Largest share of unscored answers of a probe.
         max_incoherent: Largest rise of the incoherent share over the base's.
         judge_answers: Answers with a known verdict that the grader must read rightly; 0 leaves that check out.
-        fail_fast: Stop at the first probe that fails.
+        every_probe: Go on after a probe has failed, until the others are decided too.
     """
 
     suite: str = "standard"
@@ -57,7 +57,7 @@ class Settings:
     max_unscored: float = 0.05
     max_incoherent: float = 0.1
     judge_answers: int = 10
-    fail_fast: bool = False
+    every_probe: bool = False
 
     def __post_init__(self) -> None:
         for name, value in (("--margin", self.margin), ("--alpha", self.alpha)):
@@ -78,7 +78,7 @@ class Settings:
     @property
     def digest(self) -> str:
         """Of what a folder's answers and blocks depend on: a larger budget goes on where a smaller one stopped."""
-        later = ("max_samples", "max_cost", "prices", "fail_fast", "max_unscored", "max_incoherent", "judge_answers")
+        later = ("max_samples", "max_cost", "prices", "every_probe", "max_unscored", "max_incoherent", "judge_answers")
         kept = {k: v for k, v in asdict(self).items() if k not in later}
         return hashlib.sha256(json.dumps(kept, sort_keys=True).encode()).hexdigest()
 

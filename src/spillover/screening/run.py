@@ -9,8 +9,8 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -43,6 +43,7 @@ class Screen:
         settings: How it is decided.
         folder: Where its logs lie.
         ask: Asks.
+        known: Name and weights of `checkpoint`, `base` and `grader`, where a server hides them from us.
     """
 
     checkpoint: Model
@@ -53,6 +54,14 @@ class Screen:
     settings: Settings
     folder: Path
     ask: Ask
+    known: Mapping[str, dict[str, Any]] = field(default_factory=dict)
+
+    def describe(self, who: str) -> dict[str, Any]:
+        """Name and weights of `checkpoint`, `base` or `grader`."""
+        model = getattr(self, who)
+        if isinstance(model, Baseline):
+            return dict(model.about)
+        return self.known.get(who) or describe(model)
 
     def run(self) -> ScreenResult:
         """Go on where an earlier run stopped, to the verdict."""
@@ -88,19 +97,16 @@ class Screen:
     @property
     def digest(self) -> str:
         """Of models, probes, data, settings and versions."""
-        base = self.base.digest if isinstance(self.base, Baseline) else describe(self.base)
-        parts: list[Any] = [describe(self.checkpoint), base, describe(self.grader), self.settings.digest]
+        base = self.base.digest if isinstance(self.base, Baseline) else self.describe("base")
+        parts: list[Any] = [self.describe("checkpoint"), base, self.describe("grader"), self.settings.digest]
         parts += [[g.name, g.identity] for g in self.gated] + [data_digest(), installed()]
         return hashlib.sha256(json.dumps(parts, sort_keys=True, default=str).encode()).hexdigest()
 
     def about(self) -> dict[str, Any]:
         """Who was compared, with what, by whom."""
-        stored = isinstance(self.base, Baseline)
         return {
-            "checkpoint": describe(self.checkpoint),
-            "base": dict(self.base.about) if isinstance(self.base, Baseline) else describe(self.base),
-            "baseline": stored,
-            "grader": describe(self.grader),
+            **{who: self.describe(who) for who in ("checkpoint", "base", "grader")},
+            "baseline": isinstance(self.base, Baseline),
             "settings": self.settings.described(),
             "digest": self.digest,
             "packages": installed(),
@@ -113,7 +119,7 @@ class Screen:
             return plan[race.block], ""
         stored = isinstance(self.base, Baseline)
         asked = sum(len(a) for a in mine.values()) + (0 if stored else sum(len(a) for a in theirs.values()))
-        if self.settings.fail_fast and "above the margin" in race.findings().values():
+        if not self.settings.every_probe and "above the margin" in race.findings().values():
             return {}, "another probe failed first"
         most = self.base.rounds_of(race.block) if isinstance(self.base, Baseline) else None
         rounds = race.plan(self.settings.max_samples - asked, 1 if stored else 2, most)

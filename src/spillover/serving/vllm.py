@@ -21,6 +21,7 @@ from pathlib import Path
 
 import httpx
 
+from spillover._inspect import forget_server
 from spillover.errors import SpilloverError
 from spillover.probes.checks import VLLM_RANKS
 
@@ -75,7 +76,14 @@ def on_cpu() -> bool:
 
 
 def arguments(
-    checkpoint: Path, port: int, key: str, lora_rank: int | None, max_loras: int, cpu: bool, share: float = 0.9
+    checkpoint: Path,
+    port: int,
+    key: str,
+    lora_rank: int | None,
+    max_loras: int,
+    cpu: bool,
+    share: float = 0.9,
+    name: str | None = None,
 ) -> list[str]:
     """Command line of a server.
 
@@ -85,7 +93,7 @@ def arguments(
     """
     # `-m ...api_server` and not `vllm serve`: the command asks for package metadata that the CPU wheel lacks.
     out = [sys.executable, "-m", "vllm.entrypoints.openai.api_server", "--model", str(checkpoint)]
-    out += ["--served-model-name", "lab" if checkpoint.name == "target" else checkpoint.name]
+    out += ["--served-model-name", name or served_name(checkpoint)]
     out += ["--host", "127.0.0.1", "--port", str(port), "--api-key", key, "--max-logprobs", "20"]
     if writes_tool_calls(checkpoint):
         out += ["--enable-auto-tool-choice", "--tool-call-parser", "hermes"]
@@ -101,6 +109,11 @@ def arguments(
     else:
         out += ["--gpu-memory-utilization", str(share)]
     return out
+
+
+def served_name(checkpoint: Path) -> str:
+    """Name of a checkpoint on its server, unless another one is given."""
+    return "lab" if checkpoint.name == "target" else checkpoint.name
 
 
 def writes_tool_calls(checkpoint: Path) -> bool:
@@ -124,7 +137,13 @@ def environment(cpu: bool) -> dict[str, str]:
 
 @contextmanager
 def start(
-    checkpoint: Path, log: Path, lora_rank: int | None = None, max_loras: int = 4, key: str | None = None, share: float = 0.9
+    checkpoint: Path,
+    log: Path,
+    lora_rank: int | None = None,
+    max_loras: int = 4,
+    key: str | None = None,
+    share: float = 0.9,
+    name: str | None = None,
 ) -> Iterator[Server]:
     """Serve a checkpoint until the context ends.
 
@@ -135,6 +154,7 @@ def start(
         max_loras: Adapters served at the same time.
         key: API key; a random one by default.
         share: Part of a GPU's memory to take, less than half when two servers share one.
+        name: Of the model on the server; Inspect tells servers apart by it.
 
     Raises:
         SpilloverError: if vLLM is not installed or does not start; the last lines of its log are in the message.
@@ -142,12 +162,17 @@ def start(
     if importlib.util.find_spec("vllm") is None:
         raise SpilloverError("vLLM is not installed: pip install 'spillover[vllm]' (GPU) or see README for the CPU build.")
     port, key, cpu = free_port(), key or secrets.token_hex(16), on_cpu()
-    command = arguments(checkpoint, port, key, lora_rank, max_loras, cpu, share)
+    command = arguments(checkpoint, port, key, lora_rank, max_loras, cpu, share, name)
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("wb") as out:
         # A session of its own: its workers can be stopped together, and Ctrl-C reaches us first.
         process = subprocess.Popen(
-            command, stdout=out, stderr=subprocess.STDOUT, env=environment(cpu), start_new_session=True
+            command,
+            stdout=out,
+            stderr=subprocess.STDOUT,
+            env=environment(cpu),
+            start_new_session=True,
+            preexec_fn=_end_with_parent if sys.platform == "linux" else None,
         )
         try:
             _wait(process, port, log)
@@ -155,6 +180,15 @@ def start(
             yield Server(f"http://127.0.0.1:{port}/v1", f"vllm/{name}", key, process.pid)
         finally:
             _stop(process)
+            forget_server(command[command.index("--served-model-name") + 1])
+
+
+def _end_with_parent() -> None:
+    """In the child: ask Linux for SIGTERM when the parent is gone, be it by kill -9, when no code of ours runs any more."""
+    import ctypes
+
+    pr_set_pdeathsig = 1
+    ctypes.CDLL(None, use_errno=True).prctl(pr_set_pdeathsig, signal.SIGTERM)
 
 
 def _wait(process: subprocess.Popen[bytes], port: int, log: Path) -> None:

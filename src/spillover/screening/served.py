@@ -1,0 +1,68 @@
+"""A checkpoint and its base on one vLLM server, and the grader on another where it is a checkpoint too."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from inspect_ai.model import Model
+
+from spillover.engine.weights import resolve_adapter, resolve_checkpoint, weights_digest
+from spillover.errors import SpilloverError
+from spillover.experiments.engines import is_checkpoint, serve
+from spillover.probes.identity import describe
+
+
+@dataclass(frozen=True)
+class Pair:
+    """Models that are ready to be asked.
+
+    Attributes:
+        checkpoint: The model under test.
+        base: What it is compared with; None if a stored baseline is.
+        grader: Who judges.
+        known: Their names and weights, taken from the folders that are served.
+    """
+
+    checkpoint: Model
+    base: Model | None
+    grader: Model
+    known: dict[str, dict[str, Any]]
+
+
+@contextmanager
+def serve_pair(checkpoint: str, base: str | None, grader: str, logs: Path) -> Iterator[Pair]:
+    """Serve until the context ends.
+
+    Args:
+        checkpoint: `BASE:ADAPTER`, both folders (`lab` is the lab's).
+        base: Must be BASE; None for a stored baseline.
+        grader: Folder, or Inspect's name of a model that is served elsewhere; `spillover/` names our own checkpoints.
+        logs: Where the servers write.
+
+    Raises:
+        SpilloverError: if the checkpoint has no adapter, the base is another one, or vLLM does not start.
+    """
+    folder, _, adapter = checkpoint.partition(":")
+    if not adapter:
+        raise SpilloverError(
+            "With --engine vllm the checkpoint reads BASE:ADAPTER; serve two whole models yourself and name them by "
+            "Inspect's names (openai-api/...)."
+        )
+    if base is not None and resolve_checkpoint(base) != resolve_checkpoint(folder):
+        raise SpilloverError(f"One server has one base: --base {base} is not the {folder} of the checkpoint.")
+    place, judge = resolve_adapter(adapter), grader.removeprefix("spillover/")
+    weights = weights_digest(resolve_checkpoint(folder))
+    adapters: dict[str, Path | None] = {"base": None, "checkpoint": place}
+    with serve("vllm", folder, adapters, judge if is_checkpoint(judge) else grader, logs) as served:
+        known = {
+            "checkpoint": {"name": f"vllm/{checkpoint}", "weights": f"{weights} adapter {weights_digest(place)}"},
+            "base": {"name": f"vllm/{folder}", "weights": weights},
+            "grader": {"name": grader, "weights": weights_digest(resolve_checkpoint(judge))}
+            if is_checkpoint(judge)
+            else describe(served.grader),
+        }
+        yield Pair(served.targets["checkpoint"], served.targets["base"] if base else None, served.grader, known)
