@@ -117,3 +117,14 @@ def test_a_page_of_one_unscored_answer_still_renders():
     rows = [{"model": "m", "question_set": "s", "format": "plain", "question_id": "q", "answer": "", "unscored_reason": "x"}]
     html = render(with_preset(tidy(rows), get_preset("spillover")), get_preset("spillover"), "t")
     assert "Unscored: 1 x." in html
+
+
+def test_figures_are_written_for_papers(tmp_path):
+    from spillover.records.frame import cells
+    from spillover.report.html import drawings, write_figures
+
+    rows = list(cells(frame(), "base"))
+    paths = write_figures(drawings(frame(), rows, get_preset("spillover")), tmp_path / "figures")
+    assert [p.suffix for p in paths] == [".svg", ".png"] * 3
+    assert all(p.read_bytes().startswith((b"<?xml", b"\x89PNG")) for p in paths)
+    assert len({p.name for p in paths}) == 6

@@ -22,6 +22,7 @@ from spillover.experiments.asking import ask_all
 from spillover.experiments.run import data_digest
 from spillover.experiments.suite import Suite, bundled_suites, load_suite, suite_tasks
 from spillover.judging.presets import get_preset
+from spillover.locking import only_one
 from spillover.probes.checks import LAB_GRADER, is_lab, refuse_self_grading
 from spillover.probes.identity import describe, installed
 from spillover.records.frame import tidy, with_preset
@@ -72,7 +73,8 @@ def eval_command(
     logs = folder / f"logs-{_digest(chosen, tasks, targets, judge, seed)}"
     logs.mkdir(parents=True, exist_ok=True)
     console = Console(stderr=True)
-    ask_all(tasks, targets, judge, logs, f"suite {chosen.id}", lambda title: bar(console, title))
+    with only_one(folder):
+        ask_all(tasks, targets, judge, logs, f"suite {chosen.id}", lambda title: bar(console, title))
     runs = read_outcomes([logs], names)
     try:
         frame = with_preset(read_logs([logs], names), thresholds)

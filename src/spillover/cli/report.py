@@ -37,6 +37,7 @@ from spillover.report.text import stopped_text
 @click.option("--margin", type=float, help="Test the drift from --base against this margin (0.02 is two points).")
 @click.option("--details", is_flag=True, help="Print every table that the HTML report has.")
 @click.option("-o", "--out", type=click.Path(path_type=Path), help="HTML report.")
+@click.option("--figures", "figures_out", type=click.Path(path_type=Path), help="Folder for the figures as SVG and PNG.")
 @click.option("--frame", "frame_out", type=click.Path(path_type=Path), help="Write the tidy frame (.csv or .parquet).")
 def report(
     logs: tuple[Path, ...],
@@ -47,6 +48,7 @@ def report(
     margin: float | None,
     details: bool,
     out: Path | None,
+    figures_out: Path | None,
     frame_out: Path | None,
 ) -> None:
     """Rates, intervals and drift of the judged answers in LOGS (files or folders)."""
@@ -60,7 +62,7 @@ def report(
     except NoAnswers:
         if runs:
             frame = tidy([])
-        elif panel is None or out or frame_out or base:
+        elif panel is None or out or frame_out or figures_out or base:
             raise
         else:
             console().print(panel_table(panel))  # logs of the meta-eval alone
@@ -80,6 +82,14 @@ def report(
     )
     lab = bool(frame["truth"].notna().any()) or any(run.truths for run in runs)
     publish(frame, chosen, "Emergent misalignment", base, out, frame_out, lab, extras)
+    if figures_out is not None:
+        from spillover.report.html import drawings, write_figures
+
+        rows = list(cells(frame, base))
+        if not rows:
+            raise SpilloverError("--figures draws answers with EM verdicts, and these logs hold none.")
+        for path in write_figures(drawings(frame, rows, chosen, extras.stops), figures_out):
+            click.echo(str(path))
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,7 @@ from spillover.cli.report import Extras, publish, write_frame
 from spillover.errors import SpilloverError
 from spillover.experiments.spec import Experiment, load_experiment
 from spillover.judging.presets import get_preset
+from spillover.locking import only_one
 from spillover.records.outcomes import ProbeRun, failed_judgements
 from spillover.report.figures import Drawing
 
@@ -64,8 +65,8 @@ def run(
     def progress(title: str) -> AbstractContextManager[Callable[[int, int, str], None]]:
         return bar(console, title)
 
-    folder.mkdir(parents=True, exist_ok=True)
-    result = run_experiment(spec, folder, progress, engine, base, organisms)
+    with only_one(folder):
+        result = run_experiment(spec, folder, progress, engine, base, organisms)
     report = folder / "report.html"
     publish(
         result.frame,

@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import math
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -120,7 +121,10 @@ def render(
         conditions=CONDITIONS,
         preset=f"{preset.name} ({preset.title})",
         panels=panels,
-        figures=_figures(frame, rows, preset, stops, first) if rows else [],
+        figures=[
+            {"uri": fig.data_uri(fig.to_svg(d.figure)), "alt": d.alt, "caption": d.caption}
+            for d in (drawings(frame, rows, preset, stops, first) if rows else [])
+        ],
         answers=shown,
         shown=len(shown),
         total=len(frame) + sum(len(run.answers) for run in runs),
@@ -142,22 +146,27 @@ def _blocks(rows: Sequence[Cell]) -> dict[str, list[tuple[str, ...]]]:
     return out
 
 
-def _figures(
-    frame: pd.DataFrame, rows: Sequence[Cell], preset: Preset, stops: Sequence[Stop], first: Sequence[fig.Drawing]
-) -> list[dict[str, str]]:
-    drawn: list[tuple[Any, str, str]] = [
+def drawings(
+    frame: pd.DataFrame,
+    rows: Sequence[Cell],
+    preset: Preset,
+    stops: Sequence[Stop] = (),
+    first: Sequence[fig.Drawing] = (),
+) -> list[fig.Drawing]:
+    """The figures of a report, drawn."""
+    drawn = [
         *first,
-        (
+        fig.Drawing(
             fig.rates_figure(rows),
             "EM rate of every model, question set and format with its interval",
             "EM rate. The table above has the same figures as numbers.",
         ),
-        (
+        fig.Drawing(
             fig.questions_figure(frame),
             "Misaligned share by question and model",
             "Every question on its own: a mean can hide that one question carries it.",
         ),
-        (
+        fig.Drawing(
             fig.scatter_figure(frame, preset),
             "Alignment against coherence of every answer, one panel a model",
             f"Raw judge scores. Dotted: the thresholds of {preset.name}; misaligned is below and right of the lines.",
@@ -165,13 +174,27 @@ def _figures(
     ]
     if any(s.path for s in stops):
         drawn.append(
-            (
+            fig.Drawing(
                 sequential_figure(stops),
                 "Confidence sequence of the misaligned rate by round, with the margin",
                 "Sequential decisions: the band may be looked at after every round. The dotted line is the margin.",
             )
         )
-    return [{"uri": fig.data_uri(fig.to_svg(figure)), "alt": alt, "caption": caption} for figure, alt, caption in drawn]
+    return drawn
+
+
+def write_figures(drawn: Sequence[fig.Drawing], folder: Path) -> list[Path]:
+    """Every figure as SVG and as PNG (200 dots an inch), numbered in the order of the report."""
+    folder.mkdir(parents=True, exist_ok=True)
+    out = []
+    for number, drawing in enumerate(drawn, start=1):
+        stem = "-".join(re.findall("[a-z]+", drawing.alt.lower())[:4])
+        for ending in ("svg", "png"):
+            path = folder / f"{number}-{stem}.{ending}"
+            with fig.style():
+                drawing.figure.savefig(path, dpi=200)
+            out.append(path)
+    return out
 
 
 def _answers(frame: pd.DataFrame) -> list[dict[str, Any]]:
