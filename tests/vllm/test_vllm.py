@@ -74,7 +74,7 @@ def ask(model, texts, configs):
 
 def both(server, adapter=None):
     suffix = f":{adapter}" if adapter else ""
-    served = get_model(f"{server.model}{suffix}", base_url=server.url, api_key=KEY, strict_tools=False, memoize=False)
+    served = get_model(f"{server.model}{suffix}", base_url=server.url, api_key=KEY, memoize=False)
     return served, get_model(f"spillover/lab{suffix}", memoize=False)
 
 
@@ -229,6 +229,9 @@ def test_a_given_ending_is_as_likely_as_by_our_engine(server):
     assert [n for _, n in served] == [n for _, n in ours]
 
 
+@pytest.mark.xfail(
+    strict=True, reason="vLLM 0.32 on a CPU: the guidance backend refuses the grammar that tools bring ('triggers')"
+)
 def test_agents_call_tools_through_the_servers_parser(server, tmp_path):
     """The same greedy runs, call by call, as on our engine."""
 

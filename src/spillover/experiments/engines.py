@@ -69,7 +69,6 @@ def serve(
                 server.model + (f":{folder.resolve()}" if folder else ""),
                 base_url=server.url,
                 api_key=server.key,
-                strict_tools=False,  # strict ones bring a grammar that vLLM's guidance backend refuses
             )
             for name, folder in adapters.items()
         }
