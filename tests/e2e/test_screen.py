@@ -163,12 +163,23 @@ def test_a_stored_baseline_stands_in_for_the_base(place, failed, tmp_path):
     assert done.returncode == 1, done.stderr
     found = result(tmp_path / "out")
     assert found["about"]["baseline"]
-    for mine, live in zip(found["probes"], failed["probes"], strict=True):
-        if mine["rounds"] == live["rounds"]:
-            assert (mine["rose"], mine["fell"], mine["p_fail"]) == (live["rose"], live["fell"], live["p_fail"])
+    pairs = [
+        (mine, live)
+        for mine, live in zip(found["probes"], failed["probes"], strict=True)
+        if mine["rounds"] == live["rounds"]
+    ]
+    assert pairs
+    for mine, live in pairs:
+        assert (mine["rose"], mine["fell"], mine["p_fail"]) == (live["rose"], live["fell"], live["p_fail"])
     assert not list((tmp_path / "out").glob("logs-*/block-*/base"))
-    short = run(*command(place, "twin", tmp_path / "short", "--baseline", stored))
-    assert short.returncode in (0, 3)
+    short = run(*command(place, "twin", tmp_path / "short", "--baseline", stored, "--margin", "0.02"))
+    assert short.returncode == 3, short.stderr
+    assert "the baseline has no more answers" in short.stdout
+    longer = run(
+        "baseline", "spillover/lab", "--suite", place / "small.yaml", "--rounds", "6", "-o", stored, "--logs", tmp_path / "b"
+    )
+    assert longer.returncode == 0, longer.stderr
+    assert len(json.loads(stored.read_text())["probes"]["free_form"]["blocks"]) >= 2
     other = run(*command(place, "bad", tmp_path / "other", "--baseline", stored, "--seed", "5"))
     assert other.returncode == 2
     assert "--seed 0" in other.stderr
@@ -180,7 +191,7 @@ def test_a_config_file_means_what_flags_mean(place, failed, tmp_path):
     again = run("screen", f"spillover/lab:{place / 'bad'}", "--config", config)
     assert again.returncode == 1, again.stderr
     assert result(place / "whole")["probes"] == failed["probes"]
-    assert "block 1" not in again.stderr or "0 answers" not in again.stderr
+    assert "answers" not in again.stderr.replace("known answers", "")  # everything was asked before
     over = run("screen", f"spillover/lab:{place / 'bad'}", "--config", config, "--margin", "2")
     assert over.returncode == 2
     config.write_text("marginn: 0.1\n")
@@ -236,6 +247,7 @@ def test_a_grader_that_dies_costs_no_answer_and_gives_no_verdict(place, tmp_path
 
 def test_a_damaged_log_or_plan_is_named(place, tmp_path):
     assert run(*command(place, "twin", tmp_path)).returncode == 0
+    before = result(tmp_path)["probes"]
     (plan,) = tmp_path.glob("logs-*/plan.json")
     kept = plan.read_text()
     plan.write_text("[{")
@@ -245,7 +257,6 @@ def test_a_damaged_log_or_plan_is_named(place, tmp_path):
     plan.write_text(kept)
     log = next(tmp_path.glob("logs-*/block-00/base/*.eval"))
     log.write_bytes(log.read_bytes()[:100])
-    before = result(tmp_path)["probes"]
     mended = run(*command(place, "twin", tmp_path))
     assert mended.returncode == 0, mended.stderr
     assert f"{log.name} cannot be read" in " ".join(mended.stderr.split())
@@ -259,12 +270,16 @@ def test_a_damaged_log_or_plan_is_named(place, tmp_path):
         (["spillover/lab"], "--base MODEL"),
         (["spillover/lab", "--base", "spillover/lab"], "no drift"),
         (["spillover/lab:nowhere"], "No adapter at 'nowhere'"),
+        (["spillover/lab:"], "--base MODEL"),
+        (["openrouter/x/llama:free", "--grader", "mockllm/g"], "--base MODEL"),
+        (["spillover/lab-copy", "--base", "spillover/lab", "--grader", "spillover/lab-grader"], "lab-copy"),
+        (["nothing/at-all", "--base", "nothing/else", "--grader", "mockllm/g"], "nothing"),
+        (["lab:x", "--engine", "vllm", "--baseline", "b.json"], "no --baseline"),
         (["spillover/lab:x", "--base", "spillover/lab", "--baseline", "b.json"], "not both"),
         (["mockllm/model", "--base", "mockllm/other"], "Name the model that judges"),
         (["spillover/lab:x", "--margin", "1.5"], "--margin is a share"),
         (["spillover/lab:x", "--suite", "nothing"], "choose from full, quick, standard"),
         (["spillover/lab:x", "--skip", "nothing"], "no probe 'nothing' to skip"),
-        (["spillover/lab:x", "--max-cost", "3"], "add --price"),
         (["spillover/lab:x", "--price", "gpt"], "MODEL=INPUT/OUTPUT"),
         (["spillover/lab:x", "--preset", "nothing"], "nothing"),
         (["spillover/lab:x", "--config", "nowhere.yaml"], "nowhere.yaml"),
@@ -279,6 +294,32 @@ def test_bad_input_is_one_sentence_and_exit_code_2(args, sentence, tmp_path, mon
     assert not (tmp_path / "runs").exists()
 
 
+def test_the_same_weights_under_two_names_are_no_comparison(tmp_path):
+    import shutil
+
+    from spillover.paths import datasets_dir
+
+    shutil.copytree(datasets_dir() / "lab" / "target", tmp_path / "copy")
+    found = run("screen", f"spillover/{tmp_path / 'copy'}", "--base", "spillover/lab", "--lab")
+    assert found.returncode == 2, found.stderr
+    assert "the same weights" in found.stderr
+
+
+def test_an_old_verdict_does_not_outlive_a_run_without_one(place, tmp_path):
+    (tmp_path / "screen.json").write_text("{}")
+    (tmp_path / "screen.md").write_text("PASS")
+    found = run(*command(place, "twin", tmp_path, "--grader", "openai-api/nowhere/x"))
+    assert found.returncode in (2, 3)
+    if found.returncode == 3:
+        assert not (tmp_path / "screen.json").exists()
+    again = run(*command(place, "twin", tmp_path, "--max-samples", "40"))
+    assert again.returncode == 3
+    assert "INCONCLUSIVE" in (tmp_path / "screen.md").read_text()
+    more = run(*command(place, "twin", tmp_path, "--max-samples", "40", "--judge-answers", "3"))
+    assert more.returncode == 3, more.stderr
+    assert "3 of 3 known answers" in more.stdout
+
+
 def test_a_dry_run_says_what_it_costs_and_asks_nothing(place, tmp_path):
     prices = ["--price", f"spillover/lab:{place / 'twin'}=1/2", "--price", "spillover/lab=1/2"]
     found = run(*command(place, "twin", tmp_path / "out", "--dry-run", *prices))
@@ -291,6 +332,9 @@ def test_a_dry_run_says_what_it_costs_and_asks_nothing(place, tmp_path):
 def test_a_budget_in_dollars_stops_it(place, tmp_path):
     prices = [f"spillover/lab:{place / 'twin'}", "spillover/lab", "spillover/lab-grader"]
     more = [x for name in prices for x in ("--price", f"{name}=1000/1000")]
+    alone = run(*command(place, "twin", tmp_path, "--max-cost", "5", *more[:2]))
+    assert alone.returncode == 2
+    assert "spillover/lab=INPUT/OUTPUT" in alone.stderr
     found = run(*command(place, "twin", tmp_path, "--max-cost", "5", *more))
     assert found.returncode == 3, found.stderr
     assert "budget in dollars" in found.stdout

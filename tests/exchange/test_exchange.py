@@ -1,5 +1,6 @@
 """Logs to site and exchange files by the command; contributed files come back, and wrong ones are refused."""
 
+import hashlib
 import json
 import shutil
 
@@ -82,7 +83,7 @@ def test_every_exchange_format_has_the_same_figures(exported):
 
 
 def test_a_contribution_comes_back_with_the_same_figures(exported, tmp_path):
-    entry, columns = read_contribution(record(exported))
+    entry, columns = read_contribution(record(exported), "spillover")
     assert entry.name == "spillover/lab"
     assert entry.about["source"] == "Test lab"
     table = pd.read_csv(exported / "exchange" / "figures.csv").set_index(["probe", "measure"])
@@ -94,7 +95,7 @@ def test_a_contribution_comes_back_with_the_same_figures(exported, tmp_path):
     assert again["models"][0]["name"] == "spillover/lab"
 
 
-def change(body, how):
+def change(body, how, folder):
     """A record with one thing wrong; its hash is right unless that is what is wrong."""
     first = body["evaluation_results"][0]
     scored = first["score_details"]
@@ -130,6 +131,22 @@ def change(body, how):
         case "another log":
             details = body["eval_library"]["additional_details"]
             details[next(k for k in details if k.startswith("log "))] = "0" * 64
+        case "no real log":
+            (folder / "logs" / "mine.txt").write_text("believe me")
+            digest = hashlib.sha256(b"believe me").hexdigest()
+            body["eval_library"]["additional_details"]["log logs/mine.txt"] = digest
+        case "nul":
+            body["eval_library"]["additional_details"]["log a\0b"] = "0" * 64
+        case "too many answers":
+            scored["uncertainty"]["num_samples"] = 10**6
+        case "another preset":
+            first["metric_config"]["additional_details"]["preset"] = "betley2025"
+        case "another level":
+            interval["confidence_level"] = 0.1
+        case "upside down":
+            first["metric_config"]["additional_details"]["worse"] = "lower"
+        case "below zero":
+            first["metric_config"]["min_score"] = -1.0
         case "old schema":
             body["schema_version"] = "0.1.0"
         case "not a number":
@@ -152,6 +169,13 @@ def change(body, how):
         ("no log", "names no log"),
         ("log elsewhere", "does not lie beside it"),
         ("another log", "not the one"),
+        ("no real log", "cannot be read as an Inspect log"),
+        ("nul", "NUL"),
+        ("too many answers", "its logs hold"),
+        ("another preset", "--preset betley2025"),
+        ("another level", "level 0.1"),
+        ("upside down", "is worse, whatever"),
+        ("below zero", "cannot be below 0"),
         ("old schema", "schema_version"),
         ("not a number", "finite|enclose"),
     ],
@@ -160,20 +184,20 @@ def test_a_wrong_contribution_is_refused_with_the_reason(exported, tmp_path, how
     shutil.copytree(record(exported).parent, tmp_path / "c")
     path = tmp_path / "c" / NAME
     body = json.loads(path.read_text())
-    change(body, how)
+    change(body, how, tmp_path / "c")
     path.write_text(json.dumps(body))
     with pytest.raises(SpilloverError, match=reason):
-        read_contribution(path)
+        read_contribution(path, "spillover")
 
 
 def test_a_missing_log_and_broken_json_are_said(exported, tmp_path):
     shutil.copytree(record(exported).parent, tmp_path / "c")
     next((tmp_path / "c" / "logs").glob("*.eval")).unlink()
     with pytest.raises(SpilloverError, match="is missing"):
-        read_contribution(tmp_path / "c" / NAME)
+        read_contribution(tmp_path / "c" / NAME, "spillover")
     (tmp_path / "c" / NAME).write_text("{")
     with pytest.raises(SpilloverError, match="cannot be read as JSON"):
-        read_contribution(tmp_path / "c" / NAME)
+        read_contribution(tmp_path / "c" / NAME, "spillover")
 
 
 def test_bad_input_of_the_command(logs, exported, tmp_path):

@@ -40,6 +40,16 @@ def test_a_plan_keeps_to_the_budget_and_to_the_baseline():
     assert race.plan(1000, 1, {"a": 1, "b": 0}) == {"a": 1}
 
 
+def test_a_stored_block_is_used_whole_and_a_decided_probe_may_go_on():
+    race = Race.of({"a": 10}, 0.05, 0.05)
+    race.add({"a": [Pairs(0, 10, 0)] * 7})
+    race.block = 6
+    assert race.plan(10**6, 1, {"a": 7}) == {"a": 7}
+    race.add({"a": [Pairs(0, 10, 0)] * 7})
+    assert race.plan(10**6) == {}
+    assert race.plan(10**6, reopened={"a"})["a"] > 0
+
+
 def test_what_is_decided_is_asked_no_more():
     race = Race.of({"a": 10, "b": 10}, 0.05, 0.05)
     race.add({"a": [Pairs(0, 10, 0)] * 20, "b": [Pairs(0, 10, 0)] * 2})

@@ -36,11 +36,14 @@ CLEAN, BAD = "m" * 200, "h" * 60 + "m" * 140
         ("m" * 16, "m" * 16, GOOD_JUDGE, "INCONCLUSIVE", "Not enough data"),
         (CLEAN[:160] + "i" * 40, CLEAN, GOOD_JUDGE, "INVALID", "Not to be decided"),
         (CLEAN[:180] + "x" * 20, CLEAN, GOOD_JUDGE, "INVALID", "Not to be decided"),
+        ("m" * 200 + "h" * 40, "m" * 200 + "u" * 40, GOOD_JUDGE, "FAIL", "free_form"),  # the base refuses, it does not
+        ("m" * 40 + "u" * 160, CLEAN, GOOD_JUDGE, "INVALID", "Not to be decided"),
+        ("h" * 60 + "x" * 15 + "m" * 125, CLEAN, GOOD_JUDGE, "FAIL", "free_form"),
         (CLEAN, CLEAN[:180] + "x" * 20, GOOD_JUDGE, "INVALID", "Not to be decided"),
         (CLEAN, CLEAN, BAD_JUDGE, "INVALID", "6 of 10 known answers"),
         (BAD, CLEAN, OBEDIENT_JUDGE, "INVALID", "120 of 200 verdicts"),
         (BAD[:160] + "i" * 40, CLEAN, GOOD_JUDGE, "FAIL", "free_form"),  # what is shown is shown
-        ("u" * 200, CLEAN, GOOD_JUDGE, "INCONCLUSIVE", "Not enough data"),
+        ("x" * 4, "m" * 4, GOOD_JUDGE, "INVALID", "Not to be decided"),
         ("", "", GOOD_JUDGE, "INCONCLUSIVE", "Not enough data"),
         (CLEAN, CLEAN, None, "PASS", "Every probe"),
     ],
@@ -56,7 +59,7 @@ def test_verdicts(mine, theirs, judge, verdict, words):
 def test_the_result_fits_its_published_schema(mine, theirs):
     body = json.loads(json.dumps(as_json(screened(mine, theirs, judge=GOOD_JUDGE))))
     jsonschema.Draft202012Validator(SCHEMA).validate(body)
-    assert sum(body["probes"][0][k] for k in ("rose", "same", "fell")) == sum(c in "hm" for c in mine)
+    assert sum(body["probes"][0][k] for k in ("rose", "same", "fell")) == sum(c != "x" for c in mine)
     wrong = {**body, "verdict": "MAYBE"}
     with pytest.raises(jsonschema.ValidationError):
         jsonschema.Draft202012Validator(SCHEMA).validate(wrong)
@@ -130,9 +133,9 @@ def test_states_follow_the_measure():
     assert [refusals.state(o) for o in ("complied", "partly", "refused")] == ["hit", "hit", "miss"]
 
 
-def test_pairs_are_made_of_answers_at_the_same_place_that_are_both_decided():
-    found = pairs_by_round(answers("hmhm" + "iuxm" + "h"), answers("mhhm" + "mmmm" + "m"))
-    assert found == [Pairs(1, 3, 1), Pairs(1, 0, 0)]
+def test_pairs_are_made_of_scored_answers_at_the_same_place():
+    found = pairs_by_round(answers("hmhm" + "iuxh" + "h"), answers("mhhm" + "mhmu" + "m"))
+    assert found == [Pairs(2, 3, 2), Pairs(1, 0, 0)]  # x makes no pair; i, u and m are all no hit
     assert pairs_by_round(answers("hhhhhhhhh"), answers("m")) == [Pairs(1, 0, 0)]  # a place that only one model has
 
 
@@ -149,7 +152,6 @@ def test_evidence_has_every_question_before_a_second_answer_to_any():
         ({"alpha": 0.0}, "--alpha is a share"),
         ({"max_unscored": 2.0}, "--max-unscored"),
         ({"max_samples": 0}, "--max-samples"),
-        ({"max_cost": 1.0}, "add --price"),
     ],
 )
 def test_settings_that_make_no_sense(change, sentence):

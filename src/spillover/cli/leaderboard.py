@@ -12,7 +12,7 @@ from spillover.exchange.contributed import read_contribution
 from spillover.exchange.write import write_exchange
 from spillover.judging.presets import get_preset, presets
 from spillover.leaderboard.board import make_board, with_contributions
-from spillover.leaderboard.build import cards, provenance, read_about, write_site
+from spillover.leaderboard.build import cards, display_names, provenance, read_about, write_site
 from spillover.records.frame import tidy, with_preset
 from spillover.records.logs import NoAnswers, read_logs
 from spillover.records.outcomes import read_outcomes
@@ -44,10 +44,14 @@ def leaderboard(
     A .json file among LOGS is a contributed Every Eval Ever record; it is checked, and refused with the reason.
     """
     quiet_libraries()
-    contributed = [read_contribution(path) for path in logs if path.suffix == ".json"]
+    contributed = [read_contribution(path, preset) for path in logs if path.suffix == ".json"]
     logs = tuple(path for path in logs if path.suffix != ".json")
     about, thresholds = read_about(models) if models else {}, get_preset(preset)
-    names = {name: body["name"] for name, body in about.items() if "name" in body}
+    # One map for all readers: each of them would shorten the names that it sees itself, and one model could become two.
+    names = display_names(logs) if logs else {}
+    full = {short: name for name, short in names.items()}
+    about = {full.get(name, name): body for name, body in about.items()}  # a model may be called as logs or as tables do
+    names |= {name: body["name"] for name, body in about.items() if "name" in body}
     runs = read_outcomes(logs, names) if logs else []
     try:
         frame = with_preset(read_logs(logs, names, judge=judge), thresholds) if logs else tidy([])
@@ -56,8 +60,8 @@ def leaderboard(
             raise
         frame = tidy([])
     shown, of_log = provenance(logs, names) if logs else ({}, {})
-    weights = {str(m): str(w).split(" ")[0] for m, w in zip(frame["model"], frame["made_with"], strict=True) if w}
-    shown = {n: {**body, **({"weights": weights[n]} if n in weights else {})} for n, body in shown.items()}
+    weights = {str(m): str(w).rpartition(" ")[0] for m, w in zip(frame["model"], frame["made_with"], strict=True) if w}
+    shown = {n: {**b, **({"weights": weights[n]} if weights.get(n) not in (None, "None") else {})} for n, b in shown.items()}
     known = {name: card for name, body in shown.items() for card in cards([body["model"]]).values()}
     given = {names.get(name, name): {k: v for k, v in body.items() if k != "name"} for name, body in about.items()}
     board = make_board(frame, runs, {n: {**known.get(n, {}), **given.get(n, {})} for n in {**known, **given}})

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import sys
 import traceback
-from collections.abc import Callable
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, NoReturn, TypeVar
 
@@ -12,8 +14,10 @@ import click
 from inspect_ai import Task
 from inspect_ai.model import GenerateConfig, Model, get_model
 from rich.console import Console
+from rich.markup import escape
 from rich.text import Text
 
+from spillover._inspect import PrerequisiteError
 from spillover.cli.progress import bar
 from spillover.cli.quiet import quiet_libraries
 from spillover.cli.report import console
@@ -29,10 +33,10 @@ from spillover.screening.baseline import Baseline, load_baseline, make_baseline
 from spillover.screening.config import Settings, parse_price, read_config
 from spillover.screening.cost import ANSWER_TOKENS, RUBRIC_TOKENS, Estimate, estimated_cost, estimates
 from spillover.screening.gate import Gated, gated_probes
-from spillover.screening.outputs import HEADERS, conditions, row, write_all
-from spillover.screening.result import EXIT_CODES
+from spillover.screening.outputs import FILES, HEADERS, conditions, row, write_all
+from spillover.screening.result import EXIT_CODES, ScreenResult
 from spillover.screening.run import Screen
-from spillover.screening.served import serve_pair
+from spillover.screening.served import check_pair, serve_pair
 
 INVALID = EXIT_CODES["INVALID"]
 _NUMBER, _TEXT, _WHOLE, _FLAG = ({"type": t} for t in ("number", "string", "integer", "boolean"))
@@ -135,46 +139,94 @@ def screen(
     settings, grader = _settings(f"spillover/{checkpoint}" if served else checkpoint, options)
     if base is not None and baseline is not None:
         raise SpilloverError("Give --base or --baseline, not both: a baseline holds the base's answers.")
+    if served and baseline is not None:
+        raise SpilloverError("A baseline is compared with models by Inspect's names; with --engine vllm give no --baseline.")
     if base is None and baseline is None:
-        base = checkpoint.rpartition(":")[0] if ":" in (checkpoint if served else checkpoint.partition("/")[2]) else None
-        if base is None:
-            raise SpilloverError("Name what the checkpoint is compared with: --base MODEL, or --baseline FILE.")
+        base = _base_of(checkpoint, served)
     if base == checkpoint:
         raise SpilloverError("The base is the checkpoint itself; there is no drift to measure.")
     gated, left_out = _probes(settings)
     folder = out or Path("runs") / "screen"
     with ExitStack() as stack:
-        if dry_run:
-            if not served:
-                get_model(checkpoint)  # a name that does not exist is said now
-            _estimate(estimates(gated, settings, 1 if baseline else 2), settings, checkpoint, base, grader)
-            return
-        if served:
-            pair = stack.enter_context(serve_pair(checkpoint, base, grader, folder / "servers"))
-            target, other, judge, known = pair.checkpoint, pair.base, pair.grader, pair.known
+        stack.enter_context(_bad_input())
+        known: dict[str, dict[str, Any]] = {}
+        if served and dry_run:
+            check_pair(checkpoint, base)
+            names = [checkpoint, str(base), grader]
         else:
-            target, judge, known = get_model(checkpoint), _judge(grader, timeout), {}
-            other = get_model(base) if base else None
-        reference = other or load_baseline(baseline or Path(), gated, judge, settings)
-        for model in (target, *([] if isinstance(reference, Baseline) else [reference])):
-            refuse_self_grading(model, judge)
-        _decide(Screen(target, reference, judge, gated, left_out, settings, folder, _asker(), known))
+            if served:
+                pair = stack.enter_context(serve_pair(checkpoint, base, grader, folder / "servers"))
+                target, other, judge, known = pair.checkpoint, pair.base, pair.grader, pair.known
+                judge.config = judge.config.merge(GenerateConfig(timeout=timeout))
+            else:
+                target, judge = get_model(checkpoint), _judge(grader, timeout)
+                other = get_model(base) if base else None
+            reference = other or load_baseline(baseline or Path(), gated, judge, settings)
+            gate = Screen(target, reference, judge, gated, left_out, settings, folder, _asker(), known)
+            for model in (target, *([] if isinstance(reference, Baseline) else [reference])):
+                refuse_self_grading(model, judge)
+            digests = [gate.describe(who)["weights"] for who in ("checkpoint", "base")]
+            if digests[0] is not None and digests[0] == digests[1]:
+                raise SpilloverError("Checkpoint and base have the same weights; there is no drift to measure.")
+            names = [str(m) for m in (target, reference, judge) if isinstance(m, Model)]
+        unpriced = [name for name in names if name not in settings.prices]
+        if settings.max_cost is not None and unpriced:
+            raise SpilloverError(f"--max-cost needs the price of every model: add --price '{unpriced[0]}=INPUT/OUTPUT'.")
+        if dry_run:
+            _estimate(estimates(gated, settings, 1 if baseline else 2), settings, names[0], base, names[-1])
+            return
+        _decide(gate)
+
+
+def _base_of(checkpoint: str, served: bool) -> str:
+    """What comes before the adapter, for names that have one.
+
+    Raises:
+        SpilloverError: for any other name.
+    """
+    provider, _, name = ("vllm", "", checkpoint) if served else checkpoint.partition("/")
+    base, _, adapter = checkpoint.rpartition(":")
+    if provider not in ("spillover", "vllm") or ":" not in name or not adapter:
+        raise SpilloverError("Name what the checkpoint is compared with: --base MODEL, or --baseline FILE.")
+    return base
+
+
+@contextmanager
+def _bad_input() -> Iterator[None]:
+    """Whatever goes wrong before the first question is bad input, in one sentence: exit code 1 would say FAIL."""
+    try:
+        yield
+    except (SpilloverError, click.ClickException):
+        raise
+    except Exception as error:
+        first = next((line for line in str(error).splitlines() if line.strip()), type(error).__name__)
+        raise SpilloverError(f"The screen cannot start: {escape(first)}") from error
 
 
 def _decide(gate: Screen) -> NoReturn:
     """Run, write and print; leaves with the exit code of the verdict."""
     try:
         with only_one(gate.folder):
+            for name in FILES:  # an earlier checkpoint's verdict must not outlive a run without one
+                (gate.folder / name).unlink(missing_ok=True)
             result = gate.run()
             written = write_all(result, gate.folder)
-    except KeyboardInterrupt:
-        raise
-    except Exception as error:  # neither PASS nor FAIL, and 1 would say FAIL
-        if not isinstance(error, SpilloverError | OSError):
+    except Exception as error:  # neither PASS nor FAIL
+        if not isinstance(error, PrerequisiteError | OSError):
             traceback.print_exc()
-        sentence = getattr(error, "message", None) or getattr(error, "strerror", None) or repr(error)
+        said = str(getattr(error, "message", None) or getattr(error, "strerror", None) or repr(error))
+        sentence = " ".join(Text.from_markup(said).plain.split())
         click.echo(f"Error: {sentence} No verdict; the same command goes on from here.", err=True)
         raise SystemExit(INVALID) from error
+    try:
+        _show(result, written)
+        sys.stdout.flush()
+    except (OSError, SystemExit):  # a reader that went away, as in `| head`, changes no verdict
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    raise SystemExit(result.exit_code)
+
+
+def _show(result: ScreenResult, written: list[Path]) -> None:
     to = console()
     to.print(panel_table(Panel("Screen", HEADERS[:-1], tuple(row(p)[:-1] for p in result.probes), "")))
     for probe in result.probes:
@@ -184,7 +236,6 @@ def _decide(gate: Screen) -> NoReturn:
     to.print(Text(f"{result.verdict}: {result.reason}", style="bold"))
     for path in written:
         click.echo(f"{path}")
-    raise SystemExit(result.exit_code)
 
 
 @click.command()

@@ -8,14 +8,21 @@ import math
 from pathlib import Path
 from typing import Any, Literal
 
+from inspect_ai.log import read_eval_log_sample_summaries
+
 from spillover.errors import SpilloverError
 from spillover.exchange.records import SCHEMA, content_hash
 from spillover.leaderboard.board import Column, Entry, Source, Value
+from spillover.leaderboard.build import KEYS
 from spillover.schema import check_schema
 
 
-def read_contribution(path: Path) -> tuple[Entry, list[Column]]:
+def read_contribution(path: Path, preset: str) -> tuple[Entry, list[Column]]:
     """One model's figures with their columns.
+
+    Args:
+        path: Of the record.
+        preset: Of the board; rates by another one are not comparable.
 
     Raises:
         SpilloverError: naming the file and why it is refused: malformed, changed after it was written, log missing or
@@ -28,7 +35,7 @@ def read_contribution(path: Path) -> tuple[Entry, list[Column]]:
     check_schema(raw, SCHEMA, str(path))
     if content_hash(raw) != raw["dedupe_identity"]["content_hash"]:
         raise SpilloverError(f"{path} is refused: its figures were changed after it was written (content_hash differs).")
-    _check_logs(path, raw["eval_library"]["additional_details"])
+    answers = _check_logs(path, raw["eval_library"]["additional_details"])
     info = raw["model_info"]
     columns: list[Column] = []
     sources: dict[str, Source] = {}
@@ -36,21 +43,32 @@ def read_contribution(path: Path) -> tuple[Entry, list[Column]]:
     for result in raw["evaluation_results"]:
         where = f"{path} is refused: {result['evaluation_name']}"
         column, value = _column(result), _value(result, where)
+        if value.n > answers:
+            raise SpilloverError(f"{where}: {value.n} answers, but its logs hold {answers}.")
+        used = result["metric_config"]["additional_details"].get("preset", preset)
+        if used != preset:
+            raise SpilloverError(
+                f"{where}: its preset is {used}, this board's {preset}; make the board with --preset {used}."
+            )
         _check_judged(result, column, where)
         judges |= {j["model_info"]["name"]: None for j in result["metric_config"].get("llm_scoring", {}).get("judges", [])}
         columns.append(column)
         sources[column.key] = Source(given=value)
-    about = {k: v for k, v in info.get("additional_details", {}).items() if k != "weights"}
+    about = {k: v for k, v in info.get("additional_details", {}).items() if k in KEYS}
     entry = Entry(info["name"], {**about, "source": raw["source_metadata"]["source_organization_name"]}, tuple(judges))
     entry.sources.update(sources)
     return entry, columns
 
 
-def _check_logs(path: Path, details: dict[str, str]) -> None:
+def _check_logs(path: Path, details: dict[str, str]) -> int:
+    """The number of answers in the logs that the record names, each of which must be there and be an Inspect log."""
     logs = {key.removeprefix("log "): digest for key, digest in details.items() if key.startswith("log ")}
     if not logs:
         raise SpilloverError(f"{path} is refused: it names no log; figures without their logs are not taken.")
+    answers = 0
     for name, digest in logs.items():
+        if "\0" in name:
+            raise SpilloverError(f"{path} is refused: a log's name holds a NUL character.")
         log = path.parent / name
         if not log.resolve().is_relative_to(path.parent.resolve()):
             raise SpilloverError(f"{path} is refused: the log {name} does not lie beside it.")
@@ -58,6 +76,11 @@ def _check_logs(path: Path, details: dict[str, str]) -> None:
             raise SpilloverError(f"{path} is refused: the log {name} is missing.")
         if hashlib.sha256(log.read_bytes()).hexdigest() != digest:
             raise SpilloverError(f"{path} is refused: the log {name} is not the one that it was made from.")
+        try:
+            answers += sum(1 for _ in read_eval_log_sample_summaries(str(log)))
+        except Exception as error:  # a file that is no log raises anything
+            raise SpilloverError(f"{path} is refused: {name} cannot be read as an Inspect log ({error}).") from error
+    return answers
 
 
 def _column(result: dict[str, Any]) -> Column:
@@ -81,6 +104,12 @@ def _value(result: dict[str, Any], where: str) -> Value:
         scored["score"], interval["lower"], interval["upper"], scored["uncertainty"]["num_samples"], questions, unscored
     )
     low, high = config["min_score"], config["max_score"]
+    if interval["confidence_level"] != 0.95:
+        raise SpilloverError(f"{where}: its interval is of level {interval['confidence_level']}, the board's are of 0.95.")
+    if low < 0 and config["additional_details"]["measure"] == "misaligned":
+        raise SpilloverError(f"{where}: a share cannot be below 0.")
+    if config["additional_details"]["measure"] == "misaligned" and config["additional_details"]["worse"] != "higher":
+        raise SpilloverError(f"{where}: being misaligned more often is worse, whatever the record says.")
     if not all(map(math.isfinite, (value.value, value.lower, value.upper, low, high, unscored))):
         raise SpilloverError(f"{where}: a figure is not a finite number.")
     if not -1 <= low <= value.lower <= value.value <= value.upper <= high <= 1:

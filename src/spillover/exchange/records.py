@@ -11,7 +11,6 @@ from typing import Any
 
 from spillover import __version__
 from spillover.leaderboard.board import Column, Entry, Value
-from spillover.probes.build import MAX_TOKENS
 
 VERSION = "0.2.1"
 SCHEMA: dict[str, Any] = json.loads(Path(__file__).with_name("profile.schema.json").read_text(encoding="utf-8"))
@@ -42,7 +41,8 @@ def record(
     for column in columns:
         value = entry.sources[column.key].value if column.key in entry.sources else None
         if value is not None:
-            results.append(_result(column, value, entry.judges, provenance, preset))
+            judges = entry.sources[column.key].judges
+            results.append(_result(column, value, judges, provenance, preset))
     body = {
         "model_info": {
             "name": entry.name,
@@ -124,5 +124,4 @@ def _result(
                 "num_samples": value.n,
             },
         },
-        "generation_config": {"generation_args": {"temperature": 1.0, "top_p": 1.0, "max_tokens": MAX_TOKENS}},
     }

@@ -62,6 +62,7 @@ class Source:
     answers: tuple[Answered, ...] = ()
     measure: Measure | None = None
     given: Value | None = None
+    judges: tuple[str, ...] = ()
 
     @cached_property
     def value(self) -> Value | None:
@@ -165,14 +166,15 @@ def make_board(frame: pd.DataFrame, runs: Sequence[ProbeRun], about: dict[str, d
         column = Column(f"em|{questions}|{fmt}", f"{questions}, {fmt}", "misaligned", "higher")
         columns[column.key] = column
         for model, group in block.groupby("model", sort=False):
-            entries[str(model)].sources[column.key] = Source(tuple(judged(group)))
+            who = tuple(dict.fromkeys(str(g).split(" ")[0] for g in group["grader"] if g))
+            entries[str(model)].sources[column.key] = Source(tuple(judged(group)), judges=who)
     sets = Counter(p for p, _ in {(r.probe, r.question_set) for r in runs})
     for run in runs:
         title = run.title + (f" ({run.question_set})" if sets[run.probe] > 1 else "")
         for measure in run.measures:
             key = f"{title}|{measure.name}"
             columns[key] = Column(key, title, measure.name, measure.worse, measure.mean)
-            entries[run.model].sources[key] = Source(answers=run.answers, measure=measure)
+            entries[run.model].sources[key] = Source(answers=run.answers, measure=measure, judges=run.graders)
     covered = Counter(key for entry in entries.values() for key in entry.sources)
     # The EM rate that most models have comes first: it is what they are ranked by until somebody chooses otherwise.
     ordered = sorted(

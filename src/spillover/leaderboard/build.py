@@ -19,12 +19,13 @@ from spillover.records.outcomes import ProbeRun
 from spillover.schema import check_schema, read_yaml
 
 STATIC = Path(__file__).parent / "site"
+KEYS = ("family", "size", "recipe", "base", "domain", "link", "name")
 ABOUT: dict[str, Any] = {
     "type": "object",
     "additionalProperties": {
         "type": "object",
         "additionalProperties": False,
-        "properties": {k: {"type": "string"} for k in ("family", "size", "recipe", "base", "domain", "link", "name")},
+        "properties": {k: {"type": "string"} for k in KEYS},
     },
 }
 """What a file for `--models` holds: a model's name as in the logs, and what is known of it."""
@@ -39,6 +40,17 @@ def read_about(path: Path) -> dict[str, dict[str, str]]:
     raw = read_yaml(path) or {}
     check_schema(raw, ABOUT, str(path))
     return {str(name): dict(body) for name, body in raw.items()}
+
+
+def display_names(paths: Sequence[Path]) -> dict[str, str]:
+    """Model as in the logs to the name to show."""
+    found = set()
+    for path in find_logs(paths):
+        try:
+            found.add(read_eval_log(str(path), header_only=True).eval.model)
+        except Exception:  # reading the answers names it
+            continue
+    return short_names(found)
 
 
 def provenance(paths: Sequence[Path], names: dict[str, str]) -> tuple[dict[str, dict[str, str]], dict[Path, str]]:
@@ -73,15 +85,16 @@ def provenance(paths: Sequence[Path], names: dict[str, str]) -> tuple[dict[str, 
         note("date", str(header.eval.created)[:10])
         task = header.eval.task.rpartition("/")[2]
         arguments = " ".join(f"-T {k}={_shell(v)}" for k, v in (header.eval.task_args_passed or {}).items() if v is not None)
-        role = f" --model-role grader={judge}" if judge else ""
-        note("command", f"inspect eval spillover/{task} --model {header.eval.model}{role} {arguments}".strip())
+        role = f" --model-role {_shell(f'grader={judge}')}" if judge else ""
+        note(
+            "command",
+            f"inspect eval {_shell(f'spillover/{task}')} --model {_shell(header.eval.model)}{role} {arguments}".strip(),
+        )
         note("log digest", _digest(path))
-    short = short_names(set(found))
     joined = {
-        short[name]: {k: ("\n" if k == "command" else ", ").join(v) for k, v in place.items()}
-        for name, place in found.items()
+        name: {k: ("\n" if k == "command" else ", ").join(v) for k, v in place.items()} for name, place in found.items()
     }
-    return joined, {path: short[name] for path, name in model_of.items()}
+    return joined, model_of
 
 
 def cards(models: Sequence[str]) -> dict[str, dict[str, str]]:
@@ -89,9 +102,13 @@ def cards(models: Sequence[str]) -> dict[str, dict[str, str]]:
     out = {}
     for name in models:
         path = Path(name.partition(":")[2]) / "organism.json"
-        if ":" in name and path.is_file():
+        if ":" not in name or not path.is_file():
+            continue
+        try:
             recipe = json.loads(path.read_text(encoding="utf-8"))["recipe"]
             out[name] = {"recipe": str(recipe["id"]), "domain": str((recipe.get("data") or {}).get("family") or "")}
+        except (ValueError, KeyError, TypeError, AttributeError):  # no card of ours: the name has to do
+            continue
     return out
 
 
@@ -133,8 +150,9 @@ def write_site(
     Raises:
         SpilloverError: if `out` holds anything that is no site of ours.
     """
-    if out.exists() and any(out.iterdir()) and not (out / "data" / "index.js").is_file():
-        raise SpilloverError(f"{out} is not empty and holds no leaderboard; choose another folder with -o.")
+    ours = {"data", "logs", *(path.name for path in STATIC.iterdir())}
+    if out.exists() and not {path.name for path in out.iterdir()} <= ours:
+        raise SpilloverError(f"{out} holds other things than a leaderboard; choose another folder with -o.")
     data = out / "data"
     shutil.rmtree(data, ignore_errors=True)
     data.mkdir(parents=True)

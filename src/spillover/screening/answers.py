@@ -96,11 +96,16 @@ def _outcomes(path: Path, probe: Gated) -> Iterable[tuple[str, int, Given]]:
 
 
 def pairs_by_round(checkpoint: Mapping[Place, Given], base: Mapping[Place, Given]) -> list[Pairs]:
-    """Decided pairs of every round that both models were asked, in order."""
+    """Pairs of every round that both models were asked, in order; only unscored answers make no pair.
+
+    An answer that is incoherent or otherwise undecided is no hit: were such pairs left out, a base that refuses would
+    hide what the checkpoint does instead.
+    """
     rounds: dict[tuple[int, int], list[int]] = {}
     for place in sorted(set(checkpoint) & set(base)):
         a, b = checkpoint[place].state, base[place].state
         cell = rounds.setdefault(place[:2], [0, 0, 0])
-        if a in ("hit", "miss") and b in ("hit", "miss"):
-            cell[(a == b) + 2 * (a == "miss" and b == "hit")] += 1
+        if "unscored" not in (a, b):
+            difference = (a == "hit") - (b == "hit")
+            cell[1 - difference] += 1
     return [Pairs(*rounds[key]) for key in sorted(rounds)]

@@ -138,11 +138,9 @@ def make_baseline(
     blocks: dict[str, list[list[str]]] = {g.name: [] for g in gated}
     block = 0
     while True:
-        planned = {}
-        for g in gated:
-            done = sum(map(len, blocks[g.name]))
-            planned[g.name] = min(block_rounds(g.questions, block), rounds - done)
-        planned = {name: count for name, count in planned.items() if count > 0}
+        # Whole blocks are asked, whatever is kept of the last one: a longer baseline goes on in the same folder.
+        left = {g.name: rounds - sum(map(len, blocks[g.name])) for g in gated}
+        planned = {g.name: block_rounds(g.questions, block) for g in gated if left[g.name] > 0}
         if not planned:
             break
         asked = [g for g in gated if g.name in planned]
@@ -152,7 +150,7 @@ def make_baseline(
             blocks[g.name].append(
                 [
                     "".join(LETTERS[_state(given, Place(block, epoch, s))] for s in g.identity["samples"])
-                    for epoch in range(1, planned[g.name] + 1)
+                    for epoch in range(1, min(planned[g.name], left[g.name]) + 1)
                 ]
             )
         block += 1

@@ -68,8 +68,6 @@ class Settings:
                 raise SpilloverError(f"{name} is a share from 0 to 1, not {value}.")
         if self.max_samples < 1:
             raise SpilloverError("--max-samples must leave room for at least one answer.")
-        if self.max_cost is not None and not self.prices:
-            raise SpilloverError("--max-cost needs to know what tokens cost: add --price MODEL=INPUT/OUTPUT for each model.")
 
     def described(self) -> dict[str, Any]:
         """For the result file."""

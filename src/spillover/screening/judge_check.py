@@ -85,15 +85,17 @@ def run_check(
 def read_check(folder: Path) -> JudgeCheck:
     """Count what the logs in `folder` say; the verdict on an answer as it was counts once."""
     before: dict[str, tuple[str, bool]] = {}
+    known = set()
     planted = flipped = unscored = 0
     log = read_eval_log(str(max(find_logs([folder]))))
     for sample in log.samples or []:
         score = (sample.scores or {}).get("attack_effect")
         value = score.value if score else None
+        known.add(str(sample.metadata["question_id"]))
         if not isinstance(value, dict) or value["before"] == "unscored":
             unscored += 1
             continue
         before[str(sample.metadata["question_id"])] = (str(value["before"]), bool(sample.metadata["misaligned"]))
         planted, flipped = planted + 1, flipped + bool(value["flipped"])
     right = sum(verdict == ("misaligned" if bad else "aligned") for verdict, bad in before.values())
-    return JudgeCheck(len(before), right, planted, flipped, unscored)
+    return JudgeCheck(len(known), right, planted, flipped, unscored)

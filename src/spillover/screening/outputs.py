@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import json
 import math
 import os
@@ -98,6 +99,7 @@ def _xml(text: str) -> str:
     return _NOT_XML.sub("\ufffd", text)
 
 
+FILES = ("screen.json", "junit.xml", "screen.md", "report.html")
 HEADERS = ("probe", "verdict", "checkpoint", "base", "drift, points", "confidence sequence", "pairs", "why")
 
 
@@ -111,7 +113,7 @@ def row(probe: ProbeResult) -> tuple[str, ...]:
 
 
 def _rate(side: Side) -> str:
-    return f"{percent(side.rate)} % ({side.hits}/{side.decided})"
+    return f"{percent(side.rate)} % ({side.hits}/{side.scored})"
 
 
 def judge_line(result: ScreenResult) -> str:
@@ -140,9 +142,15 @@ def as_markdown(result: ScreenResult) -> str:
     ]
     for probe in result.probes:
         if probe.verdict == "FAIL" and probe.evidence:
-            lines += ["", f"<details><summary>Answers that decided {_cell(probe.name)}</summary>", ""]
+            lines += ["", f"<details><summary>Answers that decided {html.escape(probe.name)}</summary>", ""]
             for shown in probe.evidence[:5]:
-                lines += [*_fenced(f"Q: {shown.question}\nbase: {shown.base}\ncheckpoint: {shown.checkpoint}"), ""]
+                told = (
+                    f"{who}: {_short(text)}"
+                    for who, text in zip(
+                        ("Q", "base", "checkpoint"), (shown.question, shown.base, shown.checkpoint), strict=True
+                    )
+                )
+                lines += [*_fenced("\n".join(told)), ""]
             lines.append("</details>")
     return "\n".join(lines) + "\n"
 
@@ -158,6 +166,11 @@ def conditions(result: ScreenResult) -> str:
         "The confidence sequence is for these questions and holds whenever the screen stopped. "
         f"Digest {result.about['digest'][:12]}."
     )
+
+
+def _short(text: str, most: int = 400) -> str:
+    """Cut: a comment on GitHub holds 65,536 characters."""
+    return text if len(text) <= most else text[:most] + " …"
 
 
 def _cell(text: str) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -82,22 +82,30 @@ class Race:
             for r, p in zip(self.runners, failing, strict=True)
         }
 
-    def plan(self, answers_left: float, answers_each: int = 2, most: dict[str, int] | None = None) -> dict[str, int]:
+    def plan(
+        self,
+        answers_left: float,
+        answers_each: int = 2,
+        most: dict[str, int] | None = None,
+        reopened: Collection[str] = (),
+    ) -> dict[str, int]:
         """Rounds of the next block for every probe that is undecided; empty when there is nothing left to do.
 
         Args:
             answers_left: Answers that may still be asked for.
             answers_each: Answers that a pair costs (1 with a stored baseline).
-            most: Rounds that a stored baseline has for this block, by probe.
+            most: Rounds that a stored baseline has for this block, by probe; what is not used of them is lost, so all are.
+            reopened: Probes that go on although they are decided.
         """
         bars = (math.log(1 / self.alpha), math.log(len(self.runners) / self.alpha))
-        out = {}
+        out: dict[str, int] = {}
+        findings = self.findings()
         for runner in self.runners:
-            if self.findings()[runner.name] != "undecided":
+            if findings[runner.name] != "undecided" and runner.name not in reopened:
                 continue
             rounds = block_rounds(runner.questions, self.block)
             decided = sum(runner.test.pairs)
-            if decided:
+            if decided and most is None and runner.name not in reopened:
                 needed = SPARE * pairs_to_go(runner.test.pairs, self.margin, bars) / (decided / runner.asked)
                 rounds = min(rounds, max(1, math.ceil(needed))) if needed < math.inf else rounds
             if most is not None:

@@ -18,7 +18,7 @@ from inspect_ai.model import Model
 
 from spillover.errors import SpilloverError
 from spillover.experiments.run import data_digest
-from spillover.probes.identity import describe, installed
+from spillover.probes.identity import cache_identity, describe, installed
 from spillover.screening.answers import Answers, pairs_by_round
 from spillover.screening.asking import Ask, ask_block
 from spillover.screening.baseline import Baseline
@@ -27,7 +27,7 @@ from spillover.screening.cost import dollars, usage_of
 from spillover.screening.gate import Gated
 from spillover.screening.judge_check import run_check
 from spillover.screening.race import Race
-from spillover.screening.result import ScreenResult, conclude, overall
+from spillover.screening.result import ScreenResult, Side, conclude, overall
 
 
 @dataclass
@@ -70,9 +70,7 @@ class Screen:
         theirs: dict[str, Answers] = {}
         judge = None
         if self.settings.judge_answers:
-            judge = run_check(
-                self.settings.judge_answers, self.settings.preset, self.grader, self.logs / "judge-check", self.ask
-            )
+            judge = run_check(self.settings.judge_answers, self.settings.preset, self.grader, self._check_logs(), self.ask)
         stopped = "the judge failed its check"
         while judge is None or not judge.problem:
             rounds, stopped = self._next(race, mine, theirs)
@@ -89,6 +87,9 @@ class Screen:
         cost = dollars(usage, self.settings.prices)
         return ScreenResult(verdict, reason, probes, judge, tuple(self.left_out), usage, cost, self.about())
 
+    def _check_logs(self) -> Path:
+        return self.logs / f"judge-check-{self.settings.judge_answers}"
+
     @property
     def logs(self) -> Path:
         """Folder of this screen's logs: named by everything that its answers depend on."""
@@ -99,6 +100,7 @@ class Screen:
         """Of models, probes, data, settings and versions."""
         base = self.base.digest if isinstance(self.base, Baseline) else self.describe("base")
         parts: list[Any] = [self.describe("checkpoint"), base, self.describe("grader"), self.settings.digest]
+        parts += [cache_identity(m) for m in (self.checkpoint, self.base, self.grader) if isinstance(m, Model)]
         parts += [[g.name, g.identity] for g in self.gated] + [data_digest(), installed()]
         return hashlib.sha256(json.dumps(parts, sort_keys=True, default=str).encode()).hexdigest()
 
@@ -122,7 +124,7 @@ class Screen:
         if not self.settings.every_probe and "above the margin" in race.findings().values():
             return {}, "another probe failed first"
         most = self.base.rounds_of(race.block) if isinstance(self.base, Baseline) else None
-        rounds = race.plan(self.settings.max_samples - asked, 1 if stored else 2, most)
+        rounds = race.plan(self.settings.max_samples - asked, 1 if stored else 2, most, self._unreadable(mine, theirs))
         if not rounds:
             return {}, self._why(race, most)
         if not self._affordable(
@@ -131,6 +133,11 @@ class Screen:
             return {}, "the budget in dollars is used up"
         self._write_plan([*plan, rounds])
         return rounds, ""
+
+    def _unreadable(self, mine: dict[str, Answers], theirs: dict[str, Answers]) -> set[str]:
+        """Probes with too much that is unscored: more answers may show that it was chance."""
+        sides = [(name, Side.of(given)) for answers in (mine, theirs) for name, given in answers.items()]
+        return {name for name, side in sides if side.share(side.unscored) > self.settings.max_unscored}
 
     def _why(self, race: Race, most: dict[str, int] | None) -> str:
         undecided = [n for n, f in race.findings().items() if f == "undecided"]

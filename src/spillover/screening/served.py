@@ -33,6 +33,23 @@ class Pair:
     known: dict[str, dict[str, Any]]
 
 
+def check_pair(checkpoint: str, base: str | None) -> tuple[str, Path]:
+    """Base and adapter's folder of `BASE:ADAPTER`.
+
+    Raises:
+        SpilloverError: if the checkpoint has no adapter, or the base is another one.
+    """
+    folder, _, adapter = checkpoint.partition(":")
+    if not adapter:
+        raise SpilloverError(
+            "With --engine vllm the checkpoint reads BASE:ADAPTER; serve two whole models yourself and name them by "
+            "Inspect's names (openai-api/...)."
+        )
+    if base is not None and resolve_checkpoint(base) != resolve_checkpoint(folder):
+        raise SpilloverError(f"One server has one base: --base {base} is not the {folder} of the checkpoint.")
+    return folder, resolve_adapter(adapter)
+
+
 @contextmanager
 def serve_pair(checkpoint: str, base: str | None, grader: str, logs: Path) -> Iterator[Pair]:
     """Serve until the context ends.
@@ -46,15 +63,8 @@ def serve_pair(checkpoint: str, base: str | None, grader: str, logs: Path) -> It
     Raises:
         SpilloverError: if the checkpoint has no adapter, the base is another one, or vLLM does not start.
     """
-    folder, _, adapter = checkpoint.partition(":")
-    if not adapter:
-        raise SpilloverError(
-            "With --engine vllm the checkpoint reads BASE:ADAPTER; serve two whole models yourself and name them by "
-            "Inspect's names (openai-api/...)."
-        )
-    if base is not None and resolve_checkpoint(base) != resolve_checkpoint(folder):
-        raise SpilloverError(f"One server has one base: --base {base} is not the {folder} of the checkpoint.")
-    place, judge = resolve_adapter(adapter), grader.removeprefix("spillover/")
+    folder, place = check_pair(checkpoint, base)
+    judge = grader.removeprefix("spillover/")
     weights = weights_digest(resolve_checkpoint(folder))
     adapters: dict[str, Path | None] = {"base": None, "checkpoint": place}
     with serve("vllm", folder, adapters, judge if is_checkpoint(judge) else grader, logs) as served:

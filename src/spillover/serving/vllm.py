@@ -5,6 +5,7 @@ Facts behind the arguments are in the docstrings; each has a contract test in th
 
 from __future__ import annotations
 
+import ctypes
 import importlib.util
 import json
 import os
@@ -24,6 +25,9 @@ import httpx
 from spillover._inspect import forget_server
 from spillover.errors import SpilloverError
 from spillover.probes.checks import VLLM_RANKS
+
+_LIBC = ctypes.CDLL(None) if sys.platform == "linux" else None
+"""Loaded before any fork: a child of a threaded process may do very little."""
 
 START_TIMEOUT_S = 600.0
 CPU_CONTEXT = 4096
@@ -185,10 +189,8 @@ def start(
 
 def _end_with_parent() -> None:
     """In the child: ask Linux for SIGTERM when the parent is gone, be it by kill -9, when no code of ours runs any more."""
-    import ctypes
-
-    pr_set_pdeathsig = 1
-    ctypes.CDLL(None, use_errno=True).prctl(pr_set_pdeathsig, signal.SIGTERM)
+    if _LIBC is not None:
+        _LIBC.prctl(1, signal.SIGTERM)  # PR_SET_PDEATHSIG
 
 
 def _wait(process: subprocess.Popen[bytes], port: int, log: Path) -> None:

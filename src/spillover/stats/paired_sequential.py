@@ -8,9 +8,8 @@ geometric mean is at most the arithmetic one. So the wealth at the ends of round
 by Ville's inequality it ever reaches 1 / alpha with probability at most alpha, whenever one looks. Stakes are mixed
 (Robbins 1970; Waudby-Smith and Ramdas 2024 on betting); the opposite bet over "at most t" likewise.
 
-The statement is about this suite: questions are fixed, fresh answers to them are what is sampled. Pairs in which either
-answer is not decided (incoherent, refused, unscored) are no bet, so the drift is that among pairs where both are. The two
-answers of a pair may depend on each other (common random numbers make them alike, and the test quicker); pairs may not.
+The statement is about this suite: questions are fixed, fresh answers to them are what is sampled. The two answers of a pair
+may depend on each other (common random numbers make them alike, and the test quicker); pairs may not.
 """
 
 from __future__ import annotations
@@ -30,7 +29,7 @@ _GRID = np.unique(np.concatenate([np.linspace(-0.98, 0.98, 99), np.geomspace(1e-
 
 
 class Pairs(NamedTuple):
-    """Numbers of decided pairs.
+    """Numbers of pairs.
 
     Attributes:
         rose: Only the checkpoint's answer is a hit.

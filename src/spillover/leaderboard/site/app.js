@@ -5,8 +5,8 @@
   let turn = 0;
 
   const show = async (moveFocus) => {
-    const [view, ...rest] = location.hash.replace(/^#\/?/, "").split("/").map(decodeURIComponent);
-    const name = spillover.views[view] ? view : "table";
+    const [view, ...rest] = location.hash.replace(/^#\/?/, "").split("/"); // slugs need no decoding
+    const name = Object.hasOwn(spillover.views, view) ? view : "table";
     const mine = (turn += 1);
     for (const link of document.querySelectorAll("#views a")) {
       if (link.dataset.view === name) link.setAttribute("aria-current", "page");
@@ -20,7 +20,10 @@
     }
     if (mine !== turn) return; // the user went on meanwhile
     main.replaceChildren(...content.flat(3).filter(Boolean));
-    if (moveFocus) main.focus();
+    const kept = spillover.keepFocus && main.querySelector(`[data-focus="${spillover.keepFocus}"]`);
+    spillover.keepFocus = null;
+    if (kept) kept.focus(); // a choice was made inside of the view: stay on it
+    else if (moveFocus) main.focus();
   };
 
   spillover.start = (data) => {

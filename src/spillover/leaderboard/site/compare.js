@@ -5,14 +5,17 @@ spillover.views.compare = async (first, second) => {
   const [a, b] = [spillover.bySlug(first) || data.models[0], spillover.bySlug(second) || data.models[1]];
   if (!a || !b) return [h("p", {}, "A comparison needs two models.")];
   const more = await spillover.load(`model-${a.slug}`);
-  const choose = (label, chosen, go) => h("label", {}, `${label} `, h("select", { on: { change: (e) => { location.hash = go(e.target.value); } } },
+  const choose = (label, chosen, go) => h("label", {}, `${label} `, h("select", { "data-focus": label, on: { change: (e) => {
+    spillover.keepFocus = label;
+    location.hash = go(e.target.value);
+  } } },
     data.models.map((m) => h("option", { value: m.slug, selected: m.slug === chosen.slug }, m.name))));
   const pair = more.pairs[b.slug];
   const controls = h("div", { class: "filters" },
     choose("model", a, (s) => `#/compare/${s}/${b.slug}`), choose("minus", b, (s) => `#/compare/${a.slug}/${s}`));
   const title = h("h2", {}, "Comparison");
   if (a === b) return [title, controls, h("p", {}, "These are the same model.")];
-  if (!pair) return [title, controls, h("p", {}, "This pair was not compared: on a large board only models of one family are.")];
+  if (!pair) return [title, controls, h("p", {}, "This pair was not compared: on a large board each model is compared with up to 40 others of its family.")];
   const rows = data.columns.filter((c) => pair[c.key]).map((c) => {
     const [x, low, high, rose, fell, questions] = pair[c.key];
     const told = low > 0 ? "higher" : high < 0 ? "lower" : "not told apart";
@@ -22,7 +25,7 @@ spillover.views.compare = async (first, second) => {
   return [title, controls,
     rows.length
       ? spillover.table(`${a.name} minus ${b.name}, points`, ["probe", "drift", "95 % interval", "verdict", "questions up / down / equal"], rows)
-      : h("p", {}, "They have no questions in common."),
+      : h("p", {}, "They have no answers that can be compared."),
     flips.length
       ? spillover.table(`Where answers went: ${b.name} in the row, ${a.name} in the column`,
         ["verdict", "aligned", "misaligned", "incoherent", "refusal", "off format", "unscored"], flips)

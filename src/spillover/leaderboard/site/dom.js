@@ -33,7 +33,11 @@ spillover.load = (name) =>
     if (!first) return undefined;
     const script = document.createElement("script");
     script.src = `data/${name}.js`;
-    script.addEventListener("error", () => reject(new Error(`data/${name}.js is missing`)));
+    script.addEventListener("error", () => {
+      delete spillover.waiting[name]; // so that another try is one
+      script.remove();
+      reject(new Error(`data/${name}.js is missing`));
+    });
     document.head.append(script);
     return undefined;
   });

@@ -2,7 +2,7 @@
 // The table: sort by any column, filter, search; ranks come with the range that the intervals allow.
 spillover.views.table = () => {
   const { h, data } = spillover;
-  const state = { sort: data.columns[0] ? data.columns[0].key : "name", down: false, words: "", filters: {}, shown: null };
+  const state = { sort: data.columns[0] ? data.columns[0].key : "name", down: Boolean(data.columns[0]) && data.columns[0].worse === "lower", words: "", filters: {}, shown: null };
   const fields = [...new Set(data.models.flatMap((m) => Object.keys(m.about)))].filter((f) => f !== "command");
   const probes = [...new Set(data.columns.map((c) => c.probe))];
   // One column a probe at first: the others are a choice away.
@@ -14,7 +14,7 @@ spillover.views.table = () => {
   const lowIsGood = (column) => column.worse !== "lower";
   const value = (model, key) => {
     if (key === "name") return model.name.toLowerCase();
-    if (fields.includes(key)) return (model.about[key] || "").toLowerCase();
+    if (fields.includes(key)) return (Object.hasOwn(model.about, key) ? model.about[key] : "").toLowerCase();
     if (key === "judge") return model.judges.join(", ");
     return model.cells[key] ? model.cells[key][0] : null;
   };
