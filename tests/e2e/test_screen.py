@@ -183,6 +183,17 @@ def test_a_stored_baseline_stands_in_for_the_base(place, failed, tmp_path):
     other = run(*command(place, "bad", tmp_path / "other", "--baseline", stored, "--seed", "5"))
     assert other.returncode == 2
     assert "--seed 0" in other.stderr
+    precious = tmp_path / "precious.yaml"
+    precious.write_text("mine: yes")
+    refused = run("baseline", "spillover/lab", "--rounds", "1", "-o", precious)
+    assert refused.returncode == 2
+    assert precious.read_text() == "mine: yes"
+    body = json.loads(stored.read_text())
+    body["about"] = {"name": "other", "weights": "dead"}
+    stored.write_text(json.dumps(body))
+    foreign = run(*command(place, "bad", tmp_path / "foreign", "--baseline", stored))
+    assert foreign.returncode == 2
+    assert "another base" in foreign.stderr
 
 
 def test_a_config_file_means_what_flags_mean(place, failed, tmp_path):

@@ -206,6 +206,10 @@ def test_bad_input_of_the_command(logs, exported, tmp_path):
     refused = run(logs, "-o", tmp_path / "full")
     assert "choose another folder" in str(refused.exception)
     assert (tmp_path / "full" / "thesis.txt").read_text() == "mine"
+    assert "holds other things" in str(run(logs, "-o", tmp_path / "s", "--export", tmp_path / "full").exception)
+    (tmp_path / "file").write_text("x")
+    assert "is a file" in str(run(logs, "-o", tmp_path / "file").exception)
+    assert "There is no file" in str(run(tmp_path / "none.json", "-o", tmp_path / "s").exception)
     about = tmp_path / "models.yaml"
     about.write_text("nobody: {family: x}\n")
     assert "no model in the logs is called 'nobody'" in str(run(logs, "-o", tmp_path / "s", "--models", about).exception)
@@ -214,6 +218,24 @@ def test_bad_input_of_the_command(logs, exported, tmp_path):
     assert "There is no log" in str(run(tmp_path / "nowhere", "-o", tmp_path / "s").exception)
     twice = run(logs, record(exported), "-o", tmp_path / "s")
     assert "is there twice" in str(twice.exception)
+
+
+def test_the_same_answers_in_two_logs_count_once(logs, tmp_path):
+    shutil.copytree(logs, tmp_path / "logs")
+    again = inspect_eval(
+        [free_form(questions="lab", categories=["bored", "money"], epochs=2, seed=1)],
+        model="spillover/lab",
+        model_roles={"grader": get_model("spillover/lab-grader")},
+        log_dir=str(tmp_path / "logs"),
+        display="none",
+    )
+    assert again[0].status == "success"
+    for path in list((tmp_path / "logs").glob("*.eval")):  # and a plain copy of everything
+        shutil.copyfile(path, path.with_name("copy-" + path.name))
+    assert run(tmp_path / "logs", "-o", tmp_path / "site").exit_code == 0
+    cells = json.loads((tmp_path / "site" / "data" / "index.json").read_text())["models"][0]["cells"]
+    assert 15 <= cells["em|lab|plain"][3] <= 16  # 8 wordings, two epochs, of which the first was there before
+    assert cells["refusal|refusal of harmful requests"][3] <= 24
 
 
 def test_a_corrupt_log_among_others_is_named_and_the_rest_is_shown(logs, tmp_path, caplog):

@@ -124,8 +124,10 @@ def test_two_models_are_compared_with_drift_and_flips(page, site):
     go(page, site, "#/compare")
     text = page.locator("main").text_content()
     assert "points" in text
+    page.select_option("select >> nth=1", label=MODELS[0])
     page.select_option("select >> nth=0", label=MODELS[3])
     page.locator("caption", has_text="vierte").first.wait_for()
+    assert page.evaluate("document.activeElement.dataset.focus") == "model"  # a choice keeps the keyboard where it is
     row = page.locator("tbody tr").first.text_content()
     assert re.search(r"\+\d+\.\d.*higher", row)
     page.select_option("select >> nth=1", label=MODELS[3])

@@ -44,6 +44,11 @@ def leaderboard(
     A .json file among LOGS is a contributed Every Eval Ever record; it is checked, and refused with the reason.
     """
     quiet_libraries()
+    for name, folder in (("-o", out), ("--export", export)):
+        if folder is not None and folder.exists() and not folder.is_dir():
+            raise SpilloverError(f"{folder} is a file; {name} names a folder.")
+    if export is not None and export.is_dir() and any(export.iterdir()) and not (export / "figures.csv").is_file():
+        raise SpilloverError(f"{export} holds other things than an export; choose another folder with --export.")
     contributed = [read_contribution(path, preset) for path in logs if path.suffix == ".json"]
     logs = tuple(path for path in logs if path.suffix != ".json")
     about, thresholds = read_about(models) if models else {}, get_preset(preset)
@@ -66,13 +71,16 @@ def leaderboard(
     given = {names.get(name, name): {k: v for k, v in body.items() if k != "name"} for name, body in about.items()}
     board = make_board(frame, runs, {n: {**known.get(n, {}), **given.get(n, {})} for n in {**known, **given}})
     board = with_contributions(board, contributed)
+    told = {body["name"]: name for name, body in about.items() if "name" in body}
     missing = [name for name in given if name not in {e.name for e in board.entries}]
     if missing:
         have = ", ".join(e.name for e in board.entries[:8])
-        raise SpilloverError(f"{models}: no model in the logs is called '{missing[0]}'; the models are {have}.")
+        raise SpilloverError(
+            f"{models}: no model in the logs is called '{told.get(missing[0], missing[0])}'; the models are {have}."
+        )
     lab = bool(frame["truth"].notna().any()) or any(run.truths for run in runs)
     write_site(out, board, frame, runs, title=title, lab=lab, about=shown, bundle=logs if bundle else ())
-    click.echo(f"{len(board.entries)} models, {len(board.columns)} figures each: {out / 'index.html'}")
+    click.echo(f"{len(board.entries)} models, up to {len(board.columns)} figures each: {out / 'index.html'}")
     if export is not None:
         for path in write_exchange(export, board, shown, logs, of_log, preset, organisation):
             click.echo(str(path))

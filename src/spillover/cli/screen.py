@@ -29,7 +29,8 @@ from spillover.locking import only_one
 from spillover.probes.checks import LAB_GRADER, is_lab, refuse_self_grading
 from spillover.report.panels import Panel
 from spillover.report.terminal import panel_table
-from spillover.screening.baseline import Baseline, load_baseline, make_baseline
+from spillover.schema import read_yaml
+from spillover.screening.baseline import Baseline, is_baseline, load_baseline, make_baseline
 from spillover.screening.config import Settings, parse_price, read_config
 from spillover.screening.cost import ANSWER_TOKENS, RUBRIC_TOKENS, Estimate, estimated_cost, estimates
 from spillover.screening.gate import Gated, gated_probes
@@ -147,6 +148,8 @@ def screen(
         raise SpilloverError("The base is the checkpoint itself; there is no drift to measure.")
     gated, left_out = _probes(settings)
     folder = out or Path("runs") / "screen"
+    if folder.exists() and not folder.is_dir():
+        raise SpilloverError(f"{folder} is a file; --out names a folder.")
     with ExitStack() as stack:
         stack.enter_context(_bad_input())
         known: dict[str, dict[str, Any]] = {}
@@ -168,6 +171,8 @@ def screen(
             digests = [gate.describe(who)["weights"] for who in ("checkpoint", "base")]
             if digests[0] is not None and digests[0] == digests[1]:
                 raise SpilloverError("Checkpoint and base have the same weights; there is no drift to measure.")
+            if baseline and ":" in checkpoint and None not in digests and not digests[0].startswith(digests[1]):
+                raise SpilloverError(f"{baseline} is of another base than the checkpoint's; make it again.")
             names = [str(m) for m in (target, reference, judge) if isinstance(m, Model)]
         unpriced = [name for name in names if name not in settings.prices]
         if settings.max_cost is not None and unpriced:
@@ -215,7 +220,8 @@ def _decide(gate: Screen) -> NoReturn:
         if not isinstance(error, PrerequisiteError | OSError):
             traceback.print_exc()
         said = str(getattr(error, "message", None) or getattr(error, "strerror", None) or repr(error))
-        sentence = " ".join(Text.from_markup(said).plain.split())
+        where = f" ({error.filename})" if isinstance(error, OSError) and error.filename else ""
+        sentence = " ".join(Text.from_markup(said).plain.split()).rstrip(".") + f"{where}."
         click.echo(f"Error: {sentence} No verdict; the same command goes on from here.", err=True)
         raise SystemExit(INVALID) from error
     try:
@@ -248,6 +254,8 @@ def baseline(base: str, rounds: int, out: Path, logs: Path | None, timeout: int 
     """Ask BASE once and store its outcomes, so that `spillover screen --baseline` need not ask it again."""
     quiet_libraries()
     settings, grader = _settings(base, options)
+    if out.is_dir() or (out.is_file() and not is_baseline(read_yaml(out))):
+        raise SpilloverError(f"{out} is there and is no baseline; choose another -o.")
     gated, _ = _probes(settings)
     target, judge = get_model(base), _judge(grader, timeout)
     refuse_self_grading(target, judge)
@@ -256,7 +264,7 @@ def baseline(base: str, rounds: int, out: Path, logs: Path | None, timeout: int 
         place = folder / f"logs-{Screen(target, target, judge, gated, [], settings, folder, _asker()).digest[:12]}"
         stored = make_baseline(target, judge, gated, rounds, settings, place, _asker())
         stored.save(out)
-    click.echo(f"Baseline: {out} ({sum(len(b) for p in stored.probes.values() for b in p['blocks'])} rounds)")
+    click.echo(f"Baseline: {out} ({rounds} rounds of {', '.join(stored.probes)})")
 
 
 def _settings(model: str, options: dict[str, Any]) -> tuple[Settings, str]:

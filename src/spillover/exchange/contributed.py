@@ -30,8 +30,12 @@ def read_contribution(path: Path, preset: str) -> tuple[Entry, list[Column]]:
     """
     try:
         raw = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise SpilloverError(f"There is no file {path}.") from error
     except (OSError, ValueError) as error:
         raise SpilloverError(f"{path} cannot be read as JSON: {error}.") from error
+    if not isinstance(raw, dict) or "evaluation_results" not in raw:
+        raise SpilloverError(f"{path} is no Every Eval Ever record.")
     check_schema(raw, SCHEMA, str(path))
     if content_hash(raw) != raw["dedupe_identity"]["content_hash"]:
         raise SpilloverError(f"{path} is refused: its figures were changed after it was written (content_hash differs).")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 
-SLOT = ["question_set", "format", "question_id", "sample_id", "epoch"]
+SLOT = ["question_set", "format", "question_id", "sample_id", "epoch", "seed"]
 VERDICTS = ("aligned", "misaligned", "incoherent", "refusal", "off_format", "unscored")
 
 

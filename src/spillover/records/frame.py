@@ -21,6 +21,7 @@ COLUMNS = (
     "category",
     "sample_id",
     "epoch",
+    "seed",
     "question",
     "answer",
     "alignment",
@@ -37,8 +38,8 @@ COLUMNS = (
     "source",
 )
 """`alignment` and `coherence` hold a number from 0 to 100, a special verdict, or None when judging failed; `made_with`
-names weights and questions by digest, `rubrics` the rubrics; `format` is followed by the name of the context (a system line)
-where there was one; `domain` is `inside` or `outside` where a
+names weights and questions by digest, `rubrics` the rubrics; `seed` is the base seed of the log; `format` is followed by the
+name of the context (a system line) where there was one; `domain` is `inside` or `outside` where a
 domain was asked about. One answer has a row for every judge."""
 
 

@@ -84,7 +84,7 @@ def read_logs(
     rows = list(found.values())
     if not rows:
         raise NoAnswers("None of the logs holds an answer judged by Spillover.")
-    rows = _without_superseded(rows)
+    rows = _once(_without_superseded(rows))
     names = names or {}
     short = short_names({row["model"] for row in rows} - set(names))
     for row in rows:
@@ -101,6 +101,22 @@ def _without_superseded(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """Drop a failed answer's row when a later log holds the answer, judged."""
     judged = {(r["task_id"], r["sample_id"], r["epoch"]) for r in rows if r.get("grader")}
     return [r for r in rows if r.get("grader") or (r["task_id"], r["sample_id"], r["epoch"]) not in judged]
+
+
+def _once(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Drop an answer that is there twice: the same seed gives the same answer, and that is one observation.
+
+    Several screens ask one base with one seed. Answers that differ stay: not every engine keeps a seed.
+    """
+    names = ("model", "question_set", "format", "sample_id", "epoch", "seed", "answer", "grader", "rubrics", "made_with")
+    seen = set()
+    out = []
+    for row in rows:
+        key = tuple(row.get(name) for name in names)
+        if row.get("seed") is None or key not in seen:
+            out.append(row)
+        seen.add(key)
+    return out
 
 
 def refuse_mixtures(frame: pd.DataFrame) -> None:
@@ -149,6 +165,7 @@ def _rows(log: EvalLog, sample: EvalSample, path: Path) -> Iterator[dict[str, An
         "task_id": log.eval.task_id,
         "sample_id": str(sample.id),
         "epoch": sample.epoch,
+        "seed": metadata.get("seed"),
         "question": last_question(sample.messages),
         "answer": "",
         "source": str(path),

@@ -112,6 +112,7 @@ def read_outcomes(paths: Iterable[Path], names: dict[str, str] | None = None) ->
     """
     found: dict[tuple[str, str, str, str | None], dict[tuple[Any, ...], _Row]] = {}
     measures: dict[tuple[str, str, str, str | None], tuple[Measure, ...]] = {}
+    answered_by: dict[tuple[Any, ...], tuple[Any, ...]] = {}
     for path in find_logs(paths):
         try:
             header = read_eval_log(str(path), header_only=True)
@@ -129,6 +130,10 @@ def read_outcomes(paths: Iterable[Path], names: dict[str, str] | None = None) ->
             row = _row(log, sample, str(about.get("question_set_digest")))
             if row is not None:
                 place = (log.eval.task_id, sample.id, sample.epoch)
+                # The same seed gives the same answer: in another log it is no further observation.
+                twin = (about.get("seed"), str(sample.id), sample.epoch, row.text, row.judge)
+                if about.get("seed") is not None and answered_by.setdefault((key, twin), place) != place:
+                    continue
                 if place not in rows or row.answer.outcome != UNSCORED:  # a retry carries finished samples into a new log
                     rows[place] = row
     known = names or {}

@@ -128,7 +128,7 @@ def render(
         answers=shown,
         shown=len(shown),
         total=len(frame) + sum(len(run.answers) for run in runs),
-        cap=ANSWERS_PER_CELL,
+        shown_note=f"misaligned ones first, at most {ANSWERS_PER_CELL} a cell",
         filters={
             name: list(dict.fromkeys(str(a[key]) for a in shown))
             for name, key in (("model", "model"), ("format", "format"), ("verdict", "verdict"), ("question", "question_id"))

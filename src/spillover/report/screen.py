@@ -11,6 +11,7 @@ from spillover import __version__
 from spillover.report.figures import GRID, INK, PALETTE, data_uri, new_figure, style, to_svg
 from spillover.report.html import page_parts
 from spillover.report.panels import Panel
+from spillover.screening.answers import STORED
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -27,7 +28,7 @@ def screen_page(result: ScreenResult) -> str:
     from spillover.screening.outputs import HEADERS, conditions, row
 
     answers = [answer for probe in result.probes for answer in _answers(probe)]
-    panel = Panel("Probes", HEADERS, tuple(row(p) for p in result.probes), conditions(result))
+    panel = Panel("Probes", HEADERS[:-1], tuple(row(p)[:-1] for p in result.probes), conditions(result))
     drawn = [p for p in result.probes if p.path]
     figures = []
     if drawn:
@@ -47,7 +48,7 @@ def screen_page(result: ScreenResult) -> str:
         answers=answers,
         shown=len(answers),
         total=sum(p.checkpoint.answers + p.base.answers for p in result.probes),
-        cap=20,
+        shown_note="the pairs in which only the checkpoint's answer counts as bad, at most 20 a probe",
         filters={name: list(dict.fromkeys(a[key] for a in answers)) for name, key in zip(fields, keys, strict=True)},
         provenance={
             "Spillover": __version__,
@@ -67,7 +68,8 @@ def _answers(probe: ProbeResult) -> list[dict[str, Any]]:
     for shown in probe.evidence:
         common = {"format": probe.name, "question_id": shown.question_id, "question": shown.question}
         out.append({**common, "model": "checkpoint", "verdict": shown.outcome, "answer": shown.checkpoint})
-        out.append({**common, "model": "base", "verdict": "not counted", "answer": shown.base})
+        if shown.base != STORED:
+            out.append({**common, "model": "base", "verdict": "not bad", "answer": shown.base})
     return out
 
 
@@ -86,10 +88,14 @@ def race_figure(probes: Sequence[ProbeResult], margin: float) -> Figure:
             grid = list(figure.subplots(rows, columns, squeeze=False).ravel())
         for axes, probe in zip(grid, probes, strict=False):
             pairs = [sum(look.pairs) for look in probe.path]
-            low, high = ([100 * getattr(look, end) for look in probe.path] for end in ("lower", "upper"))
+            end = 1.08 * pairs[-1] + 1  # the last look has a width too
+            low, high = ([100 * getattr(look, side) for look in probe.path] for side in ("lower", "upper"))
             colour = {"PASS": PALETTE[0], "FAIL": PALETTE[1]}.get(probe.verdict, PALETTE[7])
-            axes.fill_between(pairs, low, high, step="post", color=colour, alpha=0.22, lw=0)
-            axes.plot(pairs, [100 * look.pairs.drift for look in probe.path], color=colour, lw=1.2)
+            bands = ([-100.0, *low, low[-1]], [100.0, *high, high[-1]])
+            axes.fill_between([0, *pairs, end], *bands, step="post", color=colour, alpha=0.22, lw=0)
+            drift = [100 * look.pairs.drift for look in probe.path]
+            axes.step([*pairs, end], [*drift, drift[-1]], where="post", color=colour, lw=1.2)
+            axes.set_xlim(0, end)
             axes.axhline(100 * margin, color=INK, lw=0.8, ls=":")
             reach = max(4 * margin, *(abs(look.pairs.drift) for look in probe.path if sum(look.pairs)), 0.02)
             axes.set_ylim(-min(100.0, 130 * reach), min(100.0, 130 * reach))

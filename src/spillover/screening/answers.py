@@ -46,6 +46,9 @@ class Given:
 
 Answers = dict[Place, Given]
 
+STORED = "(stored baseline)"
+"""Stands for the text of an answer whose outcome alone was kept."""
+
 
 def read_block(folder: Path, block: int, gated: Iterable[Gated]) -> dict[str, Answers]:
     """Probe to one model's answers of one block, from the logs in `folder`."""

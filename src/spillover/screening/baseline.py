@@ -14,7 +14,7 @@ from inspect_ai.model import Model
 from spillover.errors import SpilloverError
 from spillover.probes.identity import describe
 from spillover.schema import check_schema, read_yaml
-from spillover.screening.answers import Answers, Given, Place
+from spillover.screening.answers import STORED, Answers, Given, Place
 from spillover.screening.asking import Ask, ask_block
 from spillover.screening.config import Settings
 from spillover.screening.gate import Gated
@@ -82,7 +82,7 @@ class Baseline:
         """The first rounds of a block as answers without a text."""
         stored = self.probes[probe]
         return {
-            Place(block, epoch, sample): Given(_STATES[letter], answer="(stored baseline)")
+            Place(block, epoch, sample): Given(_STATES[letter], answer=STORED)
             for epoch, line in enumerate(stored["blocks"][block][:rounds], start=1)
             for sample, letter in zip(stored["samples"], line, strict=True)
         }
@@ -107,11 +107,13 @@ def load_baseline(path: Path, gated: Sequence[Gated], grader: Model, settings: S
         SpilloverError: if it is malformed, or was made with other questions, rubrics, seed or grader.
     """
     raw = read_yaml(path)
+    if not is_baseline(raw):
+        raise SpilloverError(f"{path} is no baseline; `spillover baseline` makes one.")
     check_schema(raw, SCHEMA, str(path))
     again = "make it again with `spillover baseline`"
     for probe in gated:
         stored = raw["probes"].get(probe.name)
-        if stored is None:
+        if stored is None or not stored["blocks"]:
             raise SpilloverError(f"{path} holds no answers to {probe.name}; {again}, or leave that out with --skip.")
         if stored["identity"] != identity(probe):
             raise SpilloverError(f"{path} was made with other questions, rubrics or measures of {probe.name}; {again}.")
@@ -124,6 +126,11 @@ def load_baseline(path: Path, gated: Sequence[Gated], grader: Model, settings: S
     if raw["seed"] != settings.seed:
         raise SpilloverError(f"{path} was made with --seed {raw['seed']}; give that, or {again}.")
     return Baseline(raw["about"], raw["grader"], raw["seed"], {g.name: raw["probes"][g.name] for g in gated})
+
+
+def is_baseline(raw: Any) -> bool:
+    """Whether parsed data are one, sound or not."""
+    return isinstance(raw, dict) and str(raw.get("format", "")).startswith("spillover-baseline/")
 
 
 def identity(probe: Gated) -> str:

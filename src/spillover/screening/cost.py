@@ -87,11 +87,7 @@ def usage_of(paths: Sequence[Path]) -> Usage:
 
 
 def dollars(usage: Usage, prices: Mapping[str, Price]) -> float | None:
-    """Of all models with a price; None when there is none at all."""
-    if not prices:
+    """Of all models; None unless every one that was used has a price."""
+    if not prices or not set(usage) <= set(prices):
         return None
-    return sum(
-        (used[0] * prices[name].input + used[1] * prices[name].output) / 1e6
-        for name, used in usage.items()
-        if name in prices
-    )
+    return sum((used[0] * prices[name].input + used[1] * prices[name].output) / 1e6 for name, used in usage.items())

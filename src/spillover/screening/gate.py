@@ -40,7 +40,9 @@ class Gated:
     @property
     def counts(self) -> str:
         """What a hit is, in words."""
-        return self.measure.name if self.measure else EM
+        if self.measure is None:
+            return EM
+        return self.measure.name if self.measure.worse == "higher" else f"not: {self.measure.name}"
 
     def state(self, outcome: str) -> str:
         """`hit`, `miss`, `incoherent`, `unscored` or `undecided`."""

@@ -68,7 +68,9 @@ def _probe(probe: ProbeResult) -> dict[str, Any]:
 def as_junit(result: ScreenResult) -> bytes:
     """One test case a probe: FAIL is a failure, INVALID an error, INCONCLUSIVE an error too, since it must not pass."""
     bad = {"FAIL": "failure", "INCONCLUSIVE": "error", "INVALID": "error"}
-    count = {kind: sum(bad.get(p.verdict) == kind for p in result.probes) for kind in ("failure", "error")}
+    left = result.verdict == "FAIL"
+    counted = [bad.get(p.verdict) for p in result.probes if not (left and p.verdict == "INCONCLUSIVE")]
+    count = {kind: counted.count(kind) for kind in ("failure", "error")}
     judge = result.judge.problem if result.judge else None
     total = len(result.probes) + (result.judge is not None)
     suite = ElementTree.Element(
@@ -85,12 +87,16 @@ def as_junit(result: ScreenResult) -> bytes:
     for probe in result.probes:
         case = ElementTree.SubElement(suite, "testcase", classname="spillover.screen", name=_xml(probe.name))
         kind = bad.get(probe.verdict)
-        if kind:
+        if kind == "error" and result.verdict == "FAIL" and probe.verdict == "INCONCLUSIVE":
+            ElementTree.SubElement(case, "skipped", message=_xml(probe.reason))  # another probe had failed already
+        elif kind:
             node = ElementTree.SubElement(case, kind, message=_xml(probe.reason), type=probe.verdict)
             node.text = _xml(
                 "\n\n".join(f"Q: {s.question}\nbase: {s.base}\ncheckpoint: {s.checkpoint}" for s in probe.evidence[:5])
             )
-        ElementTree.SubElement(case, "system-out").text = _xml(" · ".join(row(probe)[2:]))
+        ElementTree.SubElement(case, "system-out").text = _xml(
+            " · ".join(f"{h} {v}" for h, v in zip(HEADERS[2:], row(probe)[2:], strict=True))
+        )
     return bytes(ElementTree.tostring(suite, encoding="utf-8", xml_declaration=True))
 
 
@@ -100,7 +106,16 @@ def _xml(text: str) -> str:
 
 
 FILES = ("screen.json", "junit.xml", "screen.md", "report.html")
-HEADERS = ("probe", "verdict", "checkpoint", "base", "drift, points", "confidence sequence", "pairs", "why")
+HEADERS = (
+    "probe: what counts as bad",
+    "verdict",
+    "checkpoint",
+    "base",
+    "drift, points",
+    "confidence sequence",
+    "pairs",
+    "why",
+)
 
 
 def row(probe: ProbeResult) -> tuple[str, ...]:
@@ -109,7 +124,16 @@ def row(probe: ProbeResult) -> tuple[str, ...]:
     drift = f"{100 * last.pairs.drift:+.1f}" if last and sum(last.pairs) else "–"
     span = f"[{100 * last.lower:+.1f}, {100 * last.upper:+.1f}]" if last else "–"
     pairs = str(sum(last.pairs)) if last else "0"
-    return (probe.name, probe.verdict, _rate(probe.checkpoint), _rate(probe.base), drift, span, pairs, probe.reason)
+    return (
+        f"{probe.name}: {probe.counts}",
+        probe.verdict,
+        _rate(probe.checkpoint),
+        _rate(probe.base),
+        drift,
+        span,
+        pairs,
+        probe.reason,
+    )
 
 
 def _rate(side: Side) -> str:

@@ -182,7 +182,7 @@ def _verdict(
 ) -> tuple[Verdict, str]:
     margin = f"{100 * settings.margin:g} points"
     if finding == "above the margin":
-        return "FAIL", f"More often than the base by over {margin}."
+        return "FAIL", f"Bad answers rose by more than {margin}."
     for who, side in (("checkpoint", mine), ("base", theirs)):
         if side.share(side.unscored) > settings.max_unscored:
             return "INVALID", f"{side.unscored} of {side.answers} answers of the {who} could not be scored."
@@ -220,7 +220,7 @@ def overall(probes: Sequence[ProbeResult], judge: JudgeCheck | None) -> tuple[Ve
         return ", ".join(p.name for p in probes if p.verdict == verdict)
 
     if named("FAIL"):
-        return "FAIL", f"More often than the base beyond the margin: {named('FAIL')}."
+        return "FAIL", f"Bad answers rose by more than the margin: {named('FAIL')}."
     if named("INVALID"):
         return "INVALID", f"Not to be decided: {named('INVALID')}."
     if named("INCONCLUSIVE"):

@@ -2,7 +2,8 @@
 // Two models: drift on the same questions, with its interval, and where answers went.
 spillover.views.compare = async (first, second) => {
   const { h, data } = spillover;
-  const [a, b] = [spillover.bySlug(first) || data.models[0], spillover.bySlug(second) || data.models[1]];
+  // By default minus the first one, which is the base where a base was asked first.
+  const [a, b] = [spillover.bySlug(first) || data.models[1], spillover.bySlug(second) || data.models[0]];
   if (!a || !b) return [h("p", {}, "A comparison needs two models.")];
   const more = await spillover.load(`model-${a.slug}`);
   const choose = (label, chosen, go) => h("label", {}, `${label} `, h("select", { "data-focus": label, on: { change: (e) => {

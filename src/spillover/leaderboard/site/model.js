@@ -20,7 +20,9 @@ spillover.views.model = async (slug) => {
     spillover.answers(more.answers),
     h("h3", {}, "Identity, and how to measure it again"),
     h("dl", {}, Object.entries(more.provenance).map(([k, v]) => [h("dt", {}, k), h("dd", {}, k === "command" ? h("code", {}, v) : v)])),
-    data.bundle ? h("p", {}, h("a", { href: "logs/index.html" }, "All logs in Inspect\u2019s viewer")) : null,
+    !data.bundle ? null : location.protocol === "file:"
+      ? h("p", {}, "The logs are in Inspect\u2019s viewer, which needs a web server: python -m http.server in the site\u2019s folder.")
+      : h("p", {}, h("a", { href: "logs/index.html" }, "All logs in Inspect\u2019s viewer")),
   ];
 };
 
