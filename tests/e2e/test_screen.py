@@ -333,6 +333,7 @@ def test_an_old_verdict_does_not_outlive_a_run_without_one(place, tmp_path):
 
 def test_a_dry_run_says_what_it_costs_and_asks_nothing(place, tmp_path):
     prices = ["--price", f"spillover/lab:{place / 'twin'}=1/2", "--price", "spillover/lab=1/2"]
+    prices += ["--price", "spillover/lab-grader=1/2"]
     found = run(*command(place, "twin", tmp_path / "out", "--dry-run", *prices))
     assert found.returncode == 0, found.stderr
     assert "about $" in found.stdout
