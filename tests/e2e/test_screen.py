@@ -244,16 +244,26 @@ def test_a_grader_that_dies_costs_no_answer_and_gives_no_verdict(place, tmp_path
     more = ["--grader", "openai-api/loopback/grader", "--skip", "refusal", "--seed", "9"]
     with serving() as server:
         monkeypatch.setenv("LOOPBACK_BASE_URL", server.url)
-    for answers in ("0", "2"):
-        dead = run(*command(place, "twin", tmp_path, *more, "--timeout", "1", "--judge-answers", answers))
-        assert dead.returncode == 3, dead.stderr
-        assert "Traceback" not in dead.stderr
-        assert "The grader" in dead.stderr
+    dead = run(*command(place, "twin", tmp_path, *more, "--timeout", "1", "--judge-answers", "0"))
+    assert dead.returncode == 3, dead.stderr
+    assert "Traceback" not in dead.stderr
+    assert "The grader" in dead.stderr
     assert list(tmp_path.glob("logs-*/block-00/*-failed-1/*.eval"))
     with serving() as server:
         monkeypatch.setenv("LOOPBACK_BASE_URL", server.url)
         revived = run(*command(place, "twin", tmp_path, *more, "--judge-answers", "0"))
         assert revived.returncode == 0, revived.stderr
+
+
+@pytest.mark.slow
+def test_a_dead_grader_fails_no_check_and_no_checkpoint(place, tmp_path, monkeypatch):
+    monkeypatch.setenv("LOOPBACK_API_KEY", "x")
+    with serving() as server:
+        monkeypatch.setenv("LOOPBACK_BASE_URL", server.url)
+    dead = run(*command(place, "twin", tmp_path, "--grader", "openai-api/loopback/grader", "--timeout", "1"))
+    assert dead.returncode == 3, dead.stderr
+    assert "The grader gave no verdict" in dead.stderr
+    assert list(tmp_path.glob("logs-*/judge-check-2-failed-1/*.eval"))
 
 
 def test_a_damaged_log_or_plan_is_named(place, tmp_path):
