@@ -274,6 +274,10 @@ def test_a_screen_serves_checkpoint_and_base_together_and_leaves_nothing_behind(
     (probe,) = found["probes"]
     assert probe["checkpoint"]["answers"] == probe["base"]["answers"] > 0
     assert sorted(p.name for p in (tmp_path / "out" / "servers").iterdir()) == ["grader.log", "target.log"]
+    again = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=400)
+    assert again.returncode == done.returncode
+    assert len(list((tmp_path / "out").glob("logs-*"))) == 1  # new servers at new addresses, the same screen
+    assert json.loads((tmp_path / "out" / "screen.json").read_text())["probes"] == found["probes"]
 
 
 def test_a_server_dies_with_the_process_that_started_it_even_by_kill_9(tmp_path):

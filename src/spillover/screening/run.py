@@ -100,7 +100,9 @@ class Screen:
         """Of models, probes, data, settings and versions."""
         base = self.base.digest if isinstance(self.base, Baseline) else self.describe("base")
         parts: list[Any] = [self.describe("checkpoint"), base, self.describe("grader"), self.settings.digest]
-        parts += [cache_identity(m) for m in (self.checkpoint, self.base, self.grader) if isinstance(m, Model)]
+        # Where weights are out of reach the address tells models apart; that of a server of our own is new every time.
+        apart = {"checkpoint": self.checkpoint, "base": self.base, "grader": self.grader}
+        parts += [cache_identity(m) for who, m in apart.items() if isinstance(m, Model) and who not in self.known]
         parts += [[g.name, g.identity] for g in self.gated] + [data_digest(), installed()]
         return hashlib.sha256(json.dumps(parts, sort_keys=True, default=str).encode()).hexdigest()
 
