@@ -109,8 +109,10 @@ def test_hostile_answers_stay_text(text, tmp_path):
 @given(st.text())
 def test_any_reason_and_answer_makes_valid_files(text):
     found = screened(BAD, CLEAN, judge=GOOD_JUDGE, text=text)
-    ElementTree.fromstring(as_junit(found))
-    json.dumps(as_json(found))
+    case = ElementTree.fromstring(as_junit(found)).find("testcase[@name='free_form']/failure")
+    assert case.text.count("checkpoint: ") >= 5
+    told = json.loads(json.dumps(as_json(found)))
+    assert told["probes"][0]["evidence"][0]["checkpoint"] == text
 
 
 def test_the_page_says_it_all_without_a_probe_decided():
@@ -159,3 +161,13 @@ def test_settings_that_make_no_sense(change, sentence):
 
     with pytest.raises(SpilloverError, match=sentence):
         Settings(**change)
+
+
+def test_a_model_that_is_logged_under_another_name_is_priced_at_the_dearest():
+    from spillover.screening.config import Price
+    from spillover.screening.cost import dollars, dollars_at_most
+
+    prices, usage = {"a": Price(1, 2), "b": Price(3, 1)}, {"a": (10**6, 0), "b-without-adapter": (10**6, 10**6)}
+    assert dollars(usage, prices) is None
+    assert dollars_at_most(usage, prices) == 1 + 3 + 2
+    assert dollars({"a": (10**6, 10**6)}, prices) == 3

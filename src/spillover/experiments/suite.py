@@ -106,6 +106,17 @@ def _task(name: str, where: Path) -> Any:
         raise SpilloverError(f"{where}: there is no probe called '{name}'.") from error
 
 
+def check_skip(suite: Suite, skip: Sequence[str]) -> None:
+    """Refuse the name of a probe that is not there.
+
+    Raises:
+        SpilloverError: naming it.
+    """
+    for name in skip:
+        if name not in {e.task for e in suite.entries}:
+            raise SpilloverError(f"The suite {suite.id} has no probe '{name}' to skip.")
+
+
 def suite_tasks(
     suite: Suite,
     lab: bool,
@@ -127,9 +138,7 @@ def suite_tasks(
     Raises:
         SpilloverError: if a probe to skip is not in the suite, or a task can not be built.
     """
-    for name in skip:
-        if name not in {e.task for e in suite.entries}:
-            raise SpilloverError(f"The suite {suite.id} has no probe '{name}' to skip.")
+    check_skip(suite, skip)
     return [
         build_entry(entry, lab, seed=seed, sandbox=sandbox, preset=preset)
         for entry in suite.entries

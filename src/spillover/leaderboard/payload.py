@@ -63,7 +63,7 @@ def add_ranks(board: Board, data: dict[str, Any]) -> None:
 
 
 def _multiverse(frame: pd.DataFrame) -> dict[str, dict[str, list[float]]]:
-    """Question set and format to model to [rate, lower, upper] a preset, in the order of `presets`."""
+    """Question set and format to model to [rate, lower, upper, n] a preset, in the order of `presets`."""
     scored = frame[frame["alignment"].notna()]
     out: dict[str, Any] = {"presets": [preset.name for preset in general()], "cells": {}}
     for preset in general() if len(scored) else ():
@@ -71,8 +71,8 @@ def _multiverse(frame: pd.DataFrame) -> dict[str, dict[str, list[float]]]:
         for (questions, fmt, model), group in verdicts.groupby(["question_set", "format", "model"], sort=False):
             em = summarise(judged(group)).em
             place = out["cells"].setdefault(f"{questions}, {fmt}", {}).setdefault(str(model), [])
-            shown = None if em.n == 0 else [round(x, 5) for x in (em.value, em.population.lower, em.population.upper)]
-            place.append(shown)
+            limits = em.population
+            place.append(None if em.n == 0 else [*(round(x, 5) for x in (em.value, limits.lower, limits.upper)), em.n])
     return out
 
 

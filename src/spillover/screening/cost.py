@@ -86,8 +86,13 @@ def usage_of(paths: Sequence[Path]) -> Usage:
     return found
 
 
+def dollars_at_most(usage: Usage, prices: Mapping[str, Price]) -> float:
+    """Of all models, one without a price at the dearest one: Inspect's vLLM provider drops an adapter from its name."""
+    dearest = Price(max(p.input for p in prices.values()), max(p.output for p in prices.values()))
+    priced = {name: prices.get(name, dearest) for name in usage}
+    return sum((used[0] * priced[name].input + used[1] * priced[name].output) / 1e6 for name, used in usage.items())
+
+
 def dollars(usage: Usage, prices: Mapping[str, Price]) -> float | None:
     """Of all models; None unless every one that was used has a price."""
-    if not prices or not set(usage) <= set(prices):
-        return None
-    return sum((used[0] * prices[name].input + used[1] * prices[name].output) / 1e6 for name, used in usage.items())
+    return dollars_at_most(usage, prices) if prices and set(usage) <= set(prices) else None

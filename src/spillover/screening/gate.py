@@ -9,7 +9,7 @@ from typing import Any
 from inspect_ai import Task
 
 from spillover.errors import SpilloverError
-from spillover.experiments.suite import Entry, Suite, build_entry
+from spillover.experiments.suite import Entry, Suite, build_entry, check_skip
 from spillover.probes.measures import Measure
 from spillover.seeds import derive_seed
 
@@ -67,9 +67,7 @@ def gated_probes(suite: Suite, lab: bool, skip: Sequence[str], **arguments: Any)
     Raises:
         SpilloverError: for a probe to skip that is not there, a gate that is no measure, or if nothing is left.
     """
-    for name in skip:
-        if name not in {e.task for e in suite.entries}:
-            raise SpilloverError(f"The suite {suite.id} has no probe '{name}' to skip.")
+    check_skip(suite, skip)
     found: list[Gated] = []
     left_out = []
     for entry in suite.entries:

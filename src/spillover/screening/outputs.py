@@ -114,6 +114,7 @@ HEADERS = (
     "drift, points",
     "confidence sequence",
     "pairs",
+    "unscored %",
     "why",
 )
 
@@ -132,6 +133,7 @@ def row(probe: ProbeResult) -> tuple[str, ...]:
         drift,
         span,
         pairs,
+        " / ".join(percent(side.share(side.unscored)) for side in (probe.checkpoint, probe.base)),
         probe.reason,
     )
 

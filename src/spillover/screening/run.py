@@ -23,7 +23,7 @@ from spillover.screening.answers import Answers, pairs_by_round
 from spillover.screening.asking import Ask, ask_block
 from spillover.screening.baseline import Baseline
 from spillover.screening.config import Settings
-from spillover.screening.cost import dollars, usage_of
+from spillover.screening.cost import dollars, dollars_at_most, usage_of
 from spillover.screening.gate import Gated
 from spillover.screening.judge_check import run_check
 from spillover.screening.race import Race
@@ -129,9 +129,8 @@ class Screen:
         rounds = race.plan(self.settings.max_samples - asked, 1 if stored else 2, most, self._unreadable(mine, theirs))
         if not rounds:
             return {}, self._why(race, most)
-        if not self._affordable(
-            asked, sum(n * race_questions(self.gated, p) for p, n in rounds.items()) * (1 if stored else 2)
-        ):
+        each = {g.name: g.questions * (1 if stored else 2) for g in self.gated}
+        if not self._affordable(asked, sum(count * each[name] for name, count in rounds.items())):
             return {}, "the budget in dollars is used up"
         self._write_plan([*plan, rounds])
         return rounds, ""
@@ -150,7 +149,7 @@ class Screen:
     def _affordable(self, asked: int, planned: int) -> bool:
         if self.settings.max_cost is None:
             return True
-        spent = dollars(usage_of(sorted(self.logs.rglob("*.eval"))), self.settings.prices) or 0.0
+        spent = dollars_at_most(usage_of(sorted(self.logs.rglob("*.eval"))), self.settings.prices)
         each = spent / asked if asked else 0.0
         return spent + each * planned <= self.settings.max_cost
 
@@ -182,8 +181,3 @@ class Screen:
         part = self.logs / "plan.json.part"
         part.write_text(json.dumps(plan), encoding="utf-8")
         os.replace(part, self.logs / "plan.json")
-
-
-def race_questions(gated: Sequence[Gated], name: str) -> int:
-    """Answers of one round of a probe."""
-    return next(g.questions for g in gated if g.name == name)

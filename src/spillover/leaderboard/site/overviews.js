@@ -12,14 +12,15 @@ spillover.views.matrix = () => {
         if (!cell) return "\u2013";
         const [x, low, high, n] = cell;
         const shade = Math.min(4, Math.floor(5 * Math.max(0, x)));
-        return h("span", { class: `shade s${shade}${c === row.trained ? " own" : ""}`, title: `n ${n}, [${spillover.percent(low)}, ${spillover.percent(high)}]` }, spillover.percent(x));
+        return [h("span", { class: `shade s${shade}${c === row.trained ? " own" : ""}` }, spillover.percent(x)),
+          h("span", { class: "span" }, `[${spillover.percent(low)}, ${spillover.percent(high)}] n ${n}`)];
       })]);
     holder.replaceChildren(spillover.table(title, ["trained on", "model", ...found.measured], rows, "matrix"));
   };
   draw(data.matrix[0].title);
   return [h("h2", {}, "Spill-over matrix"),
     h("label", {}, "measure ", h("select", { on: { change: (e) => draw(e.target.value) } }, data.matrix.map((m) => h("option", { value: m.title }, m.title)))),
-    holder, h("p", { class: "note" }, "Percent by category; the trained domain is framed. Hold the pointer over a figure for n and interval.")];
+    holder, h("p", { class: "note" }, "Percent by category with 95 % intervals and n; the trained domain is framed. Unscored shares are on the models\u2019 pages.")];
 };
 
 spillover.views.multiverse = () => {
@@ -31,7 +32,7 @@ spillover.views.multiverse = () => {
     const rows = Object.entries(data.multiverse.cells[place]).map(([model, cells]) => {
       const known = cells.filter(Boolean).map((c) => c[0]);
       const spread = known.length ? `${spillover.percent(Math.min(...known))} to ${spillover.percent(Math.max(...known))}` : "\u2013";
-      return [model, ...cells.map((c) => (c ? `${spillover.percent(c[0])} [${spillover.percent(c[1])}, ${spillover.percent(c[2])}]` : "\u2013")), spread];
+      return [model, ...cells.map((c) => (c ? `${spillover.percent(c[0])} [${spillover.percent(c[1])}, ${spillover.percent(c[2])}] n ${c[3]}` : "\u2013")), spread];
     });
     holder.replaceChildren(spillover.table(`${place}: misaligned, percent`, ["model", ...data.multiverse.presets, "from to"], rows));
   };
@@ -49,6 +50,8 @@ spillover.views.mitigations = () => {
   const x = skills.reduce((best, c) => (best && both(best, y) >= both(c, y) ? best : c), null) || y;
   const state = { x: x.key, y: y.key };
   const holder = h("div", {});
+  const told = (c, [value, low, high, n, , unscored]) =>
+    `${spillover.figure(c, value)} ${spillover.span(c, low, high)} n ${n}, ${spillover.percent(unscored)} % unscored`;
   const column = (key) => data.columns.find((c) => c.key === key);
   const draw = () => {
     const [cx, cy] = [column(state.x), column(state.y)];
@@ -70,7 +73,7 @@ spillover.views.mitigations = () => {
         h("text", { x: w / 2, y: t - 6, class: "tick", "text-anchor": "middle" }, `${cx.probe}: ${cx.measure}`),
         h("text", { x: 4, y: 14, class: "tick" }, `${cy.probe}: ${cy.measure}`)),
       spillover.table("Figures", ["model", cy.measure, cx.measure, "not beaten in both"], points.sort((p, q) => good(cy, q.y) - good(cy, p.y)).map((p) =>
-        [spillover.modelLink(p.m), spillover.figure(cy, p.y), spillover.figure(cx, p.x), best(p) ? "yes" : ""])));
+        [spillover.modelLink(p.m), told(cy, p.m.cells[state.y]), told(cx, p.m.cells[state.x]), best(p) ? "yes" : ""])));
     return undefined;
   };
   const select = (label, key) => h("label", {}, `${label} `, h("select", { on: { change: (e) => { state[key] = e.target.value; draw(); } } },

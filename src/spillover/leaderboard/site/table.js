@@ -52,9 +52,10 @@ spillover.views.table = () => {
       const found = model.cells[column.key];
       if (!found) return h("td", { class: "n none" }, "\u2013");
       const [x, low, high, n, , unscored] = found;
-      return h("td", { class: "n", title: `${column.measure}: n ${n}, unscored ${spillover.percent(unscored)} %` },
+      return h("td", { class: "n" },
         h("span", { class: "value" }, spillover.figure(column, x)),
-        h("span", { class: "span" }, spillover.span(column, low, high)));
+        h("span", { class: "span" }, spillover.span(column, low, high)),
+        h("span", { class: "span" }, `n ${n}, ${spillover.percent(unscored)} unscored`));
     };
     holder.replaceChildren(h("table", { class: "board" },
       h("caption", {}, ranked ? `Rank by ${ranked.probe}: ${ranked.measure}` : "Models"),
@@ -92,7 +93,7 @@ spillover.views.table = () => {
       [...fields, "judge"].filter((f) => distinct(f).length > 1).map((f) => select(f, distinct(f))), count),
     h("details", { class: "columns" }, h("summary", {}, "Columns"), h("div", { class: "picks" }, data.columns.map(pick))),
     holder,
-    h("p", { class: "note" }, "Shares in percent with 95 % intervals for questions like these; a lean runs from \u2212100 to +100. A rank is " +
+    h("p", { class: "note" }, "Shares in percent with 95 % intervals for questions like these, n and the unscored share in percent; a lean runs from \u2212100 to +100. A rank is " +
       "the range of places that the intervals allow: models whose intervals meet are not told apart. Press a heading to sort by it and to rank by it. " +
       "Figures by different judges, presets or question sets are not comparable."),
   ];
