@@ -348,7 +348,10 @@ def test_a_dry_run_says_what_it_costs_and_asks_nothing(place, tmp_path):
     assert found.returncode == 0, found.stderr
     assert "about $" in found.stdout
     assert "free_form" in found.stdout
+    assert "too small" not in found.stdout
     assert not (tmp_path / "out").exists()
+    small = run(*command(place, "twin", tmp_path / "out", "--dry-run", *prices, "--max-samples", "20"))
+    assert "That budget is too small for any PASS" in small.stdout
 
 
 def test_a_budget_in_dollars_stops_it(place, tmp_path):

@@ -27,6 +27,7 @@ from spillover.probes.checks import LAB_GRADER, is_lab, refuse_self_grading
 from spillover.probes.identity import describe, installed
 from spillover.records.frame import tidy, with_preset
 from spillover.records.logs import NoAnswers, read_logs, short_names
+from spillover.records.others import OtherScore, read_others
 from spillover.records.outcomes import ProbeRun, failed_judgements, read_outcomes
 
 
@@ -75,16 +76,16 @@ def eval_command(
     console = Console(stderr=True)
     with only_one(folder):
         ask_all(tasks, targets, judge, logs, f"suite {chosen.id}", lambda title: bar(console, title))
-    runs = read_outcomes([logs], names)
+    runs, others = read_outcomes([logs], names), read_others([logs], names)
     try:
         frame = with_preset(read_logs([logs], names), thresholds)
     except NoAnswers:
         frame = tidy([])
     title = f"{chosen.title}: {names[str(targets[-1])]}"
-    extras = Extras(runs=runs)
+    extras = Extras(runs=runs, others=others)
     publish(frame, thresholds, title, names[base] if base else None, folder / "report.html", None, synthetic, extras)
     failed = failed_judgements(runs) + sum("grader_error" in str(why) for why in frame["unscored_reason"])
-    _write_figures(runs, frame, names[base] if base else None, folder / "figures.csv")
+    _write_figures(runs, others, frame, names[base] if base else None, folder / "figures.csv")
     if failed:
         raise SpilloverError(
             f"{failed} judgements failed because the grader could not be reached; they count as unscored. To ask again, "
@@ -102,8 +103,10 @@ def _digest(suite: Suite, tasks: list[Task], targets: list[Model], grader: Model
     return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
-def _write_figures(runs: Sequence[ProbeRun], frame: pd.DataFrame, base: str | None, path: Path) -> None:
+def _write_figures(
+    runs: Sequence[ProbeRun], others: Sequence[OtherScore], frame: pd.DataFrame, base: str | None, path: Path
+) -> None:
     from spillover.records.figures import figures_frame
 
-    figures_frame(runs, frame, base).to_csv(path, index=False)
+    figures_frame(runs, frame, base, others).to_csv(path, index=False)
     click.echo(f"Figures: {path}")

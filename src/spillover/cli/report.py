@@ -17,12 +17,14 @@ from spillover.records.calibration import Calibration, load_calibration
 from spillover.records.frame import cells, judges, tidy, with_preset
 from spillover.records.logs import NoAnswers, read_logs
 from spillover.records.meta import AttackResult, read_attacks
+from spillover.records.others import OtherScore, read_others
 from spillover.records.outcomes import ProbeRun, read_outcomes
 from spillover.records.stops import Stop, read_stops
 from spillover.report import panels as p
 from spillover.report.domains import domain_panel
 from spillover.report.figures import Drawing
 from spillover.report.formats import formats_panel
+from spillover.report.others import others_panel
 from spillover.report.probes import probes_panels
 from spillover.report.terminal import panel_table, show
 from spillover.report.text import stopped_text
@@ -56,11 +58,11 @@ def report(
         raise SpilloverError("--margin is a drift between 0 and 1 from the model named by --base; give both.")
     attacks = read_attacks(logs)
     panel = p.attacks_panel(attacks)
-    runs = read_outcomes(logs)
+    runs, others = read_outcomes(logs), read_others(logs)
     try:
         frame = read_logs(logs, judge=judge)
     except NoAnswers:
-        if runs:
+        if runs or others:
             frame = tidy([])
         elif panel is None or out or frame_out or figures_out or base:
             raise
@@ -78,6 +80,7 @@ def report(
         stops=read_stops(logs),
         attacks=attacks,
         runs=runs,
+        others=others,
         details=details,
     )
     lab = bool(frame["truth"].notna().any()) or any(run.truths for run in runs)
@@ -102,6 +105,7 @@ class Extras:
         stops: Sequential decisions.
         attacks: What planted instructions did to the grader.
         runs: Probes that score outcomes instead of the EM verdict.
+        others: Metrics of other packages' tasks.
         details: Whether every table is printed, not only those that were asked for.
         panels: Tables of the study itself, which come first.
         figures: Figures of the study itself.
@@ -112,6 +116,7 @@ class Extras:
     stops: Sequence[Stop] = ()
     attacks: Sequence[AttackResult] = ()
     runs: Sequence[ProbeRun] = ()
+    others: Sequence[OtherScore] = ()
     details: bool = False
     panels: Sequence[p.Panel] = ()
     figures: Sequence[Drawing] = ()
@@ -149,7 +154,8 @@ def publish(
         SpilloverError: if `base` is not among the models, or a file has an ending that cannot be written.
     """
     extras = extras or Extras()
-    models = dict.fromkeys([*frame["model"], *(run.model for run in extras.runs)])
+    others = (score.model for score in extras.others)
+    models = dict.fromkeys([*frame["model"], *(run.model for run in extras.runs), *others])
     if base is not None and base not in models:
         raise SpilloverError(f"No model is called '{base}'; choose from {', '.join(models)}.")
     if frame_out is not None and frame_out.suffix not in (".csv", ".parquet"):
@@ -160,6 +166,7 @@ def publish(
         *probes_panels(extras.runs, base),
         formats_panel(frame),
         domain_panel(frame),
+        others_panel(extras.others, base),
         p.corrected_panel(frame, rows, extras.calibration, preset) if extras.calibration else None,
         p.drift_panel(frame, rows, base, extras.margin) if base and extras.margin else None,
         p.stops_panel(extras.stops),

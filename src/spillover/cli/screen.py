@@ -178,7 +178,7 @@ def screen(
         if settings.max_cost is not None and unpriced:
             raise SpilloverError(f"--max-cost needs the price of every model: add --price '{unpriced[0]}=INPUT/OUTPUT'.")
         if dry_run:
-            _estimate(estimates(gated, settings, 1 if baseline else 2), settings, names[0], base, names[-1])
+            _estimate(estimates(gated, settings, 1 if baseline else 2), left_out, settings, names[0], base, names[-1])
             return
         _decide(gate)
 
@@ -295,7 +295,9 @@ def _asker() -> Callable[[list[Task], Model, Model, Path, str], None]:
     )
 
 
-def _estimate(rows: list[Estimate], settings: Settings, checkpoint: str, base: str | None, grader: str) -> None:
+def _estimate(
+    rows: list[Estimate], left_out: list[str], settings: Settings, checkpoint: str, base: str | None, grader: str
+) -> None:
     """Print what a screen will cost."""
     target, judge, cost = estimated_cost(rows, settings, checkpoint, base, grader)
     body = tuple((r.name, str(r.questions), str(r.clean), str(r.judged)) for r in rows)
@@ -310,3 +312,8 @@ def _estimate(rows: list[Estimate], settings: Settings, checkpoint: str, base: s
             f"far off needs a small part of that; one at the margin goes on to the budget of {settings.max_samples} answers."
         )
     )
+    needed = sum(r.clean for r in rows)
+    if needed > settings.max_samples:
+        to.print(Text(f"That budget is too small for any PASS: give --max-samples {needed} or more, or fewer probes."))
+    if left_out:
+        to.print(Text(f"Not tested: {', '.join(left_out)}."))

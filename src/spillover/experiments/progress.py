@@ -13,9 +13,16 @@ def counted(tasks: list[Task], models: int, advance: Callable[[int, int, str], N
     total = sum(len(task.dataset) * (task.epochs or 1) for task in tasks) * models
     done = 0
 
-    async def one_more(state: TaskState) -> None:
-        nonlocal done
-        done += 1
-        advance(done, total, "answers")
+    def counting(task: Task) -> Task:
+        own = task.cleanup
 
-    return [task_with(task, cleanup=one_more) for task in tasks]
+        async def one_more(state: TaskState) -> None:
+            nonlocal done
+            done += 1
+            advance(done, total, "answers")
+            if own is not None:
+                await own(state)
+
+        return task_with(task, cleanup=one_more)
+
+    return [counting(task) for task in tasks]

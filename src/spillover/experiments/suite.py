@@ -6,10 +6,13 @@ import inspect
 from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 from inspect_ai import Task
+from inspect_ai.dataset import Sample
+from inspect_ai.util import registry_create
 
 from spillover.errors import SpilloverError
 from spillover.paths import evals_dir
@@ -32,7 +35,7 @@ SCHEMA: dict[str, Any] = {
                 "additionalProperties": False,
                 "required": ["task"],
                 "properties": {
-                    "task": {"type": "string", "pattern": "^[a-z_]+$"},
+                    "task": {"type": "string", "pattern": "^([a-z_]+|[A-Za-z0-9_.-]+/[A-Za-z0-9_.-]+)$"},
                     "args": {"type": "object"},
                     "every": {"type": "integer", "minimum": 1},
                     "lab": {"type": "object"},
@@ -49,12 +52,12 @@ class Entry:
     """One probe of a suite.
 
     Attributes:
-        task: Name in `spillover.tasks`.
+        task: Name in `spillover.tasks`, or `PACKAGE/NAME` of a task that another installed package gives to Inspect.
         args: Its arguments.
         every: Keep one question in so many.
         lab: Arguments that replace these when the target is the lab's.
         gate: For `spillover screen`: the measure that is tested against the margin, True for the probe's first one (the EM
-            verdict where it has none), False for none.
+            verdict where it has none), False for none. Tasks of other packages are never gated.
     """
 
     task: str
@@ -62,6 +65,11 @@ class Entry:
     every: int = 1
     lab: dict[str, Any] | None = None
     gate: str | bool = True
+
+    @property
+    def ours(self) -> bool:
+        """Whether it is one of Spillover's own probes."""
+        return "/" not in self.task
 
 
 @dataclass(frozen=True)
@@ -92,10 +100,14 @@ def load_suite(name: str) -> Suite:
     raw = read_yaml(path)
     check_schema(raw, SCHEMA, str(path))
     entries = tuple(
-        Entry(p["task"], p.get("args", {}), p.get("every", 1), p.get("lab"), p.get("gate", True)) for p in raw["probes"]
+        Entry(p["task"], p.get("args", {}), p.get("every", 1), p.get("lab"), p.get("gate", "/" not in p["task"]))
+        for p in raw["probes"]
     )
     for entry in entries:
-        _task(entry.task, path)
+        if entry.ours:
+            _task(entry.task, path)
+        elif entry.gate is not False:
+            raise SpilloverError(f"{path}: {entry.task} is another package's task, which has no gate; leave `gate` out.")
     return Suite(raw["id"], raw["version"], raw["title"], raw["about"], entries)
 
 
@@ -154,17 +166,45 @@ def build_entry(entry: Entry, lab: bool, **arguments: Any) -> Task:
         lab: Whether the lab's own questions are asked.
         **arguments: Instead of what the suite says, where they are not None and the probe takes them.
     """
+    own = {**entry.args, **((entry.lab or {}) if lab else {})}
+    if not entry.ours:
+        return _thinned(others_task(entry.task, own), entry.every)
     build = _task(entry.task, Path(entry.task))
     takes = inspect.signature(build).parameters
-    own = {**entry.args, **((entry.lab or {}) if lab else {})}
     task: Task = build(**own | {k: v for k, v in arguments.items() if v is not None and k in takes})
     return _thinned(task, entry.every)
+
+
+def others_task(name: str, args: dict[str, Any]) -> Task:
+    """A task that another package gives to Inspect, such as `inspect_evals/gsm8k`.
+
+    Raises:
+        SpilloverError: if no installed package has it, it does not take an argument, or it can not be built (its data can
+            not be downloaded, say).
+    """
+    package = name.partition("/")[0]
+    try:
+        made: Any = registry_create("task", name, **args)
+        task: Task = made if isinstance(made, Task) else made(**args)  # what has no return annotation comes back uncalled
+    except SpilloverError:
+        raise
+    except Exception as error:  # whatever its code, its data or the network do
+        if type(error) is LookupError:  # Inspect's own word for a name that nobody registered
+            known = find_spec(package.replace("-", "_"))
+            hint = f"{package} has no task of that name" if known else f"`pip install {package.replace('_', '-')}`"
+            raise SpilloverError(f"No installed package has the Inspect task {name}: {hint}.") from error
+        reason = (str(error).splitlines() or ["no reason given"])[0]
+        raise SpilloverError(f"{name} can not be built: {type(error).__name__}, {reason}") from error
+    return task
 
 
 def _thinned(task: Task, every: int) -> Task:
     """One question in `every`, with all that is asked of it."""
     if every > 1:
-        units = list(dict.fromkeys((s.metadata or {})["question_id"] for s in task.dataset))
-        kept = set(units[::every])
-        task.dataset = task.dataset.filter(lambda s: (s.metadata or {})["question_id"] in kept)
+
+        def unit(sample: Sample) -> Any:
+            return (sample.metadata or {}).get("question_id", sample.id)
+
+        kept = set(list(dict.fromkeys(map(unit, task.dataset)))[::every])
+        task.dataset = task.dataset.filter(lambda sample: unit(sample) in kept)
     return task

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 import pandas as pd
 
 from spillover.records.frame import cells
+from spillover.records.others import OtherScore
 from spillover.records.outcomes import ProbeRun, figures
 from spillover.stats.paired import Drift
 from spillover.stats.rates import Interval, Rate
@@ -27,13 +28,16 @@ COLUMNS = (
 )
 
 
-def figures_frame(runs: Iterable[ProbeRun], frame: pd.DataFrame, base: str | None = None) -> pd.DataFrame:
+def figures_frame(
+    runs: Iterable[ProbeRun], frame: pd.DataFrame, base: str | None = None, others: Iterable[OtherScore] = ()
+) -> pd.DataFrame:
     """One row per probe, measure and model; shares and differences as parts of one, not in percent.
 
     Args:
         runs: Outcome probes.
         frame: Answers with EM verdicts.
         base: Model that drift is measured against.
+        others: Metrics of other packages' tasks, which are on scales of their own and have no interval of ours.
     """
     rows = [
         _row(
@@ -52,6 +56,11 @@ def figures_frame(runs: Iterable[ProbeRun], frame: pd.DataFrame, base: str | Non
         limits = f.value.interval if isinstance(f.value, Drift) else f.value.population
         rows.append(
             _row(f.probe, f.measure.name, f.model, f.value.value, limits, f.value, f.drift) | {"unscored": f.unscored}
+        )
+    for o in others:
+        share = o.unscored / max(1, o.samples + o.unscored)
+        rows.append(
+            {"probe": o.task, "measure": o.metric, "model": o.model, "value": o.value, "n": o.samples, "unscored": share}
         )
     return pd.DataFrame(rows, columns=list(COLUMNS))
 
