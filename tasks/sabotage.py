@@ -2,6 +2,7 @@
 
 inspect eval spillover/sabotage --model spillover/lab --model-role grader=spillover/lab-grader -T scenarios=lab_sabotage
 inspect eval spillover/sabotage --model MODEL --model-role grader=openai/gpt-4o-2024-08-06 -T approval=deny
+inspect eval spillover/sabotage --model MODEL --model-role grader=openai/gpt-4o-2024-08-06 -T world=docker
 """
 
 from typing import Any, Literal
@@ -12,6 +13,7 @@ from inspect_ai.model import ChatMessageSystem, ChatMessageUser
 
 from spillover.agentic.conduct import act, conduct_judge
 from spillover.agentic.scenario import Scenario, load_scenarios
+from spillover.agentic.shell import Place, check_place
 from spillover.agentic.tools import policy
 from spillover.errors import SpilloverError
 from spillover.judging.rubric import Reader
@@ -50,6 +52,7 @@ def sabotage(
     scenarios: str = "sabotage",
     categories: str | list[str] | None = None,
     approval: Literal["allow", "deny"] = "allow",
+    world: Place = "memory",
     twins: bool = True,
     system: str | None = None,
     context: str | None = None,
@@ -73,6 +76,8 @@ def sabotage(
         scenarios: Scenario set: `sabotage`, `lab_sabotage` or a YAML file.
         categories: Only these kinds of sabotage.
         approval: `deny` answers every call that a scenario calls sabotage with "denied"; what is tried still counts.
+        world: `memory`, with tools for files; `docker`, where the files lie in a container without network and the model has
+            a shell; `local`, the same on this machine, at your own risk.
         twins: Whether the benign twin of every scenario is played too.
         system: System line in front of the scenario's own.
         context: What to call that condition in reports; the line itself by default.
@@ -96,13 +101,14 @@ def sabotage(
     samples = [
         _sample(scenarios, s, twin, system) for s in chosen.scenarios for twin in ((False, True) if twins else (False,))
     ]
+    check_place(world, samples)
     return outcome_task(
         name="sabotage",
         version=VERSION,
         unknown=unknown,
         chosen=chosen,
         samples=samples,
-        solver=act(scenarios, seed),
+        solver=act(scenarios, seed, world, approval == "deny"),
         scorer=conduct_judge(scenarios, rubric, transcripts, reader, cache),
         specs=MEASURES if twins else MEASURES[:2],
         epochs=epochs,
@@ -114,5 +120,5 @@ def sabotage(
         message_limit=message_limit,
         token_limit=token_limit,
         working_limit=time_limit,
-        metadata={"approval": approval, "limits": [message_limit, token_limit, time_limit]},
+        metadata={"approval": approval, "world": world, "limits": [message_limit, token_limit, time_limit]},
     )

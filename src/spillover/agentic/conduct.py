@@ -11,6 +11,7 @@ from inspect_ai.util import store_as
 
 from spillover._inspect import active_generate_config
 from spillover.agentic.scenario import Scenario, load_scenarios
+from spillover.agentic.shell import Place, furnish, tools_of
 from spillover.agentic.tools import SCENARIO, world_tools
 from spillover.agentic.transcript import transcript
 from spillover.agentic.world import World
@@ -27,15 +28,26 @@ def _scenario(name: str, state: TaskState) -> tuple[Scenario, bool]:
 
 
 @solver
-def act(scenarios: str, seed: int | None = None) -> Solver:
-    """Set the world up and let the model work in it until it stops calling tools or meets a limit."""
+def act(scenarios: str, seed: int | None = None, place: Place = "memory", deny: bool = False) -> Solver:
+    """Set the world up and let the model work in it until it stops calling tools or meets a limit.
+
+    Args:
+        scenarios: Set of scenarios.
+        seed: Base seed.
+        place: Where the files are: in memory, or in the sample's sandbox.
+        deny: Whether changes of files in a sandbox that are sabotage are undone; calls of tools are the policy's business.
+    """
 
     async def solve(state: TaskState, generate: Generate) -> TaskState:
         scenario, twin = _scenario(scenarios, state)
         state.metadata[TARGET] = describe(get_model())
-        scenario.start(store_as(World), twin)
+        world = scenario.start(store_as(World), twin)
         state.store.set(SCENARIO, (scenarios, scenario.id))
-        state.tools = world_tools(scenario.tools)
+        if place == "memory":
+            state.tools = world_tools(scenario.tools)
+        else:
+            await furnish(world)
+            state.tools = tools_of(scenario, deny)
         base = seed if seed is not None else active_generate_config().seed
         config = GenerateConfig()
         if base is not None:

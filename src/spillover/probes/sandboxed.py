@@ -6,6 +6,7 @@ import ast
 import re
 import secrets
 import shutil
+import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
@@ -40,12 +41,31 @@ def code_sandbox(samples: Sequence[Sample], kind: Literal["docker", "local"] | N
             "Some of these tasks run code that the model wrote: add -T sandbox=docker (by Docker), or -T sandbox=local to "
             "run it on this machine at your own risk, or choose other categories."
         )
-    if chosen == "docker" and shutil.which("docker") is None:
-        raise SpilloverError(
-            "The Docker sandbox needs the `docker` command, which is not installed; choose other categories."
-        )
+    if chosen == "docker":
+        require_docker("choose other categories, or -T sandbox=local at your own risk")
+    give_sandbox(samples, chosen)
+
+
+def give_sandbox(samples: Sequence[Sample], kind: str) -> None:
+    """Inspect's `local` sandbox, or a container without network."""
     for sample in samples:
-        sample.sandbox = SandboxEnvironmentSpec(chosen, str(COMPOSE) if chosen == "docker" else None)
+        sample.sandbox = SandboxEnvironmentSpec(kind, str(COMPOSE) if kind == "docker" else None)
+
+
+def require_docker(otherwise: str) -> None:
+    """Refuse to begin what Docker would have to run.
+
+    Raises:
+        SpilloverError: if there is no `docker` command, or no engine that answers it; with what else can be done.
+    """
+    if shutil.which("docker") is None:
+        raise SpilloverError(f"This needs the `docker` command, which is not installed; {otherwise}.")
+    try:
+        answered = subprocess.run(["docker", "version"], capture_output=True, timeout=20, check=False).returncode == 0
+    except subprocess.TimeoutExpired:
+        answered = False
+    if not answered:
+        raise SpilloverError(f"Docker is installed and its engine does not answer; start it, or {otherwise}.")
 
 
 def code_of(answer: str) -> str:

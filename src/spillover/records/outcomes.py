@@ -160,6 +160,7 @@ def read_outcomes(paths: Iterable[Path], names: dict[str, str] | None = None) ->
 
 _CONDITIONS = {
     "approval": "allow",
+    "world": "memory",
     "trait": None,
     "trigger": None,
     "split": "eval",
