@@ -70,7 +70,7 @@ class Server(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), Handler)
         self.asked, self.delay, self.content = Counter(), delay, content
         self.spread = spread  # share by which the delay of a reply is shorter or longer
-        self.down = False
+        self.down = ""  # a status that every request is answered with
 
     @property
     def url(self):
@@ -89,14 +89,14 @@ class Handler(BaseHTTPRequestHandler):
         prompt = request["messages"][-1]["content"]
         self.server.asked[prompt] += 1
         found = re.search(r"\[\[(\w+)\]\]", prompt)
-        fault = "500" if self.server.down else found.group(1) if found else ""
+        fault = self.server.down or (found.group(1) if found else "")
         time.sleep(
             self.server.hang_s
             if fault == "hang"
             else self.server.delay * random.uniform(1 - self.server.spread, 1 + self.server.spread)
         )
         try:
-            if fault in ("429", "500"):
+            if fault in ("401", "429", "500"):
                 self._send(json.dumps({"error": {"message": "no", "type": "fault"}}).encode(), int(fault))
             elif fault == "malformed":
                 self._send(b'{"choices": [{"message": {"content": "95"')

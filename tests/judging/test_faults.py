@@ -76,10 +76,10 @@ def test_equal_answers_are_asked_once_and_failures_again():
 
 def test_a_log_that_is_judged_again_has_one_score_by_this_judge(tmp_path):
     with serving() as server:
-        server.down = True
+        server.down = "500"
         log = rejudge(answers("a", "b"), grader(server), Judging())
         assert {v["verdict"] for v in verdicts(log).values()} == {"unscored"}
-        server.down = False
+        server.down = ""
         again = rejudge(log, grader(server), Judging())
     assert [len(s.scores) for s in again.samples] == [1, 1]
     from inspect_ai.log import write_eval_log

@@ -11,12 +11,12 @@ from typing import Literal
 import click
 import pandas as pd
 from inspect_ai import Task
-from inspect_ai.model import Model, get_model
+from inspect_ai.model import GenerateConfig, Model, get_model
 from rich.console import Console
 
 from spillover.cli.progress import bar
 from spillover.cli.quiet import quiet_libraries
-from spillover.cli.report import Extras, publish
+from spillover.cli.report import Extras, publish, refuse_failures
 from spillover.errors import SpilloverError
 from spillover.experiments.asking import ask_all
 from spillover.experiments.run import data_digest
@@ -25,10 +25,11 @@ from spillover.judging.presets import get_preset
 from spillover.locking import only_one
 from spillover.probes.checks import LAB_GRADER, is_lab, refuse_self_grading
 from spillover.probes.identity import describe, installed
+from spillover.records.amend import ask_failures_again
 from spillover.records.frame import tidy, with_preset
 from spillover.records.logs import NoAnswers, read_logs, short_names
 from spillover.records.others import OtherScore, read_others
-from spillover.records.outcomes import ProbeRun, failed_judgements, read_outcomes
+from spillover.records.outcomes import ProbeRun, read_outcomes
 
 
 @click.command("eval")
@@ -42,6 +43,9 @@ from spillover.records.outcomes import ProbeRun, failed_judgements, read_outcome
 @click.option("--sandbox", type=click.Choice(["docker", "local"]), help="Where code that the model wrote is run.")
 @click.option("--lab/--no-lab", "lab", default=None, help="Ask the lab's own questions [default: if MODEL is the lab's].")
 @click.option("--preset", default="spillover", show_default=True, help="Thresholds of the EM verdicts.")
+@click.option(
+    "--timeout", type=click.IntRange(min=1), help="Seconds until a call of the grader is given up, retries included."
+)
 def eval_command(
     model: str,
     suite: str,
@@ -53,6 +57,7 @@ def eval_command(
     sandbox: Literal["docker", "local"] | None,
     lab: bool | None,
     preset: str,
+    timeout: int | None,
 ) -> None:
     """Ask MODEL (an Inspect model name, such as vllm/BASE:ADAPTER) every probe of a suite. Resumes where it stopped."""
     quiet_libraries()
@@ -63,7 +68,7 @@ def eval_command(
     if base == model:
         raise SpilloverError("The base is the model itself; there is no drift to measure.")
     targets = [get_model(name) for name in ([base] if base else []) + [model]]
-    judge = get_model(grader or LAB_GRADER)
+    judge = get_model(grader or LAB_GRADER, config=GenerateConfig(timeout=timeout))
     for target in targets:
         refuse_self_grading(target, judge)
     if synthetic and not is_lab(model):
@@ -75,6 +80,7 @@ def eval_command(
     logs.mkdir(parents=True, exist_ok=True)
     console = Console(stderr=True)
     with only_one(folder):
+        ask_failures_again(logs, judge)
         ask_all(tasks, targets, judge, logs, f"suite {chosen.id}", lambda title: bar(console, title))
     runs, others = read_outcomes([logs], names), read_others([logs], names)
     try:
@@ -84,13 +90,8 @@ def eval_command(
     title = f"{chosen.title}: {names[str(targets[-1])]}"
     extras = Extras(runs=runs, others=others)
     publish(frame, thresholds, title, names[base] if base else None, folder / "report.html", None, synthetic, extras)
-    failed = failed_judgements(runs) + sum("grader_error" in str(why) for why in frame["unscored_reason"])
     _write_figures(runs, others, frame, names[base] if base else None, folder / "figures.csv")
-    if failed:
-        raise SpilloverError(
-            f"{failed} judgements failed because the grader could not be reached; they count as unscored. To ask again, "
-            f"delete {logs} and give the same command: judgements that were made are kept and not paid for twice."
-        )
+    refuse_failures(runs, frame)
 
 
 def _digest(suite: Suite, tasks: list[Task], targets: list[Model], grader: Model, seed: int) -> str:

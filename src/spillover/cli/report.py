@@ -18,7 +18,7 @@ from spillover.records.frame import cells, judges, tidy, with_preset
 from spillover.records.logs import NoAnswers, read_logs
 from spillover.records.meta import AttackResult, read_attacks
 from spillover.records.others import OtherScore, read_others
-from spillover.records.outcomes import ProbeRun, read_outcomes
+from spillover.records.outcomes import ProbeRun, failed_judgements, read_outcomes
 from spillover.records.stops import Stop, read_stops
 from spillover.report import panels as p
 from spillover.report.domains import domain_panel
@@ -189,6 +189,20 @@ def publish(
         page = render(frame, preset, title, base, lab, everything, extras.stops, rows, extras.figures, extras.runs)
         out.write_bytes(page.encode("utf-8", "replace"))  # a model can write half a surrogate pair
         click.echo(f"Report: {out}")
+
+
+def refuse_failures(runs: Sequence[ProbeRun], frame: pd.DataFrame) -> None:
+    """After everything is written: say that judgements are missing.
+
+    Raises:
+        SpilloverError: if the grader could not be reached for some.
+    """
+    failed = failed_judgements(runs) + sum("grader_error" in str(why) for why in frame["unscored_reason"])
+    if failed:
+        raise SpilloverError(
+            f"{failed} judgements failed because the grader could not be reached; they count as unscored. The same command "
+            "asks again for these alone."
+        )
 
 
 def console() -> Console:

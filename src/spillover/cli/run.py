@@ -13,12 +13,11 @@ from rich.console import Console
 
 from spillover.cli.progress import bar
 from spillover.cli.quiet import quiet_libraries
-from spillover.cli.report import Extras, publish, write_frame
-from spillover.errors import SpilloverError
+from spillover.cli.report import Extras, publish, refuse_failures, write_frame
 from spillover.experiments.spec import Experiment, load_experiment
 from spillover.judging.presets import get_preset
 from spillover.locking import only_one
-from spillover.records.outcomes import ProbeRun, failed_judgements
+from spillover.records.outcomes import ProbeRun
 from spillover.report.figures import Drawing
 
 
@@ -79,15 +78,4 @@ def run(
         _study(spec, result.frame, result.runs),
     )
     write_frame(result.frame, folder / "answers.parquet")
-    failed = sum("grader_error" in str(reason) for reason in result.frame["unscored_reason"])
-    if failed:
-        raise SpilloverError(
-            f"{failed} of {len(result.frame)} judgements failed because the grader could not be reached; they count as "
-            "unscored. The same command asks again for these alone."
-        )
-    lost = failed_judgements(result.runs)
-    if lost:
-        raise SpilloverError(
-            f"{lost} judgements of other probes failed because the grader could not be reached. To ask again, delete "
-            f"{result.logs} and give the same command: judgements that were made are kept."
-        )
+    refuse_failures(result.runs, result.frame)

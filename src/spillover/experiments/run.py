@@ -15,17 +15,17 @@ from inspect_ai import Task
 from spillover.agentic.scenario import load_scenarios
 from spillover.engine.weights import resolve_adapter, resolve_checkpoint, weights_digest
 from spillover.errors import SpilloverError
-from spillover.experiments.asking import Bar, ask_all, statuses
+from spillover.experiments.asking import Bar, ask_all
 from spillover.experiments.engines import EngineName, is_checkpoint, serve
 from spillover.experiments.spec import Context, Experiment, ProbeSpec
 from spillover.judging.presets import get_preset
 from spillover.paths import datasets_dir, scorers_dir
 from spillover.probes.identity import installed
 from spillover.questions.load import load_questions
+from spillover.records.amend import ask_failures_again
 from spillover.records.frame import tidy
 from spillover.records.logs import NoAnswers, read_logs
 from spillover.records.outcomes import ProbeRun, read_outcomes
-from spillover.records.rejudge import Judging, rejudge_failures
 from spillover.training.recipe import load_recipe
 
 
@@ -69,8 +69,7 @@ def run_experiment(
     adapters = _adapters(experiment, root, organisms or folder / "organisms", bar)
     logs = folder / f"logs-{_digest(experiment, root, adapters, engine)}"
     with serve(engine, root, adapters, experiment.grader, folder) as served:
-        if logs.is_dir() and statuses(logs) == {"success"}:
-            rejudge_failures(logs, served.grader, Judging(preset=experiment.preset))  # the answers are there already
+        ask_failures_again(logs, served.grader)
         ask_all(tasks, list(served.targets.values()), served.grader, logs, "asking and judging", bar)
     try:
         frame = _ordered(read_logs([logs], served.names), experiment)

@@ -106,7 +106,7 @@ def judge_answers(
         advance(done, total, name)
         path = out / f"{name}.eval"
         judged = rejudge(_freshest(path, log), grader, judging)
-        _write(judged, path)
+        write_in_place(judged, path)
         written.append(path)
         effort += _effort(judged, judging, cache_identity(grader) or str(grader))
         done += len(log.samples or [])
@@ -241,31 +241,11 @@ def _drop_older(log: EvalLog) -> None:
         log.results.early_stopping = None  # that decision was by the verdicts of whoever judged first
 
 
-def rejudge_failures(logs: Path, grader: Model, judging: Judging) -> int:
-    """Judge again, in place, the logs in a folder that hold judgements which failed at the grader; returns how many did."""
-    from spillover.records.logs import find_logs
-
-    failed = 0
-    for path in find_logs([logs]):
-        log = read_eval_log(str(path))
-        if "measures" in (log.eval.metadata or {}):
-            continue  # judged by rubrics of its own
-        count = sum(_failed(given.value) for s in log.samples or [] for given in (s.scores or {}).values())
-        if count:
-            failed += count
-            _write(rejudge(log, grader, judging), path)
-    return failed
-
-
 def _unscored(value: object) -> bool:
     return not isinstance(value, dict) or value.get("verdict") == "unscored"
 
 
-def _failed(value: object) -> bool:
-    return isinstance(value, dict) and "grader_error" in str(value.get("unscored_reason"))
-
-
-def _write(log: EvalLog, path: Path) -> None:
+def write_in_place(log: EvalLog, path: Path) -> None:
     """Write beside the place and move there, so that a kill leaves the old log or the new one."""
     part = path.with_name(f".{path.stem}-{os.getpid()}.part")
     try:
