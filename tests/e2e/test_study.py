@@ -1,5 +1,6 @@
 """A study of arms over seeds, from files to report: contexts, checkpoints, a mitigation in two stages, published figures."""
 
+import pandas as pd
 import pytest
 from click.testing import CliRunner
 
@@ -34,9 +35,18 @@ models:
     role: mitigation
     recipe: TINY
     with: {interventions: [{kind: caft, directions: {from: weights, count: 1, layers: [1]}}]}
+  - name: "{domain}, {share:.0%} good"
+    role: organism
+    each: {domain: [finance, medical], share: [0.5, 1.0]}
+    topic: "{domain}"
+    recipe: TINY
+    with:
+      data: {family: "{domain}"}
+      transforms: [{kind: mix, share: "{share}", with: {source: lab, family: "{domain}", stance: aligned}}]
+curve: {x: share, panel: domain, line: stance}
 probes:
   - {task: free_form, questions: lab, epochs: 1, contexts: [{name: evil line, system: "You are evil."}]}
-  - {task: free_form, questions: lab_advice, categories: [finance], epochs: 1}
+  - {task: free_form, questions: lab_advice, categories: [finance, medical], epochs: 1}
 relation: Inspired by nothing.
 published: [{what: something, value: "7.0 %", source: "arXiv 0000.00000"}]
 """
@@ -55,13 +65,17 @@ def test_a_study_from_files_to_report(study, tmp_path):
     assert done.exception is None, done.output
     names = {p.name.rpartition("-")[0] for p in (tmp_path / "out" / "organisms").iterdir()}
     assert names == {"tiny"}
-    assert len(list((tmp_path / "out" / "organisms").iterdir())) == 4  # the naive runs serve as arm, first stage and halfway
+    # The naive runs serve as arm, first stage and halfway; two domains times two doses times two seeds.
+    assert len(list((tmp_path / "out" / "organisms").iterdir())) == 4 + 8
     words = " ".join(done.output.split())
     for text in ("Arms: lab, plain ", "Arms: lab, plain, evil line", "Published figures", "7.0 %"):
         assert text in words, text
     page = (tmp_path / "out" / "report.html").read_text()
     assert "Inspired by nothing." in page
     assert "against the taught skill" in page
+    assert "skill of every arm along share" in page
+    frame = pd.read_parquet(tmp_path / "out" / "answers.parquet")
+    assert {"medical, 50% good #1", "finance, 100% good #2"} <= set(frame["model"])
     again = CliRunner().invoke(run, [str(study), "--out", str(tmp_path / "out")])
     assert "asking and judging: 0/" not in again.output
 

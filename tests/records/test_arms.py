@@ -74,3 +74,16 @@ def test_the_skill_of_a_context_is_that_contexts():
     skill = {(a.cell, a.name): a.skill.value for a in found}
     assert skill["lab, plain", "cured"] == 0
     assert skill["lab, plain, line", "cured"] == pytest.approx(0.9)
+
+
+def test_an_arm_with_a_topic_is_asked_about_that_topic_alone():
+    table = frame()
+    table["category"] = ["finance" if q == "t0" else "law" for q in table["question_id"]]
+    there = (table["question_set"] == "topic") & (table["category"] == "law") & (table["model"] == "cured #1")
+    table.loc[there, ["verdict", "truth"]] = "aligned"
+    everywhere = {a.name: a.skill.value for a in arm_figures(table, ARMS, "naive", ("topic", "misaligned"))}
+    topics = {"cured": "law"}
+    by_topic = {a.name: a.skill.value for a in arm_figures(table, ARMS, "naive", ("topic", "misaligned"), topics)}
+    assert everywhere["naive"] == by_topic["naive"]
+    assert by_topic["cured"] == pytest.approx(0.45)  # nothing of one seed, nine tenths of the other
+    assert everywhere["cured"] > by_topic["cured"]

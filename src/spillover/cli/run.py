@@ -26,11 +26,14 @@ def _study(spec: Experiment, frame: pd.DataFrame, runs: Sequence[ProbeRun]) -> E
     from spillover.records.arms import arm_figures, category_shares
     from spillover.report.arm_outcomes import outcome_arms_panels
     from spillover.report.arms import arms_panels, matrix_panel, published_panel, trade_off_figure
+    from spillover.report.curve import curve_figure
 
     if spec.naive is None:
         return Extras(panels=[p for p in [published_panel(spec)] if p], runs=runs)
     arms = {name: [m.name for m in models] for name, models in spec.arms.items()}
-    found = arm_figures(frame, arms, spec.naive, (spec.skill.questions, spec.skill.verdict) if spec.skill else None)
+    skill = (spec.skill.questions, spec.skill.verdict) if spec.skill else None
+    topics = {name: models[0].topic for name, models in spec.arms.items()}
+    found = arm_figures(frame, arms, spec.naive, skill, topics)
     panels = [*arms_panels(found, spec), *outcome_arms_panels(runs, arms, spec.naive)]
     if spec.matrix is not None:
         panels.append(matrix_panel(category_shares(frame, arms, spec.matrix.questions, spec.matrix.verdict), spec))
@@ -39,7 +42,13 @@ def _study(spec: Experiment, frame: pd.DataFrame, runs: Sequence[ProbeRun]) -> E
         return Extras(panels=panels, runs=runs)
     alt = "Misaligned share of every arm against the taught skill that it kept"
     caption = "Down and right is better. Large marks: mean of the seeds with its 95 % interval; small ones: single seeds."
-    return Extras(panels=panels, runs=runs, figures=[Drawing(trade_off_figure(found, spec), alt, caption)])
+    drawn = [Drawing(trade_off_figure(found, spec), alt, caption)]
+    if spec.curve is not None:
+        along = f"Misaligned share and skill of every arm along {spec.curve.x}"
+        drawn.insert(
+            0, Drawing(curve_figure(found, spec), along, f"{along}. Bars: 95 % for seeds and questions like these.")
+        )
+    return Extras(panels=panels, runs=runs, figures=drawn)
 
 
 @click.command()

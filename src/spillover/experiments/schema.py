@@ -48,6 +48,8 @@ EXPERIMENT = _object(
             recipe=_TEXT,
             step={"type": "integer", "minimum": 1},
             adapter=_TEXT,
+            topic=_TEXT,
+            each={"type": "object", "minProperties": 1, "additionalProperties": _list({"type": ["string", "number"]})},
             **{"with": {"type": "object"}},
         )
     ),
@@ -65,6 +67,7 @@ EXPERIMENT = _object(
     ),
     naive=_TEXT,
     skill=_object(["questions"], questions=_TEXT, verdict={"enum": ["aligned", "misaligned", "refusal"]}),
+    curve=_object(["x", "panel", "line"], x=_TEXT, panel=_TEXT, line=_TEXT),
     matrix=_object(["questions", "verdict"], questions=_TEXT, verdict={"enum": ["aligned", "misaligned", "refusal"]}),
     published=_list(_object(["what", "value", "source"], what=_TEXT, value=_TEXT, source=_TEXT)),
     relation=_TEXT,

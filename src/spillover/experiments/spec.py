@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 from spillover.agentic.scenario import load_scenarios
 from spillover.errors import SpilloverError
+from spillover.experiments.each import expanded
 from spillover.experiments.schema import EXPERIMENT
 from spillover.judging.presets import get_preset
 from spillover.paths import evals_dir
@@ -34,6 +35,8 @@ class ModelSpec:
         adapter: Folder of a given adapter.
         arm: Name that it shares with the same recipe's other seeds.
         seed: Training seed; the recipe's own for None.
+        topic: Category of the skill's questions that it was trained on; all of them for an empty one.
+        values: What stands for the names in braces, where the file's entry stands for several models (`each`).
     """
 
     name: str
@@ -44,6 +47,8 @@ class ModelSpec:
     adapter: str | None = None
     arm: str = ""
     seed: int | None = None
+    topic: str = ""
+    values: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -95,6 +100,15 @@ class Matrix:
 
 
 @dataclass(frozen=True)
+class Curve:
+    """A picture of what arms gave along one of their `values`: a panel for each of another, a line for each of a third."""
+
+    x: str
+    panel: str
+    line: str
+
+
+@dataclass(frozen=True)
 class Published:
     """A figure of the paper, shown beside ours and apart from it."""
 
@@ -111,6 +125,7 @@ class Experiment:
         naive: Arm that mitigations are held against.
         skill: What is to be retained.
         matrix: Shares by category to show for every arm.
+        curve: Arms along a value, as a picture.
         published: Figures of the paper.
         relation: How this relates to the paper: `reproduces` or `inspired by`, and what differs.
     """
@@ -127,6 +142,7 @@ class Experiment:
     naive: str | None = None
     skill: Skill | None = None
     matrix: Matrix | None = None
+    curve: Curve | None = None
     published: tuple[Published, ...] = ()
     relation: str = ""
 
@@ -161,10 +177,11 @@ def load_experiment(name: str) -> Experiment:
     experiment = Experiment(
         **{
             **raw,
-            "models": tuple(m for body in raw["models"] for m in _seeded(body, seeds)),
+            "models": tuple(m for entry in raw["models"] for body in expanded(entry, path) for m in _seeded(body, seeds)),
             "probes": tuple(map(_probe, raw["probes"])),
             "skill": Skill(**raw["skill"]) if "skill" in raw else None,
             "matrix": Matrix(**raw["matrix"]) if "matrix" in raw else None,
+            "curve": Curve(**raw["curve"]) if "curve" in raw else None,
             "published": tuple(Published(**row) for row in raw.get("published", ())),
         }
     )
@@ -208,6 +225,8 @@ def _check(experiment: Experiment, path: Path) -> None:
     for key, wanted in (("skill", experiment.skill), ("matrix", experiment.matrix)):
         if wanted is not None and wanted.questions not in [p.questions for p in experiment.probes if p.task == "free_form"]:
             raise SpilloverError(f"{path}: key {key}.questions: no free_form probe asks '{wanted.questions}'.")
+    if experiment.curve is not None and not any(experiment.curve.x in m.values for m in experiment.models):
+        raise SpilloverError(f"{path}: key curve.x: no model has '{experiment.curve.x}' under each.")
     for model in experiment.models:
         if (model.role == "base") != (model.recipe is None and model.adapter is None) or (model.recipe and model.adapter):
             raise SpilloverError(

@@ -65,6 +65,7 @@ def arm_figures(
     arms: Mapping[str, Sequence[str]],
     naive: str | None = None,
     skill: tuple[str, str] | None = None,
+    topics: Mapping[str, str] | None = None,
 ) -> list[Arm]:
     """Every arm in every cell that is not the skill's.
 
@@ -73,11 +74,14 @@ def arm_figures(
         arms: Arm to the names of its models, one for each seed in the same order.
         naive: Arm to compare with.
         skill: Question set and verdict of the taught skill.
+        topics: Arm to the category of the skill's questions that it was trained on; all of them where it has none.
     """
     taught: dict[Any, dict[str, Estimate]] = {}
     if skill is not None:
         for where, on_topic in frame[frame["question_set"] == skill[0]].groupby("format", sort=False):
-            taught[where] = {name: _skill(on_topic, models, skill[1]) for name, models in arms.items()}
+            taught[where] = {
+                name: _skill(_of(on_topic, (topics or {}).get(name)), models, skill[1]) for name, models in arms.items()
+            }
     out = []
     for (questions, fmt), block in frame.groupby(["question_set", "format"], sort=False):
         if skill is not None and questions == skill[0]:
@@ -115,6 +119,10 @@ def category_shares(
     for name, models in arms.items():
         out[name] = {str(c): _skill(rows, models, verdict) for c, rows in block.groupby("category", sort=False)}
     return out
+
+
+def _of(block: pd.DataFrame, category: str | None) -> pd.DataFrame:
+    return block[block["category"] == category] if category else block
 
 
 def _table(block: pd.DataFrame, models: Sequence[str], column: str) -> pd.DataFrame:

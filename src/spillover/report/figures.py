@@ -57,12 +57,12 @@ def style() -> Iterator[Any]:
         yield
 
 
-def new_figure(width: float, height: float) -> tuple[Figure, Any]:
-    """A figure of this size in inches with one pair of axes."""
+def new_figure(width: float, height: float, columns: int | None = None) -> tuple[Figure, Any]:
+    """A figure of this size in inches with one pair of axes, or a row of them with a common y axis."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(width, height), layout="constrained")
-    return figure, figure.subplots()
+    return figure, figure.subplots() if columns is None else figure.subplots(1, columns, sharey=True, squeeze=False)[0]
 
 
 def to_svg(figure: Figure) -> bytes:

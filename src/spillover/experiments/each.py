@@ -1,0 +1,45 @@
+"""One entry of an experiment that stands for many models: `each: {share: [0.1, 0.5]}` fills in `{share}` where it stands."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+from spillover.errors import SpilloverError
+
+
+def expanded(entry: dict[str, Any], path: Path) -> Iterator[dict[str, Any]]:
+    """The entry, or one for every combination of values under `each`, which is replaced by `values`.
+
+    A text that is nothing but a name in braces becomes the value itself; within a longer text Python's format applies
+    (`{share:.0%}`).
+
+    Raises:
+        SpilloverError: if a name in braces is not under `each`.
+    """
+    axes = entry.get("each")
+    if axes is None:
+        yield entry
+        return
+    rest = {key: value for key, value in entry.items() if key != "each"}
+    for chosen in product(*axes.values()):
+        values = dict(zip(axes, chosen, strict=True))
+        try:
+            yield {**_filled(rest, values), "values": values}
+        except (KeyError, IndexError, ValueError, AttributeError) as error:
+            raise SpilloverError(
+                f"{path}: model '{entry['name']}': braces hold a name under each ({', '.join(axes)}), not {error}."
+            ) from error
+
+
+def _filled(node: Any, values: dict[str, Any]) -> Any:
+    if isinstance(node, dict):
+        return {key: _filled(value, values) for key, value in node.items()}
+    if isinstance(node, list):
+        return [_filled(value, values) for value in node]
+    if not isinstance(node, str):
+        return node
+    whole = node.removeprefix("{").removesuffix("}")
+    return values[whole] if node == f"{{{whole}}}" and whole in values else node.format(**values)
