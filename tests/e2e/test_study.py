@@ -6,6 +6,7 @@ from click.testing import CliRunner
 
 from spillover.cli.run import run
 from spillover.errors import SpilloverError
+from spillover.experiments.run import experiment_tasks
 from spillover.experiments.spec import load_experiment
 from spillover.paths import evals_dir
 
@@ -99,6 +100,7 @@ def test_a_malformed_study_is_named(study, old, new, message):
 def test_every_bundled_study_has_its_controls(path):
     """Design rule 5: a mitigation never alone."""
     study = load_experiment(path.stem)
+    assert experiment_tasks(study, "lab")  # nothing that is found out only when it is run
     if study.naive is None:
         assert "mitigation" not in {m.role for m in study.models}
         return

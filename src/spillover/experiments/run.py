@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import inspect
 import json
 from dataclasses import asdict, dataclass
 from importlib import import_module
@@ -65,7 +66,9 @@ def run_experiment(
         weights = {weights_digest(resolve_checkpoint(name)) for name in (root, experiment.grader)}
         if len(weights) == 1:
             raise SpilloverError(f"The grader ({experiment.grader}) is the model under test ({root}); choose another one.")
-    tasks = _tasks(experiment)  # whatever is wrong with a probe's arguments is said before anything is trained
+    tasks = experiment_tasks(
+        experiment, root
+    )  # whatever is wrong with a probe's arguments is said before anything is trained
     adapters = _adapters(experiment, root, organisms or folder / "organisms", bar)
     logs = folder / f"logs-{_digest(experiment, root, adapters, engine)}"
     with serve(engine, root, adapters, experiment.grader, folder) as served:
@@ -131,11 +134,22 @@ def data_digest() -> str:
     return digest.hexdigest()
 
 
-def _tasks(experiment: Experiment) -> list[Task]:
-    return [_task(experiment, probe, fmt, context) for probe in experiment.probes for fmt, context, _ in probe.conditions()]
+def experiment_tasks(experiment: Experiment, base: str) -> list[Task]:
+    """Every probe in every format and context, as a task.
+
+    Raises:
+        SpilloverError: for an argument that a probe does not take, or code to be run without Docker for it.
+    """
+    # What the lab's own models write is toy code; any other model may write anything.
+    sandbox = "local" if resolve_checkpoint(base) == resolve_checkpoint("lab") else "docker"
+    return [
+        _task(experiment, probe, fmt, context, sandbox)
+        for probe in experiment.probes
+        for fmt, context, _ in probe.conditions()
+    ]
 
 
-def _task(experiment: Experiment, probe: ProbeSpec, fmt: str, context: Context) -> Task:
+def _task(experiment: Experiment, probe: ProbeSpec, fmt: str, context: Context, sandbox: str) -> Task:
     arguments: dict[str, Any] = {
         "system": context.system,
         "context": context.name,
@@ -149,7 +163,10 @@ def _task(experiment: Experiment, probe: ProbeSpec, fmt: str, context: Context) 
         arguments["format"] = fmt
     if probe.task in ("free_form", "goals", "alignment_questions"):
         arguments["preset"] = experiment.preset
-    task: Task = getattr(import_module(f"spillover.tasks.{probe.task}"), probe.task)(**arguments)
+    build = getattr(import_module(f"spillover.tasks.{probe.task}"), probe.task)
+    if "sandbox" in inspect.signature(build).parameters:
+        arguments.setdefault("sandbox", sandbox)
+    task: Task = build(**arguments)
     return task
 
 
