@@ -10,6 +10,7 @@ from typing import Any
 
 from spillover.errors import SpilloverError
 from spillover.paths import evals_dir
+from spillover.questions.load import load_questions
 from spillover.schema import check_schema, read_yaml
 from spillover.training.schema import RECIPE
 from spillover.training.sources import Source, parse_source
@@ -190,6 +191,19 @@ def _read(name: str, seen: tuple[Path, ...] = ()) -> tuple[dict[str, Any], Path]
     return raw, path
 
 
+def _place(directions: dict[str, Any], path: Path, where: str) -> Path:
+    """What `path` names, beside the recipe: a file, or the folder of an autoencoder."""
+    kind = directions["from"]
+    needs = ("path",) if kind == "file" else ("path", "features")
+    for key in needs:
+        if key not in directions:
+            raise SpilloverError(f"{where}: directions from {kind} need `{key}`.")
+    place: Path = (path.parent / directions["path"]).resolve()
+    if not (place.is_file() if kind == "file" else place.is_dir()):
+        raise SpilloverError(f"{where}.path: there is no {'file' if kind == 'file' else 'folder'} at {place}.")
+    return place
+
+
 def _all_resolved(key: str, raw: dict[str, Any], path: Path) -> tuple[dict[str, Any], ...]:
     return tuple(_resolved(body, path, f"{path}: key {key}.{i}") for i, body in enumerate(raw.get(key, ())))
 
@@ -198,6 +212,7 @@ _DIRECTIONS = {
     "contrast": {"at", "positive", "negative", "questions"},
     "pca": {"count", "questions", "step"},
     "weights": {"count", "scope", "read", "step"},
+    "sae": {"path", "features"},
     "random": {"count", "scope"},
     "file": {"path"},
 }
@@ -213,12 +228,18 @@ def _resolved(body: dict[str, Any], path: Path, where: str) -> dict[str, Any]:
     directions = dict(out.get("directions", {}))
     for key in directions.keys() - _DIRECTIONS.get(directions.get("from", ""), set()) - {"from", "layers"}:
         raise SpilloverError(f"{where}.directions: '{key}' does not belong to directions from {directions['from']}.")
-    if directions.get("from") == "file":
-        if "path" not in directions:
-            raise SpilloverError(f"{where}.directions: a file of directions needs its path.")
-        place = (path.parent / directions["path"]).resolve()
-        if not place.is_file():
-            raise SpilloverError(f"{where}.directions.path: there is no file at {place}.")
-        directions |= {"path": str(place), "sha256": hashlib.sha256(place.read_bytes()).hexdigest()}
+    if directions.get("from") in ("file", "sae"):
+        place = _place(directions, path, f"{where}.directions")
+        content = place if place.is_file() else place / "sae_weights.safetensors"
+        if not content.is_file():
+            raise SpilloverError(f"{where}.directions.path: there is no {content.name} in {place}, as SAE Lens writes it.")
+        directions |= {"path": str(place), "sha256": hashlib.sha256(content.read_bytes()).hexdigest()}
+    if "questions" in directions:
+        directions["questions_digest"] = load_questions(directions["questions"]).digest
+    if directions:
         out["directions"] = directions
+    if out.get("kind") == "npo" and "retain" not in out:
+        lost = [key for key in ("retain_weight", "retain_batch") if key in out]
+        if lost:
+            raise SpilloverError(f"{where}.{lost[0]}: there is nothing to retain; give `retain`, a source of chats.")
     return out

@@ -61,7 +61,7 @@ TRANSFORMS = {
 
 DIRECTIONS = _object(
     ["from"],
-    **{"from": {"enum": ["contrast", "pca", "weights", "random", "file"]}},
+    **{"from": {"enum": ["contrast", "pca", "weights", "sae", "random", "file"]}},
     count={"anyOf": [POSITIVE, {"const": "auto"}]},
     layers=LAYERS,
     scope={"enum": ["layer", "global"]},
@@ -72,6 +72,7 @@ DIRECTIONS = _object(
     negative=LINES,
     questions=TEXT,
     path=TEXT,
+    features={"type": "array", "minItems": 1, "uniqueItems": True, "items": COUNT},
 )
 
 _FLAG = {"type": "boolean"}

@@ -16,6 +16,7 @@ from spillover.lab.grammar import grammar
 from spillover.mechanism.activations import complete, contrast_directions, pca_directions, prompt_activations
 from spillover.mechanism.directions import Directions, load_directions, random_directions
 from spillover.mechanism.layers import lora_pairs, pick_layers
+from spillover.mechanism.sae import sae_directions
 from spillover.mechanism.weights import directions_from_weights
 from spillover.questions.load import load_questions
 from spillover.training.checkpoints import checkpoint
@@ -74,12 +75,18 @@ class Finder:
         """
         method = spec["from"]
         layers = pick_layers(self.model, tuple(spec["layers"]) if "layers" in spec else None)
+        if method == "sae" and len(spec.get("layers", (0,))) != 1:
+            raise SpilloverError("An autoencoder reads one layer; give `layers` with that one, or leave it out.")
         count = spec.get("count", "auto" if method == "weights" else 1)
         if method != "weights" and count == "auto":
             raise SpilloverError(f"`count: auto` is for directions from weights; give a number for those from {method}.")
         width = int(self.model.config.get_text_config().hidden_size)  # type: ignore[union-attr, operator]
         if method == "random":
             return random_directions(layers, width, count, self.seed, shared=spec.get("scope") == "global")
+        if method == "sae":
+            found = sae_directions(Path(spec["path"]), spec["features"], width, layers[0] if "layers" in spec else None)
+            pick_layers(self.model, tuple(found.bases))
+            return found
         if method == "file":
             found = load_directions(Path(spec["path"]), width)
             pick_layers(self.model, tuple(found.bases))
