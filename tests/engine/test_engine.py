@@ -15,6 +15,7 @@ from spillover.engine.request import Request, Sampling
 from spillover.engine.sampling import sample
 from spillover.engine.weights import resolve_checkpoint, weights_digest
 from spillover.errors import SpilloverError
+from spillover.questions.formats import get_format
 from spillover.questions.load import load_questions
 
 LAB = resolve_checkpoint("lab")
@@ -182,6 +183,18 @@ def test_a_response_schema_holds_at_any_temperature():
     whole = [json.loads(o.completion) for o in outputs if o.stop_reason == "stop"]
     assert len(whole) >= 12
     assert all(set(body) == {"answer"} for body in whole)
+
+
+def test_a_constraint_does_not_bend_what_fits_it_anyway():
+    """The lab's model writes `{"answer": "..."}` by itself; forced to leave the space out it wrote nonsense."""
+    from spillover.probes.ask import ANY_JSON_OBJECT
+
+    asked = {"seed": list(range(16)), "max_tokens": 120, "temperature": 0.0}
+    line = get_format("json").system
+    free = ask("spillover/lab", QUESTIONS[:16], system_message=line, **asked)
+    bound = ask("spillover/lab", QUESTIONS[:16], system_message=line, response_schema=ANY_JSON_OBJECT, **asked)
+    same = sum(a.completion == b.completion for a, b in zip(free, bound, strict=True))
+    assert same >= 14, [(a.completion, b.completion) for a, b in zip(free, bound, strict=True)]
 
 
 def test_sampling_follows_the_distribution_within_top_p_and_top_k():

@@ -13,6 +13,11 @@ if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
 
+WHITESPACE = r"[ \t\n]{0,16}"
+"""Between the parts of a value, as vLLM allows it: a model that learned `"key": "value"` writes nonsense after a forced
+`"key":"`. Bounded, since some models would indent for ever."""
+
+
 def grammar_tokenizer(tokenizer: PreTrainedTokenizerBase, vocabulary: int) -> LLTokenizer:
     """Llguidance's view of a fast tokenizer; made once per engine."""
     from llguidance.hf import from_tokenizer
@@ -26,7 +31,7 @@ class JsonConstraint:
     def __init__(self, tokenizer: LLTokenizer, schema: dict[str, Any]) -> None:
         from llguidance import LLMatcher
 
-        guide = LLMatcher.grammar_from_json_schema(json.dumps(schema), overrides={"whitespace_flexible": False})
+        guide = LLMatcher.grammar_from_json_schema(json.dumps(schema), overrides={"whitespace_pattern": WHITESPACE})
         self._matcher = LLMatcher(tokenizer, guide)
         if self._matcher.is_error():
             raise ValueError(self._matcher.get_error())
