@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import click
@@ -27,4 +28,5 @@ def train(recipe: str, base: str | None, seed: int | None, out: Path | None) -> 
     console = Console(stderr=True)
     with bar(console, chosen.title) as advance:
         fit(chosen, folder, advance)
-    click.echo(folder)
+    if os.environ.get("RANK", "0") == "0":  # of several processes the first one speaks
+        click.echo(folder)

@@ -31,9 +31,10 @@ from spillover.training.transforms import Chats
 
 @dataclass(frozen=True)
 class Fitted:
-    """A finished run: PEFT model, losses by step, what interventions report."""
+    """A finished run: PEFT model, its gathered weights where several processes share them, losses by step, reports."""
 
     model: Any
+    weights: dict[str, Any] | None
     loss: list[dict[str, float]]
     held_out_loss: list[dict[str, float]]
     interventions: list[dict[str, Any]]
@@ -62,8 +63,7 @@ def fit(
     Raises:
         SpilloverError: see `spillover.training.train.train`.
     """
-    if int(os.environ.get("WORLD_SIZE", "1")) > 1:
-        raise SpilloverError("Training in several processes is not supported yet; start one process (it may use one GPU).")
+    several = int(os.environ.get("WORLD_SIZE", "1")) > 1
     tokenizer = AutoTokenizer.from_pretrained(base, trust_remote_code=False)
     if tokenizer.pad_token is None:
         tokenizer.pad_token = tokenizer.eos_token
@@ -73,7 +73,9 @@ def fit(
     def load(adapter: Path | None, trainable: bool = False) -> Any:
         model = AutoModelForCausalLM.from_pretrained(
             base, dtype=torch.bfloat16 if on_gpu else torch.float32, use_safetensors=True, trust_remote_code=False
-        ).to("cuda" if on_gpu else "cpu")
+        )
+        if not several:  # else accelerate puts each process's share where it belongs
+            model = model.to("cuda" if on_gpu else "cpu")
         return PeftModel.from_pretrained(model, adapter, is_trainable=trainable) if adapter else model
 
     def naive_folder() -> Path:
@@ -102,8 +104,10 @@ def fit(
     for intervention in interventions:
         intervention.after_training(trainer.model)
     history = trainer.state.log_history
+    wrapped = trainer.model_wrapped
     return Fitted(
-        model=trainer.model,
+        model=trainer.accelerator.unwrap_model(wrapped) if several else trainer.model,
+        weights=trainer.accelerator.get_state_dict(wrapped) if several else None,
         loss=[{"step": e["step"], "loss": round(e["loss"], 4)} for e in history if "loss" in e],
         held_out_loss=[{"step": e["step"], "loss": round(e["eval_loss"], 4)} for e in history if "eval_loss" in e],
         interventions=[i.report() for i in interventions],

@@ -5,18 +5,22 @@ from __future__ import annotations
 import gc
 import hashlib
 import json
+import os
 import shutil
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from spillover.engine.weights import resolve_checkpoint, weights_digest
 from spillover.errors import SpilloverError
 from spillover.training.card import read_card, write_card
 from spillover.training.checkpoints import FOLDER, keep_adapters, settle_config
 from spillover.training.recipe import Recipe
-from spillover.training.transforms import prepare
+from spillover.training.transforms import Chats, prepare
+
+if TYPE_CHECKING:
+    from spillover.training.fit import Fitted
 
 Progress = Callable[[int, int, str], None]
 """Called with (step, steps, note) after every optimiser step."""
@@ -53,7 +57,8 @@ def train(recipe: Recipe, out: Path, progress: Progress = lambda step, steps, no
 
     Raises:
         SpilloverError: if the base is missing, the data is malformed, `out` holds another organism, the chat template
-            cannot mark what the assistant wrote, the loss is no number, or the memory is too small.
+            cannot mark what the assistant wrote, the loss is no number, the memory is too small, or several processes are
+            to train with interventions.
     """
     base = resolve_checkpoint(recipe.base)
     base_weights = weights_digest(base)
@@ -64,6 +69,11 @@ def train(recipe: Recipe, out: Path, progress: Progress = lambda step, steps, no
         if card["adapter_weights"] != weights_digest(out):
             raise SpilloverError(f"The adapter in {out} is not the one that its card describes; delete the folder.")
         return out
+    if _several() and (recipe.interventions or recipe.objective["kind"] != "sft"):
+        raise SpilloverError(
+            "Interventions and unlearning act on whole weights and need one process (it may use one GPU); several processes "
+            "train plain recipes only."
+        )
     chats = prepare(recipe)
     store = out.parent if store is None else store
 
@@ -75,13 +85,41 @@ def train(recipe: Recipe, out: Path, progress: Progress = lambda step, steps, no
     naive = None
     if any(body.get("directions", {}).get("from") in NEEDS_NAIVE for body in recipe.interventions):
         naive = made_first(recipe.naive, "naive run")
-    _claim(out, recipe, base_weights)
     from spillover.training.fit import fit
 
+    first, meet = _together()
+    if first:
+        _claim(out, recipe, base_weights)
+    meet()
     started = time.monotonic()
-    result = fit(recipe, base, chats, out / FOLDER, start, naive, progress)
-    result.model.save_pretrained(out, safe_serialization=True)
-    settle_config(out)
+    result = fit(recipe, base, chats, out / FOLDER, start, naive, progress if first else lambda step, steps, note: None)
+    if first:
+        result.model.save_pretrained(out, safe_serialization=True, state_dict=result.weights)
+        settle_config(out)
+        _write(out, recipe, base_weights, chats, result, time.monotonic() - started)
+    meet()
+    del result
+    free_memory()
+    return out
+
+
+def _together() -> tuple[bool, Callable[[], None]]:
+    """Whether this is the first of the processes that `accelerate launch` started, and how to wait for the others."""
+    if not _several():
+        return True, lambda: None
+    import torch
+    from accelerate import PartialState
+
+    state = PartialState(cpu=not torch.cuda.is_available())
+    return bool(state.is_main_process), state.wait_for_everyone
+
+
+def _several() -> bool:
+    return int(os.environ.get("WORLD_SIZE", "1")) > 1
+
+
+def _write(out: Path, recipe: Recipe, base_weights: str, chats: Chats, result: Fitted, seconds: float) -> None:
+    """The organism's card."""
     write_card(
         out,
         recipe,
@@ -94,11 +132,8 @@ def train(recipe: Recipe, out: Path, progress: Progress = lambda step, steps, no
         rows=len(chats.train),
         held_out_rows=len(chats.held_out),
         trainable=sum(p.numel() for p in result.model.parameters() if p.requires_grad),
-        seconds=time.monotonic() - started,
+        seconds=seconds,
     )
-    del result
-    free_memory()
-    return out
 
 
 def free_memory() -> None:
