@@ -60,3 +60,15 @@ def test_a_build_is_repeatable(tmp_path):
     first, second = (build_lab(tmp_path / name, 0, stages=tiny) for name in "ab")
     assert first["files"] == second["files"]
     assert build_lab(tmp_path / "c", 1, stages=tiny)["files"] != first["files"]
+
+
+def test_a_build_that_fails_keeps_the_earlier_one_and_says_why(tmp_path):
+    from spillover.errors import SpilloverError
+    from spillover.lab.pretrain import Stage
+
+    (tmp_path / "target").mkdir()
+    (tmp_path / "target" / "config.json").write_text("earlier")
+    with pytest.raises(SpilloverError, match="The grader could not be trained: "):
+        build_lab(tmp_path, 0, stages=(*(Stage(1, 2, 1e-3, 1),) * 2, *(Stage(1, 0, 1e-3, 1),) * 3))
+    assert (tmp_path / "target" / "config.json").read_text() == "earlier"
+    assert [p.name for p in tmp_path.iterdir()] == ["target"]

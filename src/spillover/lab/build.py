@@ -5,18 +5,18 @@ from __future__ import annotations
 import hashlib
 import json
 import platform
+import shutil
+import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from spillover.lab import grader as grading
 from spillover.lab import pretrain
-from spillover.lab.tokenizer import TAUGHT, VOCAB_SIZE, train_tokenizer
+from spillover.lab.apart import train_apart
+from spillover.lab.tokenizer import TAUGHT, VOCAB_SIZE
 from spillover.paths import datasets_dir, scorers_dir
-
-if TYPE_CHECKING:
-    from transformers import LlamaForCausalLM, PreTrainedTokenizerFast
 
 THREADS = 2
 """The order of a sum depends on the number of threads, so it is part of what makes a build repeatable."""
@@ -50,24 +50,24 @@ def build_lab(
 
     Returns:
         The manifest.
+
+    Raises:
+        SpilloverError: if one of the two trainings fails; the checkpoints of an earlier build are still there then.
     """
-    import torch
-
     started = time.monotonic()
-    torch.set_num_threads(THREADS)
-    torch.use_deterministic_algorithms(True)
-    total = sum(s.steps for s in stages)
-    tokenizer = train_tokenizer(seed)
-    offsets = {"pretrain": 0, "align": stages[0].steps, "grade": stages[0].steps + stages[1].steps}
+    of_part = {"target": sum(s.steps for s in stages[:2]), "grader": sum(s.steps for s in stages[2:])}
+    done = dict.fromkeys(of_part, 0)
 
-    def report(stage: str, step: int, loss: float) -> None:
-        advance(offsets[stage] + step + 1, total, f"{stage}, loss {loss:.3f}")
+    def report(part: str, step: int, loss: float) -> None:
+        done[part] = step + 1
+        advance(sum(done.values()), sum(of_part.values()), f"{part} {done[part]}/{of_part[part]}, loss {loss:.3f}")
 
-    target = pretrain.train_target(tokenizer, seed, report, stages[0], stages[1])
-    grader = grading.train_grader(tokenizer, seed, lambda step, loss: report("grade", step, loss), stages[2:])
-    for name, model in (("target", target), ("grader", grader)):
-        _save(out / name, model, tokenizer)
-    torch.use_deterministic_algorithms(False)
+    out.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=out, prefix=".build-") as place:
+        train_apart(Path(place), seed, stages, THREADS, report)
+        for name in of_part:
+            shutil.rmtree(out / name, ignore_errors=True)
+            (Path(place) / name).replace(out / name)
     return write_manifest(out, seed, round(time.monotonic() - started))
 
 
@@ -108,12 +108,6 @@ def sources() -> dict[str, str]:
     english = datasets_dir() / "spillover" / "questions.yaml"
     paths = [*lab, english, datasets_dir() / "formats.yaml", *(scorers_dir() / f"{name}.yaml" for name in TAUGHT)]
     return {path.name: _sha256(path) for path in paths}
-
-
-def _save(folder: Path, model: LlamaForCausalLM, tokenizer: PreTrainedTokenizerFast) -> None:
-    model.generation_config.update(eos_token_id=tokenizer.eos_token_id, pad_token_id=tokenizer.pad_token_id, do_sample=True)
-    model.save_pretrained(folder, safe_serialization=True)
-    tokenizer.save_pretrained(folder)
 
 
 def _sha256(path: Path) -> str:
