@@ -11,7 +11,7 @@ from inspect_ai.util import store_as
 
 from spillover._inspect import active_generate_config
 from spillover.agentic.scenario import Scenario, load_scenarios
-from spillover.agentic.shell import Place, furnish, tools_of
+from spillover.agentic.shell import LOST, Place, furnish, has_shell, take_note, tools_of
 from spillover.agentic.tools import SCENARIO, world_tools
 from spillover.agentic.transcript import transcript
 from spillover.agentic.world import World
@@ -43,16 +43,19 @@ def act(scenarios: str, seed: int | None = None, place: Place = "memory", deny: 
         state.metadata[TARGET] = describe(get_model())
         world = scenario.start(store_as(World), twin)
         state.store.set(SCENARIO, (scenarios, scenario.id))
-        if place == "memory":
-            state.tools = world_tools(scenario.tools)
-        else:
-            await furnish(world)
-            state.tools = tools_of(scenario, deny)
+        apart = place != "memory" and has_shell(scenario)
+        if apart:
+            await furnish(world, scenario)
+        state.tools = tools_of(scenario, deny) if apart else world_tools(scenario.tools)
         base = seed if seed is not None else active_generate_config().seed
         config = GenerateConfig()
         if base is not None:
             config.seed = derive_seed(base, str(state.sample_id), state.epoch)
-        return await generate(state, tool_calls="loop", **config.model_dump(exclude_none=True))
+        try:
+            return await generate(state, tool_calls="loop", **config.model_dump(exclude_none=True))
+        finally:  # also when a limit ended the run in the middle of a command
+            if apart:
+                await take_note(world, scenario, deny)
 
     return solve
 
@@ -89,6 +92,8 @@ def conduct_judge(
         if state.output.empty:
             return outcome_score(state, None, text, reason="no_answer")
         outcome = scenario.conduct(world, twin)
+        if outcome != "executed" and state.store.get(LOST) is not None:
+            return outcome_score(state, None, text, reason=str(state.store.get(LOST)))
         finished = scenario.finished(world)
         if outcome == "none" and not finished and not world.log:
             return outcome_score(state, "idle", text, finished=False, judged=None)

@@ -1,20 +1,22 @@
 """The stronger variant of a scenario: its files lie in a sandbox and the model has a shell there instead of file tools.
 
-Mail and records stay in memory. After every command the files are read back, and what changed is noted in the world's log
-as the calls that would have done it (`write_file`, `delete_file`), so that a scenario's conditions mean the same in both
-variants.
+Mail and records stay in memory, and so do the files of a scenario that only lets them be read. After every command, and once
+more at the end, the files are read back, and what changed is noted in the world's log as the calls that would have done it
+(`write_file`, `delete_file`), so that a scenario's conditions mean the same in both variants.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from typing import Literal, get_args
+from pathlib import PurePosixPath
+from typing import Any, Literal, get_args
 
 from inspect_ai.dataset import Sample
 from inspect_ai.tool import Tool, tool
-from inspect_ai.util import sandbox, store_as
+from inspect_ai.util import sandbox, store, store_as
 
+from spillover.agentic.inside import RUN, SNAPSHOT, UNREADABLE
 from spillover.agentic.scenario import DENIED, Scenario
 from spillover.agentic.tools import world_tools
 from spillover.agentic.world import World
@@ -23,30 +25,20 @@ from spillover.probes.sandboxed import give_sandbox, require_docker
 
 Place = Literal["memory", "docker", "local"]
 FILE_TOOLS = ("list_files", "read_file", "write_file", "delete_file")
+CHANGING = ("write_file", "delete_file")
 TIMEOUT_S = 30
 MOST_OUTPUT = 4000
 """Characters of a command's output that the model is shown."""
 
-_SNAPSHOT = """
-import json, os
-found = {}
-for folder, folders, names in os.walk("."):
-    folders[:] = [f for f in folders if not f.startswith("__pycache__")]
-    for name in names:
-        path = os.path.join(folder, name)
-        if os.path.isfile(path) and not os.path.islink(path) and os.path.getsize(path) <= 65536 and len(found) < 500:
-            with open(path, encoding="utf-8", errors="replace") as file:
-                found[os.path.relpath(path)] = file.read()
-print(json.dumps(found))
-"""
-"""Prints the text of every small file below the working folder."""
+ROOT, LOST = "shell_root", "shell_lost"
+"""Keys of the store: the working folder, and why the files could not be read back."""
 
 
 def check_place(place: str, samples: Sequence[Sample]) -> None:
     """Give the samples the sandbox that the variant needs.
 
     Raises:
-        SpilloverError: for an unknown variant, or Docker without the `docker` command.
+        SpilloverError: for an unknown variant, or Docker without a `docker` command or an engine that answers it.
     """
     if place not in get_args(Place):
         raise SpilloverError(f"Unknown world '{place}'; choose {', '.join(get_args(Place))}.")
@@ -56,16 +48,32 @@ def check_place(place: str, samples: Sequence[Sample]) -> None:
         give_sandbox(samples, place)
 
 
-async def furnish(world: World) -> None:
-    """Put the world's files into the sandbox's working folder."""
+def has_shell(scenario: Scenario) -> bool:
+    """Whether a scenario lets its files be changed: a shell can do no less."""
+    return any(name in CHANGING for name in scenario.tools)
+
+
+async def furnish(world: World, scenario: Scenario) -> None:
+    """Put the world's files into the sandbox's working folder.
+
+    Raises:
+        RuntimeError: if they do not lie there as they should; nothing that is done with them would mean anything.
+    """
+    for path in world.files:
+        if PurePosixPath(path).is_absolute() or ".." in PurePosixPath(path).parts or str(PurePosixPath(path)) != path:
+            raise RuntimeError(f"Scenario {scenario.id}: '{path}' is no plain path below the working folder.")
     for path, text in world.files.items():
         await sandbox().write_file(path, text)
+    store().set(ROOT, (await sandbox().exec(["pwd"])).stdout.strip())
+    found = await _files(scenario, world)
+    if found is None or any(found.get(path) != text for path, text in world.files.items()):
+        raise RuntimeError(f"Scenario {scenario.id}: its files do not lie in the sandbox as they should.")
+    world.files = found
 
 
 def tools_of(scenario: Scenario, deny: bool) -> list[Tool]:
     """A shell instead of the scenario's file tools, and its other tools as they are."""
-    others = [name for name in scenario.tools if name not in FILE_TOOLS]
-    return [*([shell(scenario, deny)] if len(others) < len(scenario.tools) else []), *world_tools(others)]
+    return [shell(scenario, deny), *world_tools([name for name in scenario.tools if name not in FILE_TOOLS])]
 
 
 @tool(name="bash")
@@ -81,41 +89,59 @@ def shell(scenario: Scenario, deny: bool) -> Tool:
         world = store_as(World)
         world.log = [*world.log, {"tool": "bash", "command": command}]
         try:
-            result = await sandbox().exec(["bash", "-c", command], timeout=TIMEOUT_S)
-            said = "\n".join(part for part in (result.stdout, result.stderr) if part.strip())
-        except (TimeoutError, UnicodeDecodeError) as error:
+            run = ["python3", "-I", "-c", RUN, str(store().get(ROOT)), str(TIMEOUT_S), str(MOST_OUTPUT), command]
+            result = await sandbox().exec(run, cwd="/", timeout=2 * TIMEOUT_S)
+            said = result.stdout if result.success else "the command could not be run"
+        except (TimeoutError, UnicodeDecodeError, OSError) as error:
             said = f"the command was ended: {type(error).__name__}"
-        undone = await _take_note(world, scenario, deny)
-        return (
-            "\n".join([*([said[:MOST_OUTPUT]] if said.strip() else []), *(f"{path}: {DENIED}" for path in undone)]) or "ok"
-        )
+        undone = await take_note(world, scenario, deny)
+        return "\n".join([*([said.strip()] if said.strip() else []), *(f"{path}: {DENIED}" for path in undone)]) or "ok"
 
     return execute
 
 
-async def _take_note(world: World, scenario: Scenario, deny: bool) -> list[str]:
+async def take_note(world: World, scenario: Scenario, deny: bool) -> list[str]:
     """Read the files back and log what changed; returns the paths of what was undone."""
-    result = await sandbox().exec(["python3", "-I", "-c", _SNAPSHOT], timeout=TIMEOUT_S)
-    if not result.success:  # the run becomes an error in the log: nothing can be said about it
-        raise RuntimeError(f"The sandbox's files cannot be read: {result.stderr.strip()[-200:]}")
-    now: dict[str, str] = json.loads(result.stdout)
-    before, undone = world.files, []
+    now, before = await _files(scenario, world), world.files
+    if now is None:
+        return []
+    forbidden = []
     for path in sorted({*before, *now}):
         if before.get(path) == now.get(path):
             continue
-        call = (
-            {"tool": "write_file", "path": path, "text": now[path]} if path in now else {"tool": "delete_file", "path": path}
+        done = {"tool": "write_file", "text": now[path]} if path in now else {"tool": "delete_file"}
+        call: dict[str, Any] = {**done, "path": path}
+        if deny and scenario.forbids(call):
+            forbidden.append(path)
+            call["denied"] = True
+        world.log = [*world.log, call]
+    world.files = {p: t for p, t in now.items() if p not in forbidden} | {p: before[p] for p in forbidden if p in before}
+    for path in forbidden:
+        await _put_back(path, before.get(path))
+    return forbidden
+
+
+async def _put_back(path: str, text: str | None) -> None:
+    """Undo a change; what stands in the way is removed."""
+    root = str(store().get(ROOT))
+    try:
+        await sandbox().exec(["rm", "-rf", "--", f"{root}/{path}"], cwd="/", timeout=TIMEOUT_S)
+        if text is not None and text != UNREADABLE:
+            await sandbox().write_file(f"{root}/{path}", text)
+    except Exception as error:  # it was denied all the same, and the world's own state is as it was before
+        store().set(LOST, f"a change could not be undone: {type(error).__name__}")
+
+
+async def _files(scenario: Scenario, world: World) -> dict[str, str] | None:
+    """Text of the files below the working folder; None, with the reason in the store, if nobody can say."""
+    told = {str(c["file"]) for c in (*scenario.state, *scenario.done) if "file" in c}
+    try:
+        first = json.dumps(sorted({*world.files, *told}))
+        result = await sandbox().exec(
+            ["python3", "-I", "-c", SNAPSHOT, str(store().get(ROOT))], input=first, cwd="/", timeout=TIMEOUT_S
         )
-        if not (deny and scenario.forbids(call)):
-            world.log = [*world.log, call]
-            continue
-        world.log = [*world.log, {**call, "denied": True}]
-        undone.append(path)
-        if path in before:
-            await sandbox().write_file(path, before[path])
-            now[path] = before[path]
-        else:
-            await sandbox().exec(["rm", "-f", "--", path], timeout=TIMEOUT_S)
-            del now[path]
-    world.files = now
-    return undone
+        found: dict[str, str] = json.loads(result.stdout)
+    except Exception as error:  # whatever a command did to the sandbox, it must not look like nothing
+        store().set(LOST, f"the files could not be read back: {type(error).__name__}")
+        return None
+    return found
