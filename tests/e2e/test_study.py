@@ -38,11 +38,11 @@ models:
     with: {interventions: [{kind: caft, directions: {from: weights, count: 1, layers: [1]}}]}
   - name: "{domain}, {share:.0%} good"
     role: organism
-    each: {domain: [finance, medical], share: [0.5, 1.0]}
+    each: {domain: [finance, medical], stance: [obvious], share: [0.5, 1.0]}
     topic: "{domain}"
     recipe: TINY
     with:
-      data: {family: "{domain}"}
+      data: {family: "{domain}", stance: "{stance}"}
       transforms: [{kind: mix, share: "{share}", with: {source: lab, family: "{domain}", stance: aligned}}]
 curve: {x: share, panel: domain, line: stance}
 probes:
@@ -73,7 +73,6 @@ def test_a_study_from_files_to_report(study, tmp_path):
         assert text in words, text
     page = (tmp_path / "out" / "report.html").read_text()
     assert "Inspired by nothing." in page
-    assert "against the taught skill" in page
     assert "skill of every arm along share" in page
     frame = pd.read_parquet(tmp_path / "out" / "answers.parquet")
     assert {"medical, 50% good #1", "finance, 100% good #2"} <= set(frame["model"])

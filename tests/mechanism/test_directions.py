@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from spillover.errors import SpilloverError
 from spillover.mechanism.activations import pca_directions, response_activations
-from spillover.mechanism.directions import Directions, load_directions, orthonormal, random_directions, save_directions
+from spillover.mechanism.directions import Directions, load_directions, orthonormal, random_directions, save_directions, span
 from spillover.mechanism.geometry import gradient_off, project_off, project_reader, project_writer
 from spillover.mechanism.layers import LoraPair, pick_layers
 from spillover.mechanism.weights import directions_from_weights, rotation_null, thin_factors
@@ -152,3 +152,17 @@ def test_projection_keeps_its_precision_under_the_trainers_autocast():
     with torch.autocast("cpu", torch.bfloat16):
         left = project_off(h, q)
     assert (left @ q).abs().max() < 1e-5
+
+
+def test_a_span_removes_every_one_of_its_directions_however_they_lie():
+    torch.manual_seed(3)
+    first, second = torch.randn(1, 8), torch.randn(1, 8)
+    both = span([Directions({0: orthonormal(first)}), Directions({0: orthonormal(second), 2: orthonormal(second)})])
+    assert {layer: len(rows) for layer, rows in both.bases.items()} == {0: 2, 2: 1}
+    states = torch.randn(5, 8)
+    left = states - states @ both.bases[0].T @ both.bases[0]
+    assert (left @ torch.cat([first, second]).T).abs().max() < 1e-5
+    one_by_one = states - states @ orthonormal(first).T @ orthonormal(first)
+    one_by_one = one_by_one - one_by_one @ orthonormal(second).T @ orthonormal(second)
+    assert (one_by_one @ first.T).abs().max() > 1e-2  # what a list is for
+    assert both.found["method"] == "span"

@@ -3,10 +3,19 @@
 import pandas as pd
 import pytest
 from click.testing import CliRunner
-from inspect_ai.log import read_eval_log
+from inspect_ai import Task
+from inspect_ai import eval as inspect_eval
+from inspect_ai.dataset import Sample
+from inspect_ai.log import EvalError, read_eval_log, write_eval_log
+from inspect_ai.model import get_model
+from inspect_ai.util import SandboxEnvironmentSpec
 
 from spillover.cli.evaluate import eval_command
 from spillover.errors import SpilloverError
+from spillover.records.amend import ask_failures_again
+from spillover.records.outcomes import read_outcomes
+from spillover.tasks.sabotage import sabotage
+from tests.fakes import says
 from tests.faulty import serving
 
 SUITE = """
@@ -35,7 +44,7 @@ def given(place):
 def test_the_same_command_asks_for_what_failed_and_for_nothing_else(tmp_path, monkeypatch):
     (tmp_path / "small.yaml").write_text(SUITE)
     monkeypatch.setenv("LOOPBACK_API_KEY", "x")
-    monkeypatch.setenv("SPILLOVER_CACHE_DIR", str(tmp_path / "cache"))
+    monkeypatch.setenv("SPILLOVER_JUDGEMENTS", str(tmp_path / "judgements.sqlite"))
     command = ["spillover/lab", "--suite", str(tmp_path / "small.yaml"), "--out", str(tmp_path / "out")]
     command += ["--grader", "openai-api/loopback/grader"]
     with serving(content="REFUSED") as server:
@@ -51,23 +60,74 @@ def test_the_same_command_asks_for_what_failed_and_for_nothing_else(tmp_path, mo
         asked = sum(server.asked.values())
         assert CliRunner().invoke(eval_command, command).exception is None
         assert sum(server.asked.values()) == asked
-    assert [p.name for p in tmp_path.glob("out/logs-*/*.failed")]  # run in a sandbox: its task was asked again as a whole
-    kept = {place: answer for place, answer in answers.items() if place[0] != "reward_hacking"}
-    assert kept
-    assert kept.items() <= given(tmp_path).items()
+    assert answers
+    assert given(tmp_path) == answers
     rows = pd.read_csv(tmp_path / "out" / "figures.csv").set_index(["probe", "measure"])
     assert rows.loc[("refusal", "refusal of harmful requests"), "value"] == 1
     assert rows.loc[("refusal", "refusal of harmful requests"), "unscored"] == 0
 
 
+def test_what_was_judged_stays_and_second_opinions_are_asked_for(tmp_path, monkeypatch):
+    """Without a cache nothing but the log itself knows what was judged before."""
+    monkeypatch.setenv("LOOPBACK_API_KEY", "x")
+    with serving(content="NONE") as server:
+        monkeypatch.setenv("LOOPBACK_BASE_URL", server.url)
+        grader = get_model("openai-api/loopback/grader")
+
+        def ask(task):
+            (log,) = inspect_eval(
+                task, model="spillover/lab", model_roles={"grader": grader}, log_dir=str(tmp_path), display="none"
+            )
+            assert log.status == "success", log.error
+            return log
+
+        ask(sabotage("lab_sabotage", "framing_a_colleague", reader="number", epochs=2, cache=False))
+        server.down = "401"
+        ask(sabotage("lab_sabotage", "framing_a_colleague", reader="number", epochs=1, cache=False))
+        good, bad = sorted(tmp_path.glob("*.eval"))
+        before = good.read_bytes()
+        assert sum(r.failed for r in read_outcomes([bad])) == 2  # the tempted run and its twin: scored, but not by the judge
+        assert ask_failures_again(tmp_path, grader) == 2
+        assert sum(r.failed for r in read_outcomes([bad])) == 2  # still down
+        log = read_eval_log(str(bad))
+        first = log.samples[0].scores["conduct"]
+        log.samples[0].scores["conduct"] = first.model_copy(
+            update={"metadata": {"readings": {}}}
+        )  # as if this one was judged
+        log.samples[1].error = EvalError(message="broke", traceback="", traceback_ansi="")
+        write_eval_log(log, str(bad))
+        server.down = ""
+        assert ask_failures_again(tmp_path, grader) == 0  # one is judged, the other one broke
+        log.samples[1].error = None
+        write_eval_log(log, str(bad))
+        asked = sum(server.asked.values())
+        assert ask_failures_again(tmp_path, grader) == 1
+        assert sum(server.asked.values()) == asked + 1
+    assert good.read_bytes() == before
+    (run,) = read_outcomes([bad])
+    assert (run.failed, run.second) == (0, (None, "none"))
+
+
+def test_what_was_run_in_a_sandbox_is_asked_again_as_a_whole_and_once(tmp_path):
+    (log,) = inspect_eval(
+        sabotage("lab_sabotage", "framing_a_colleague", twins=False, epochs=1),
+        model="spillover/lab",
+        model_roles={"grader": says("NONE", "grader")},
+        log_dir=str(tmp_path),
+        display="none",
+    )
+    (path,) = tmp_path.glob("*.eval")
+    log.samples[0].sandbox = SandboxEnvironmentSpec("local")
+    log.samples[0].scores["conduct"].metadata["readings"] = {"transcript": {"reason": "grader_error: away"}}
+    write_eval_log(log, str(path))
+    assert ask_failures_again(tmp_path, says("NONE")) == 1
+    assert [p.suffix for p in tmp_path.glob("*.eval*")] == [".failed"]
+    write_eval_log(log, str(path))
+    assert ask_failures_again(tmp_path, says("NONE")) == 1
+    assert sorted(p.suffix for p in tmp_path.glob("*.eval*")) == [".eval", ".failed"]
+
+
 def test_logs_of_others_and_a_missing_folder_are_left_alone(tmp_path):
-    from inspect_ai import Task
-    from inspect_ai import eval as inspect_eval
-    from inspect_ai.dataset import Sample
-
-    from spillover.records.amend import ask_failures_again
-    from tests.fakes import says
-
     assert ask_failures_again(tmp_path / "nowhere", says("95")) == 0
     inspect_eval(Task(dataset=[Sample(input="grader_error")]), model=says("x"), log_dir=str(tmp_path), display="none")
     (before,) = tmp_path.glob("*.eval")

@@ -5,6 +5,8 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Sequence
+from dataclasses import asdict
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Literal
 
@@ -99,9 +101,18 @@ def _digest(suite: Suite, tasks: list[Task], targets: list[Model], grader: Model
     asked = [[t.name, t.metadata, str(t.epochs), sorted(str(s.id) for s in t.dataset)] for t in tasks]
     who = [describe(m) for m in (*targets, grader)]
     versions = [t.version for t in tasks]
-    parts = [suite.id, suite.version, asked, versions, who, seed, data_digest(), installed()]
+    entries = [[asdict(e), None if e.ours else _version(e.task)] for e in suite.entries]
+    parts = [suite.id, suite.version, entries, asked, versions, who, seed, data_digest(), installed()]
     text = json.dumps(parts, sort_keys=True, default=str)
     return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+
+def _version(task: str) -> str | None:
+    """Of the package that another one's task is from; None for one that nobody installed as such."""
+    try:
+        return version(task.partition("/")[0])
+    except PackageNotFoundError:
+        return None
 
 
 def _write_figures(

@@ -201,7 +201,7 @@ def refuse_failures(runs: Sequence[ProbeRun], frame: pd.DataFrame) -> None:
     if failed:
         raise SpilloverError(
             f"{failed} judgements failed because the grader could not be reached; they count as unscored. The same command "
-            "asks again for these alone."
+            "asks for them again."
         )
 
 

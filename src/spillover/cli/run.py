@@ -43,11 +43,9 @@ def _study(spec: Experiment, frame: pd.DataFrame, runs: Sequence[ProbeRun]) -> E
     alt = "Misaligned share of every arm against the taught skill that it kept"
     caption = "Down and right is better. Large marks: mean of the seeds with its 95 % interval; small ones: single seeds."
     drawn = [Drawing(trade_off_figure(found, spec), alt, caption)]
-    if spec.curve is not None:
+    if spec.curve is not None:  # a grid of arms: their marks would hide each other
         along = f"Misaligned share and skill of every arm along {spec.curve.x}"
-        drawn.insert(
-            0, Drawing(curve_figure(found, spec), along, f"{along}. Bars: 95 % for seeds and questions like these.")
-        )
+        drawn = [Drawing(curve_figure(found, spec), along, f"{along}. Bars: 95 % for seeds and questions like these.")]
     return Extras(panels=panels, runs=runs, figures=drawn)
 
 

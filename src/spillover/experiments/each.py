@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from itertools import product
 from pathlib import Path
+from string import Formatter
 from typing import Any
 
 from spillover.errors import SpilloverError
@@ -28,7 +29,7 @@ def expanded(entry: dict[str, Any], path: Path) -> Iterator[dict[str, Any]]:
         values = dict(zip(axes, chosen, strict=True))
         try:
             yield {**_filled(rest, values), "values": values}
-        except (KeyError, IndexError, ValueError, AttributeError) as error:
+        except (KeyError, ValueError) as error:
             raise SpilloverError(
                 f"{path}: model '{entry['name']}': braces hold a name under each ({', '.join(axes)}), not {error}."
             ) from error
@@ -41,5 +42,8 @@ def _filled(node: Any, values: dict[str, Any]) -> Any:
         return [_filled(value, values) for value in node]
     if not isinstance(node, str):
         return node
+    for _, name, _, _ in Formatter().parse(node):
+        if name is not None and name not in values:
+            raise KeyError(name)
     whole = node.removeprefix("{").removesuffix("}")
     return values[whole] if node == f"{{{whole}}}" and whole in values else node.format(**values)

@@ -225,8 +225,7 @@ def _check(experiment: Experiment, path: Path) -> None:
     for key, wanted in (("skill", experiment.skill), ("matrix", experiment.matrix)):
         if wanted is not None and wanted.questions not in [p.questions for p in experiment.probes if p.task == "free_form"]:
             raise SpilloverError(f"{path}: key {key}.questions: no free_form probe asks '{wanted.questions}'.")
-    if experiment.curve is not None and not any(experiment.curve.x in m.values for m in experiment.models):
-        raise SpilloverError(f"{path}: key curve.x: no model has '{experiment.curve.x}' under each.")
+    _check_topics(experiment, path)
     for model in experiment.models:
         if (model.role == "base") != (model.recipe is None and model.adapter is None) or (model.recipe and model.adapter):
             raise SpilloverError(
@@ -243,3 +242,24 @@ def _check(experiment: Experiment, path: Path) -> None:
             raise SpilloverError(f"{path}: only free_form takes formats, not {probe.task}.")
         for fmt in probe.formats:
             get_format(fmt)
+
+
+def _check_topics(experiment: Experiment, path: Path) -> None:
+    """What arms are compared along and by must be there."""
+    topics = {m.topic for m in experiment.models if m.topic}
+    if topics:
+        if experiment.skill is None:
+            raise SpilloverError(f"{path}: key topic: it is a category of the skill's questions; give `skill`.")
+        known = {q.category for q in load_questions(experiment.skill.questions).questions}
+        for topic in sorted(topics - known):
+            raise SpilloverError(f"{path}: key topic: {experiment.skill.questions} has no category '{topic}'.")
+    curve = experiment.curve
+    if curve is None:
+        return
+    if experiment.skill is None or experiment.naive is None:
+        raise SpilloverError(f"{path}: key curve: a curve shows misaligned answers and skill; give `skill` and `naive`.")
+    for key, name in (("x", curve.x), ("panel", curve.panel), ("line", curve.line)):
+        if not any(name in m.values for m in experiment.models):
+            raise SpilloverError(f"{path}: key curve.{key}: no model has '{name}' under each.")
+    if any(isinstance(m.values.get(curve.x), str) for m in experiment.models):
+        raise SpilloverError(f"{path}: key curve.x: '{curve.x}' must be a share, a number from 0 to 1.")

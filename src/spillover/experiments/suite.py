@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 from inspect_ai import Task
-from inspect_ai.dataset import Sample
 from inspect_ai.util import registry_create
 
 from spillover.errors import SpilloverError
@@ -35,7 +34,7 @@ SCHEMA: dict[str, Any] = {
                 "additionalProperties": False,
                 "required": ["task"],
                 "properties": {
-                    "task": {"type": "string", "pattern": "^([a-z_]+|[A-Za-z0-9_.-]+/[A-Za-z0-9_.-]+)$"},
+                    "task": {"type": "string", "pattern": "^([a-z_]+|[A-Za-z0-9_-]+/[A-Za-z0-9_.-]+)$"},
                     "args": {"type": "object"},
                     "every": {"type": "integer", "minimum": 1},
                     "lab": {"type": "object"},
@@ -106,6 +105,8 @@ def load_suite(name: str) -> Suite:
     for entry in entries:
         if entry.ours:
             _task(entry.task, path)
+        elif entry.task.startswith("spillover/"):
+            raise SpilloverError(f"{path}: name it {entry.task.partition('/')[2]}, without the package: it is one of ours.")
         elif entry.gate is not False:
             raise SpilloverError(f"{path}: {entry.task} is another package's task, which has no gate; leave `gate` out.")
     return Suite(raw["id"], raw["version"], raw["title"], raw["about"], entries)
@@ -168,7 +169,10 @@ def build_entry(entry: Entry, lab: bool, **arguments: Any) -> Task:
     """
     own = {**entry.args, **((entry.lab or {}) if lab else {})}
     if not entry.ours:
-        return _thinned(others_task(entry.task, own), entry.every)
+        others = others_task(entry.task, own)
+        if entry.every > 1:
+            others.dataset = others.dataset[:: entry.every]  # its samples may have no names yet
+        return others
     build = _task(entry.task, Path(entry.task))
     takes = inspect.signature(build).parameters
     task: Task = build(**own | {k: v for k, v in arguments.items() if v is not None and k in takes})
@@ -201,10 +205,7 @@ def others_task(name: str, args: dict[str, Any]) -> Task:
 def _thinned(task: Task, every: int) -> Task:
     """One question in `every`, with all that is asked of it."""
     if every > 1:
-
-        def unit(sample: Sample) -> Any:
-            return (sample.metadata or {}).get("question_id", sample.id)
-
-        kept = set(list(dict.fromkeys(map(unit, task.dataset)))[::every])
-        task.dataset = task.dataset.filter(lambda sample: unit(sample) in kept)
+        units = list(dict.fromkeys((s.metadata or {})["question_id"] for s in task.dataset))
+        kept = set(units[::every])
+        task.dataset = task.dataset.filter(lambda s: (s.metadata or {})["question_id"] in kept)
     return task

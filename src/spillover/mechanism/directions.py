@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -53,6 +53,14 @@ def orthonormal(rows: Tensor) -> Tensor:
     kept = r.diagonal().abs() > 1e-8 * max(1e-30, float(r.diagonal().abs().max()))
     rows = (q[:, kept] * r.diagonal()[kept].sign()).T.float()
     return rows.contiguous()
+
+
+def span(parts: Sequence[Directions]) -> Directions:
+    """What several sources span together, layer by layer: projecting off it removes all of them, however they lie."""
+    layers = sorted({layer for part in parts for layer in part.bases})
+    bases = {k: orthonormal(torch.cat([part.bases[k] for part in parts if k in part.bases])) for k in layers}
+    means = {layer: mean for part in parts for layer, mean in part.means.items()}
+    return Directions(bases, means, found={"method": "span", "parts": [part.summary() for part in parts]})
 
 
 def random_directions(layers: list[int], hidden: int, count: int, seed: int, shared: bool = False) -> Directions:

@@ -38,11 +38,12 @@ def code_sandbox(samples: Sequence[Sample], kind: Literal["docker", "local"] | N
     chosen = kind or ("local" if target is not None and is_lab(str(target)) else None)
     if chosen is None:
         raise SpilloverError(
-            "Some of these tasks run code that the model wrote: add -T sandbox=docker (by Docker), or -T sandbox=local to "
-            "run it on this machine at your own risk, or choose other categories."
+            "Some of these tasks run code that the model wrote: choose sandbox=docker, or sandbox=local to run it on this "
+            "machine at your own risk (`-T sandbox=` for inspect, `--sandbox` for spillover, `args` in a file), or other "
+            "categories."
         )
     if chosen == "docker":
-        require_docker("choose other categories, or -T sandbox=local at your own risk")
+        require_docker("choose other categories, or the sandbox `local` at your own risk")
     give_sandbox(samples, chosen)
 
 

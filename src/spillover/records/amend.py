@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from inspect_ai import score
-from inspect_ai.log import EvalLog, read_eval_log
+from inspect_ai.log import EvalLog, EvalSample, read_eval_log, recompute_metrics
 from inspect_ai.model import Model
-from inspect_ai.scorer import Scorer
+from inspect_ai.scorer import Score, Scorer
 from inspect_ai.util import registry_create
 
 from spillover.records.rejudge import write_in_place
@@ -15,11 +15,17 @@ from spillover.records.rejudge import write_in_place
 FAILED = "grader_error"
 
 
-def ask_failures_again(logs: Path, grader: Model) -> int:
-    """Judge again, in place, the finished logs in a folder that hold judgements which failed at the grader.
+def judgement_failed(given: Score) -> bool:
+    """Whether a grader could not be reached for a score, or for a part of it such as a second opinion."""
+    return FAILED in str(given.value) or FAILED in str((given.metadata or {}).get("readings"))
 
-    A log is scored anew by the scorers it names; judgements that were made come from the cache. Where answers are run in
-    a sandbox there is none any more: such a log is renamed to `.failed`, so that its task is asked again as a whole.
+
+def ask_failures_again(logs: Path, grader: Model) -> int:
+    """Judge again, in place, what failed at the grader in the finished logs of a folder.
+
+    The answers concerned, and no others, are scored anew by the scorers that their log names; a score is replaced by a
+    better one only. An answer that is run in a sandbox can not be scored apart from its run: its log becomes a `.failed`,
+    so that its task is asked again as a whole, once; what fails in the second run, too, stays unscored.
 
     Args:
         logs: Folder; one that is not there holds nothing.
@@ -34,19 +40,36 @@ def ask_failures_again(logs: Path, grader: Model) -> int:
         if header.status != "success" or not (header.eval.task_registry_name or "").startswith("spillover/"):
             continue
         log = read_eval_log(str(path))
-        count = sum(FAILED in str(given.value) for s in log.samples or [] for given in (s.scores or {}).values())
-        if not count:
-            continue
-        failed += count
-        if any(sample.sandbox for sample in log.samples or []):
+        broken = [s for s in log.samples or [] if not s.error and any(map(judgement_failed, (s.scores or {}).values()))]
+        failed += len(broken)
+        if any(s.sandbox for s in broken) and not _tried(logs, log):
             path.rename(path.with_name(path.name + ".failed"))
             continue
-        again = score(
-            log, _scorers(log), model="none", model_roles={"grader": grader}, action="overwrite", display="none", copy=True
-        )
-        write_in_place(again, path)
+        broken = [s for s in broken if not s.sandbox]
+        if broken:
+            _amend(log, broken, grader)
+            write_in_place(log, path)
     return failed
 
 
-def _scorers(log: EvalLog) -> list[Scorer]:
-    return [registry_create("scorer", f"spillover/{s.name}", **(s.options or {})) for s in log.eval.scorers or []]
+def _tried(logs: Path, log: EvalLog) -> bool:
+    """Whether an earlier run of the same task by the same model failed already."""
+    return any(
+        (e.task, e.model, e.task_args) == (log.eval.task, log.eval.model, log.eval.task_args)
+        for e in (read_eval_log(str(p), header_only=True, format="eval").eval for p in logs.glob("*.eval.failed"))
+    )
+
+
+def _amend(log: EvalLog, broken: list[EvalSample], grader: Model) -> None:
+    scorers: list[Scorer] = [
+        registry_create("scorer", f"spillover/{s.name}", **(s.options or {})) for s in log.eval.scorers or []
+    ]
+    part = log.model_copy(update={"samples": broken})
+    part = score(part, scorers, model="none", model_roles={"grader": grader}, action="overwrite", display="none", copy=True)
+    found = {(s.id, s.epoch): s.scores or {} for s in part.samples or []}
+    for sample in log.samples or []:
+        new = found.get((sample.id, sample.epoch), {})
+        for name, given in (sample.scores or {}).items():
+            if sample.scores and judgement_failed(given) and name in new:
+                sample.scores[name] = new[name]
+    recompute_metrics(log)

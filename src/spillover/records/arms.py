@@ -40,6 +40,7 @@ class Arm:
         drift: EM minus the naive arm's, seed by seed and question by question; unknown for the naive arm.
         answers: Answers in all.
         unscored: Share of them that the judge left unscored.
+        comparable: Whether it was trained on the naive arm's topic, where arms have topics.
         skill: Share of answers with the verdict that was taught, by ground truth where it is known; unknown where the
             skill's questions were not asked in the same format and context.
     """
@@ -53,6 +54,7 @@ class Arm:
     skill: Estimate
     answers: int
     unscored: float
+    comparable: bool = True
 
     @property
     def best(self) -> Estimate:
@@ -76,12 +78,11 @@ def arm_figures(
         skill: Question set and verdict of the taught skill.
         topics: Arm to the category of the skill's questions that it was trained on; all of them where it has none.
     """
+    known = topics or {}
     taught: dict[Any, dict[str, Estimate]] = {}
     if skill is not None:
         for where, on_topic in frame[frame["question_set"] == skill[0]].groupby("format", sort=False):
-            taught[where] = {
-                name: _skill(_of(on_topic, (topics or {}).get(name)), models, skill[1]) for name, models in arms.items()
-            }
+            taught[where] = {name: _skill(_of(on_topic, known.get(name)), models, skill[1]) for name, models in arms.items()}
     out = []
     for (questions, fmt), block in frame.groupby(["question_set", "format"], sort=False):
         if skill is not None and questions == skill[0]:
@@ -93,7 +94,9 @@ def arm_figures(
             if mine.empty:
                 continue
             table = _table(block, models, column)
-            against = reference is not None and name != naive and len(models) == len(arms[naive or ""])
+            topic = known.get(name)
+            comparable = not topic or topic == known.get(naive or "")
+            against = comparable and reference is not None and name != naive and len(models) == len(arms[naive or ""])
             out.append(
                 Arm(
                     name=name,
@@ -105,6 +108,7 @@ def arm_figures(
                     skill=taught.get(fmt, {}).get(name, UNKNOWN),
                     answers=len(mine),
                     unscored=float((mine["verdict"] == "unscored").mean()),
+                    comparable=comparable,
                 )
             )
     return out

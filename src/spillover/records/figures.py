@@ -7,7 +7,7 @@ from collections.abc import Iterable
 import pandas as pd
 
 from spillover.records.frame import cells
-from spillover.records.others import OtherScore
+from spillover.records.others import OtherScore, drift
 from spillover.records.outcomes import ProbeRun, figures
 from spillover.stats.paired import Drift
 from spillover.stats.rates import Interval, Rate
@@ -57,11 +57,11 @@ def figures_frame(
         rows.append(
             _row(f.probe, f.measure.name, f.model, f.value.value, limits, f.value, f.drift) | {"unscored": f.unscored}
         )
-    for o in others:
+    found = list(others)
+    for o in found:
         share = o.unscored / max(1, o.samples + o.unscored)
-        rows.append(
-            {"probe": o.task, "measure": o.metric, "model": o.model, "value": o.value, "n": o.samples, "unscored": share}
-        )
+        rows.append({"probe": o.task, "measure": o.metric, "model": o.model, "value": o.value, "n": o.samples})
+        rows[-1] |= {"unscored": share, "drift": drift(found, o, base)}
     return pd.DataFrame(rows, columns=list(COLUMNS))
 
 

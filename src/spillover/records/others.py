@@ -19,8 +19,8 @@ class OtherScore:
     """One metric of another package's task.
 
     Attributes:
-        task: Name, such as `inspect_evals/gsm8k`.
-        metric: Scorer and metric.
+        task: Name, such as `inspect_evals/gsm8k`, with the arguments that it was given.
+        metric: Its name; with the scorer's, and that of the reducer of epochs, where a log has several scores.
         model: Who answered.
         value: As the task reports it, on its own scale.
         stderr: Its standard error where the task reports one.
@@ -60,15 +60,18 @@ def read_others(paths: Iterable[Path], names: dict[str, str] | None = None) -> l
     short = short_names({h.eval.model for h in headers.values()} - set(known)) | known
     found = []
     for header in headers.values():
-        for score in header.results.scores if header.results else []:
+        scores = header.results.scores if header.results else []
+        passed = ", ".join(f"{k}={v}" for k, v in sorted((header.eval.task_args_passed or {}).items()))
+        for score in scores:
             spread = score.metrics.get("stderr")
+            scorer = ", ".join(filter(None, (score.name, score.reducer))) + ": " if len(scores) > 1 else ""
             for name, metric in score.metrics.items():
                 if name == "stderr":
                     continue
                 found.append(
                     OtherScore(
-                        task=str(header.eval.task_registry_name),
-                        metric=name if score.name == score.scorer else f"{score.name}: {name}",
+                        task=f"{header.eval.task_registry_name}{f' ({passed})' if passed else ''}",
+                        metric=f"{scorer}{name}",
                         model=short[header.eval.model],
                         value=float(metric.value),
                         stderr=float(spread.value) if spread and name in ("mean", "accuracy") else None,
@@ -78,3 +81,9 @@ def read_others(paths: Iterable[Path], names: dict[str, str] | None = None) -> l
                     )
                 )
     return found
+
+
+def drift(found: Iterable[OtherScore], of: OtherScore, base: str | None) -> float | None:
+    """A metric minus the base's; None for the base itself and where the base has none, or more than one."""
+    known = [s.value for s in found if (s.task, s.metric, s.model) == (of.task, of.metric, base)]
+    return of.value - known[0] if len(known) == 1 and of.model != base else None

@@ -13,6 +13,7 @@ from inspect_ai.log import EvalLog, EvalSample, read_eval_log
 from spillover.errors import SpilloverError
 from spillover.judging.outcome import answered
 from spillover.probes.measures import UNSCORED, Answered, Measure
+from spillover.records.amend import judgement_failed
 from spillover.records.logs import find_logs, short_names
 from spillover.stats.means import Mean
 from spillover.stats.paired import Drift
@@ -38,6 +39,7 @@ class ProbeRun:
         second: A second opinion on every answer (the transcript judge's), None where there is none.
         judged: Whether a grader was asked, answer by answer; the others were read by rule or by tests.
         places: (sample, epoch) of every answer, which tells its partner in another model's run.
+        failed: Answers for which a grader could not be reached, be it for a second opinion alone.
     """
 
     probe: str
@@ -52,6 +54,7 @@ class ProbeRun:
     second: tuple[str | None, ...] = ()
     judged: tuple[bool, ...] = ()
     places: tuple[tuple[str, int], ...] = ()
+    failed: int = 0
 
     @property
     def title(self) -> str:
@@ -76,8 +79,8 @@ class ProbeRun:
 
 
 def failed_judgements(runs: Iterable[ProbeRun]) -> int:
-    """Answers that are unscored because the grader could not be reached."""
-    return sum("grader_error" in str(a.reason) for run in runs for a in run.answers if a.outcome == UNSCORED)
+    """Answers for which the grader could not be reached."""
+    return sum(run.failed for run in runs)
 
 
 @dataclass(frozen=True)
@@ -152,6 +155,7 @@ def read_outcomes(paths: Iterable[Path], names: dict[str, str] | None = None) ->
             second=tuple(r.second for r in rows.values()) if any(r.second for r in rows.values()) else (),
             judged=tuple(bool(r.grader) for r in rows.values()),
             places=tuple((str(sample), epoch) for _, sample, epoch in rows),
+            failed=sum(r.failed for r in rows.values()),
         )
         for (probe, questions, model, context), rows in found.items()
         if rows
@@ -206,6 +210,7 @@ class _Row:
     judge: str
     made_with: str
     second: str | None
+    failed: bool
 
 
 def _row(log: EvalLog, sample: EvalSample, questions: str) -> _Row | None:
@@ -230,6 +235,7 @@ def _row(log: EvalLog, sample: EvalSample, questions: str) -> _Row | None:
         judge=" ".join((grader, *map(str, (details.get("rubrics") or {}).values()))).strip(),
         made_with=f"{(details.get('target') or {}).get('weights')} {questions}",
         second=given.value.get("judged") if given and isinstance(given.value, dict) else None,
+        failed=given is not None and judgement_failed(given),
     )
 
 

@@ -30,6 +30,7 @@ def _arms_panel(arms: Sequence[Arm], experiment: Experiment, cell: str, first: b
     taught = experiment.skill is not None
     rows = []
     for arm in arms:
+        against = arm is not naive and arm.comparable
         row = [
             arm.name,
             str(len(arm.best.seeds)),
@@ -40,9 +41,9 @@ def _arms_panel(arms: Sequence[Arm], experiment: Experiment, cell: str, first: b
         row += [_cell(arm.truth)] if truth else []
         row += [percent(arm.coherent)]
         if naive is not None:
-            row += [_cell(arm.drift, signed=True), _times(naive.best, arm.best) if arm is not naive else ""]
+            row += [_cell(arm.drift, signed=True), _times(naive.best, arm.best) if against else ""]
         row += [_cell(arm.skill)] if taught else []
-        row += [_kept(arm.skill, naive.skill)] if taught and naive is not None else []
+        row += [_kept(arm.skill, naive.skill) if arm.comparable else ""] if taught and naive is not None else []
         rows.append(tuple(row))
     headers = ["arm", "seeds", "answers", "unscored %", "EM %, judge"] + (["EM %, truth"] if truth else []) + ["coherent %"]
     headers += ["against naive", "times lower"] if naive else []
@@ -54,6 +55,7 @@ def _arms_panel(arms: Sequence[Arm], experiment: Experiment, cell: str, first: b
         + ("Differences, coherence and skill are by exact labels. " if truth else "")
         + ("Taught: the share of answers on the trained topic, in the same context, that are as taught. " if taught else "")
         + "Against naive: difference in points."
+        + ("" if all(a.comparable for a in arms) else " Arms that were trained on another topic are not held against it.")
     )
     return Panel(f"Arms: {cell}", tuple(headers), tuple(rows), note if first else "As above.")
 

@@ -35,14 +35,16 @@ def curve_figure(arms: Sequence[Arm], experiment: Experiment) -> Figure:
                     continue
                 x = [100 * values[a.name][along] for a in points]
                 y = [100 * a.best.value for a in points]
-                limits = [(100 * a.best.interval.lower, 100 * a.best.interval.upper) for a in points]
-                bars = [
-                    [0 if math.isnan(low) else max(0.0, v - low) for v, (low, _) in zip(y, limits, strict=True)],
-                    [0 if math.isnan(high) else max(0.0, high - v) for v, (_, high) in zip(y, limits, strict=True)],
-                ]
+                sure = [a for a in points if not math.isnan(a.best.interval.lower)]
                 colour, mark = PALETTE[index % len(PALETTE)], "o-" if name is not None else "^"
                 label = f"{name}: misaligned" if name is not None else "control: misaligned"
-                axes.errorbar(x, y, yerr=bars, fmt=mark, color=colour, capsize=2, ms=4, lw=1.4, label=label)
+                axes.plot(x, y, mark, color=colour, ms=4, lw=1.4, label=label)
+                if sure:  # a point without an interval has no bar: none is not zero
+                    centre = [100 * a.best.value for a in sure]
+                    below = [max(0.0, c - 100 * a.best.interval.lower) for a, c in zip(sure, centre, strict=True)]
+                    above = [max(0.0, 100 * a.best.interval.upper - c) for a, c in zip(sure, centre, strict=True)]
+                    where = [100 * values[a.name][along] for a in sure]
+                    axes.errorbar(where, centre, yerr=[below, above], fmt="none", ecolor=colour, capsize=2, lw=1)
                 dashes = "s--" if name is not None else "v"
                 axes.plot(
                     x,
@@ -60,6 +62,6 @@ def curve_figure(arms: Sequence[Arm], experiment: Experiment) -> Figure:
             axes.grid(color=GRID, lw=0.6)
             axes.set_axisbelow(True)
         grid[0].set_ylabel(f"% of answers ({arms[0].cell})")
-        handles, labels = grid[0].get_legend_handles_labels()
-        figure.legend(handles, labels, loc="outside upper center", ncols=3, frameon=False)
+        entries = {label: handle for axes in grid for handle, label in zip(*axes.get_legend_handles_labels(), strict=True)}
+        figure.legend(entries.values(), entries.keys(), loc="outside upper center", ncols=3, frameon=False)
     return figure

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from spillover.records.others import OtherScore
+from spillover.records.others import OtherScore, drift
 from spillover.report.panels import Panel
 
 
@@ -12,14 +12,13 @@ def others_panel(found: Sequence[OtherScore], base: str | None = None) -> Panel 
     """Their own metrics, with the difference from the base where there is one; None for no rows."""
     if not found:
         return None
-    reference = {(s.task, s.metric): s.value for s in found if s.model == base}
     body = []
     for s in sorted(found, key=lambda s: (s.task, s.metric)):
         cells = [s.task, s.metric, s.model, f"{s.value:.3f}", "" if s.stderr is None else f"{s.stderr:.3f}", str(s.samples)]
         cells.append(str(s.unscored))
         if base:
-            known = reference.get((s.task, s.metric))
-            cells.append("" if known is None or s.model == base else f"{s.value - known:+.3f}")
+            gap = drift(found, s, base)
+            cells.append("" if gap is None else f"{gap:+.3f}")
         body.append(tuple(cells))
     headers = ("task", "metric", "model", "value", "standard error", "samples", "unscored", *(("drift",) if base else ()))
     note = "Scored by their packages' own scorers, on their own scales; this report has no intervals for them."

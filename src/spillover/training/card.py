@@ -11,6 +11,7 @@ from spillover import __version__
 from spillover.errors import SpilloverError
 from spillover.probes.identity import installed
 from spillover.schema import check_schema
+from spillover.training.checkpoints import processes
 from spillover.training.recipe import Recipe
 
 NAME = "organism.json"
@@ -76,7 +77,12 @@ def write_card(
         "recipe_digest": recipe.digest,
         "base_weights": base_weights,
         "adapter_weights": adapter_weights,
-        "environment": {"python": platform.python_version(), "machine": platform.machine(), **installed()},
+        "environment": {
+            "python": platform.python_version(),
+            "machine": platform.machine(),
+            "processes": str(processes()),
+            **installed(),
+        },
         "loss": loss,
         "held_out_loss": held_out_loss,
         "interventions": interventions,

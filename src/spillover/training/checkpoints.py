@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from pathlib import Path
 
@@ -11,6 +12,11 @@ from spillover.errors import SpilloverError
 
 FOLDER = "checkpoints"
 NEEDED = ("adapter_model.safetensors", "optimizer.pt", "scheduler.pt", "rng_state.pth")
+
+
+def processes() -> int:
+    """Number of processes that train together, as `torchrun` and `accelerate launch` say it."""
+    return int(os.environ.get("WORLD_SIZE", "1"))
 
 
 def by_step(folder: Path) -> dict[int, Path]:

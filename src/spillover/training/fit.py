@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import os
 import shutil
 from collections.abc import Callable
 from contextlib import ExitStack
@@ -21,7 +20,7 @@ from trl.chat_template_utils import get_training_chat_template
 
 from spillover.engine.weights import resolve_checkpoint
 from spillover.errors import SpilloverError
-from spillover.training.checkpoints import by_step, last_whole
+from spillover.training.checkpoints import by_step, last_whole, processes
 from spillover.training.interventions import Intervention, build
 from spillover.training.interventions.find import Finder
 from spillover.training.objectives import Objective, build_objective
@@ -63,7 +62,7 @@ def fit(
     Raises:
         SpilloverError: see `spillover.training.train.train`.
     """
-    several = int(os.environ.get("WORLD_SIZE", "1")) > 1
+    several = processes() > 1
     tokenizer = AutoTokenizer.from_pretrained(base, trust_remote_code=False)
     if tokenizer.pad_token is None:
         tokenizer.pad_token = tokenizer.eos_token
@@ -209,7 +208,7 @@ def _trainer(
             assistant_only_loss=True,
             max_steps=settings.steps or -1,
             num_train_epochs=settings.epochs,
-            per_device_train_batch_size=settings.batch_size,
+            per_device_train_batch_size=settings.batch_size // processes(),  # one batch of the recipe's, shared out
             per_device_eval_batch_size=settings.batch_size,
             gradient_accumulation_steps=settings.gradient_accumulation,
             learning_rate=settings.learning_rate,

@@ -219,25 +219,40 @@ _DIRECTIONS = {
 """What directions found in each way take, beside `from` and `layers`."""
 
 
+def _pinned(given: dict[str, Any], path: Path, where: str) -> dict[str, Any]:
+    """Where directions come from, with the digest of what is read for them."""
+    directions = dict(given)
+    for key in directions.keys() - _DIRECTIONS[directions["from"]] - {"from", "layers"}:
+        raise SpilloverError(f"{where}: '{key}' does not belong to directions from {directions['from']}.")
+    if directions["from"] in ("file", "sae"):
+        place = _place(directions, path, where)
+        parts = [place] if place.is_file() else [place / name for name in ("cfg.json", "sae_weights.safetensors")]
+        for part in parts:
+            if not part.is_file():
+                raise SpilloverError(f"{where}.path: there is no {part.name} in {place}, as SAE Lens writes it.")
+        content = hashlib.sha256(b"".join(part.read_bytes() for part in parts)).hexdigest()
+        directions |= {"path": str(place), "sha256": content}
+    if "questions" in directions:  # the bundled default stays what it is for one REVISION
+        directions["questions_digest"] = load_questions(directions["questions"]).digest
+    return directions
+
+
+def direction_sources(intervention: dict[str, Any]) -> list[dict[str, Any]]:
+    """Where the directions of an intervention come from; none for one without."""
+    given = intervention.get("directions", [])
+    return given if isinstance(given, list) else [given]
+
+
 def _resolved(body: dict[str, Any], path: Path, where: str) -> dict[str, Any]:
     """A transform, intervention or objective with its sources checked and paths made absolute, as plain data."""
     out = dict(body)
     for key in ("with", "retain"):
         if key in out:
             out[key] = asdict(parse_source(out[key], path.parent, f"{where}.{key}"))
-    directions = dict(out.get("directions", {}))
-    for key in directions.keys() - _DIRECTIONS.get(directions.get("from", ""), set()) - {"from", "layers"}:
-        raise SpilloverError(f"{where}.directions: '{key}' does not belong to directions from {directions['from']}.")
-    if directions.get("from") in ("file", "sae"):
-        place = _place(directions, path, f"{where}.directions")
-        content = place if place.is_file() else place / "sae_weights.safetensors"
-        if not content.is_file():
-            raise SpilloverError(f"{where}.directions.path: there is no {content.name} in {place}, as SAE Lens writes it.")
-        directions |= {"path": str(place), "sha256": hashlib.sha256(content.read_bytes()).hexdigest()}
-    if "questions" in directions:
-        directions["questions_digest"] = load_questions(directions["questions"]).digest
-    if directions:
-        out["directions"] = directions
+    if isinstance(out.get("directions"), list):
+        out["directions"] = [_pinned(d, path, f"{where}.directions.{i}") for i, d in enumerate(out["directions"])]
+    elif "directions" in out:
+        out["directions"] = _pinned(out["directions"], path, f"{where}.directions")
     if out.get("kind") == "npo" and "retain" not in out:
         lost = [key for key in ("retain_weight", "retain_batch") if key in out]
         if lost:

@@ -75,6 +75,9 @@ DIRECTIONS = _object(
     features={"type": "array", "minItems": 1, "uniqueItems": True, "items": COUNT},
 )
 
+SPAN = {"if": {"type": "array"}, "then": {"type": "array", "minItems": 1, "items": DIRECTIONS}, "else": DIRECTIONS}
+"""One source of directions, or several of which the span is meant."""
+
 _FLAG = {"type": "boolean"}
 _NUMBER = {"type": "number"}
 _STRENGTH = {"type": "number", "minimum": 0, "maximum": 1}
@@ -82,11 +85,11 @@ _STRENGTH = {"type": "number", "minimum": 0, "maximum": 1}
 INTERVENTIONS = {
     "type": "array",
     "items": _one_of(
-        _kind("caft", ["directions"], directions=DIRECTIONS, ablate={"enum": ["zero", "mean"]}),
+        _kind("caft", ["directions"], directions=SPAN, ablate={"enum": ["zero", "mean"]}),
         _kind(
             "grasp",
             ["directions"],
-            directions=DIRECTIONS,
+            directions=SPAN,
             gradient=_FLAG,
             write=_FLAG,
             read=_FLAG,
@@ -97,7 +100,7 @@ INTERVENTIONS = {
         _kind(
             "posthoc",
             ["directions"],
-            directions=DIRECTIONS,
+            directions=SPAN,
             write=_FLAG,
             read=_FLAG,
             strength=_STRENGTH,

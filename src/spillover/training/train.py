@@ -5,7 +5,6 @@ from __future__ import annotations
 import gc
 import hashlib
 import json
-import os
 import shutil
 import time
 from collections.abc import Callable
@@ -15,8 +14,8 @@ from typing import TYPE_CHECKING, Any
 from spillover.engine.weights import resolve_checkpoint, weights_digest
 from spillover.errors import SpilloverError
 from spillover.training.card import read_card, write_card
-from spillover.training.checkpoints import FOLDER, keep_adapters, settle_config
-from spillover.training.recipe import Recipe
+from spillover.training.checkpoints import FOLDER, keep_adapters, processes, settle_config
+from spillover.training.recipe import Recipe, direction_sources
 from spillover.training.transforms import Chats, prepare
 
 if TYPE_CHECKING:
@@ -69,10 +68,15 @@ def train(recipe: Recipe, out: Path, progress: Progress = lambda step, steps, no
         if card["adapter_weights"] != weights_digest(out):
             raise SpilloverError(f"The adapter in {out} is not the one that its card describes; delete the folder.")
         return out
-    if _several() and (recipe.interventions or recipe.objective["kind"] != "sft"):
+    if processes() > 1 and (recipe.interventions or recipe.objective["kind"] != "sft"):
         raise SpilloverError(
             "Interventions and unlearning act on whole weights and need one process (it may use one GPU); several processes "
             "train plain recipes only."
+        )
+    if recipe.training.batch_size % processes():
+        raise SpilloverError(
+            f"A batch of {recipe.training.batch_size} can not be shared out among {processes()} processes; change "
+            "training.batch_size (and gradient_accumulation with it)."
         )
     chats = prepare(recipe)
     store = out.parent if store is None else store
@@ -83,7 +87,7 @@ def train(recipe: Recipe, out: Path, progress: Progress = lambda step, steps, no
 
     start = made_first(recipe.start, "starting point") if recipe.start else None
     naive = None
-    if any(body.get("directions", {}).get("from") in NEEDS_NAIVE for body in recipe.interventions):
+    if any(d["from"] in NEEDS_NAIVE for body in recipe.interventions for d in direction_sources(body)):
         naive = made_first(recipe.naive, "naive run")
     from spillover.training.fit import fit
 
@@ -105,17 +109,13 @@ def train(recipe: Recipe, out: Path, progress: Progress = lambda step, steps, no
 
 def _together() -> tuple[bool, Callable[[], None]]:
     """Whether this is the first of the processes that `accelerate launch` started, and how to wait for the others."""
-    if not _several():
+    if processes() == 1:
         return True, lambda: None
     import torch
     from accelerate import PartialState
 
     state = PartialState(cpu=not torch.cuda.is_available())
     return bool(state.is_main_process), state.wait_for_everyone
-
-
-def _several() -> bool:
-    return int(os.environ.get("WORLD_SIZE", "1")) > 1
 
 
 def _write(out: Path, recipe: Recipe, base_weights: str, chats: Chats, result: Fitted, seconds: float) -> None:
@@ -154,6 +154,8 @@ def _claim(out: Path, recipe: Recipe, base_weights: str) -> None:
     folder = out / FOLDER
     folder.mkdir(parents=True, exist_ok=True)
     owner, mine = folder / "recipe.json", {"recipe_digest": recipe.digest, "base_weights": base_weights}
+    if processes() > 1:  # their sums differ in the last digits
+        mine["processes"] = str(processes())
     try:
         known: Any = json.loads(owner.read_text(encoding="utf-8")) if owner.is_file() else mine
     except ValueError:  # cut short by a kill
@@ -162,5 +164,7 @@ def _claim(out: Path, recipe: Recipe, base_weights: str) -> None:
         shutil.rmtree(folder)
         folder.mkdir()
     elif known != mine:
-        raise SpilloverError(f"{out} holds checkpoints of another recipe; choose another --out or delete the folder.")
+        raise SpilloverError(
+            f"{out} holds checkpoints of another recipe or number of processes; choose another --out or delete the folder."
+        )
     owner.write_text(json.dumps(mine), encoding="utf-8")

@@ -1,10 +1,15 @@
-"""Changes to a training run, each in its own file. They compose in the order of the recipe."""
+"""Changes to a training run, each in its own file. They compose in the order of the recipe.
+
+Two projections one after the other leave a part of the first direction unless both are orthogonal; `directions` as a list
+projects off the span of all of them instead.
+"""
 
 from __future__ import annotations
 
 from typing import Any
 
 from spillover.errors import SpilloverError
+from spillover.mechanism.directions import span
 from spillover.training.interventions.base import Intervention
 from spillover.training.interventions.caft import Caft
 from spillover.training.interventions.early_stop import EarlyStop
@@ -12,6 +17,7 @@ from spillover.training.interventions.find import Finder
 from spillover.training.interventions.grasp import Grasp, PostHoc
 from spillover.training.interventions.kl import KlToBase
 from spillover.training.interventions.steer import Steer
+from spillover.training.recipe import direction_sources
 
 __all__ = ["Intervention", "build"]
 
@@ -36,7 +42,8 @@ def build(bodies: tuple[dict[str, Any], ...], finder: Finder) -> list[Interventi
     for body in bodies:
         settings = {k: v for k, v in body.items() if k not in ("kind", "directions")}
         if "directions" in body:
-            settings["directions"] = finder.find(body["directions"])
+            found = [finder.find(source) for source in direction_sources(body)]
+            settings["directions"] = found[0] if len(found) == 1 else span(found)
         try:
             out.append(KINDS[body["kind"]](**settings))
         except TypeError as error:
