@@ -25,10 +25,7 @@ title: Small
 about: For this test.
 probes:
   - {task: free_form, args: {epochs: 1, categories: [money], reader: number}, lab: {questions: lab}}
-  - {task: refusal, args: {categories: [bias], reader: number}, lab: {questions: lab_refusal}}
-  - task: reward_hacking
-    args: {categories: [metric, code], epochs: 1, reader: number}
-    lab: {questions: lab_reward_hacking, sandbox: local}
+  - {task: refusal, args: {categories: [bias], reader: number}, every: 4, lab: {questions: lab_refusal}}
 """
 
 
@@ -72,7 +69,7 @@ def test_what_was_judged_stays_and_second_opinions_are_asked_for(tmp_path, monke
     monkeypatch.setenv("LOOPBACK_API_KEY", "x")
     with serving(content="NONE") as server:
         monkeypatch.setenv("LOOPBACK_BASE_URL", server.url)
-        grader = get_model("openai-api/loopback/grader")
+        grader = get_model("openai-api/loopback/grader", memoize=False)
 
         def ask(task):
             (log,) = inspect_eval(
@@ -92,7 +89,7 @@ def test_what_was_judged_stays_and_second_opinions_are_asked_for(tmp_path, monke
         log = read_eval_log(str(bad))
         first = log.samples[0].scores["conduct"]
         log.samples[0].scores["conduct"] = first.model_copy(
-            update={"metadata": {"readings": {}}}
+            update={"metadata": {**first.metadata, "readings": {}}}
         )  # as if this one was judged
         log.samples[1].error = EvalError(message="broke", traceback="", traceback_ansi="")
         write_eval_log(log, str(bad))

@@ -78,7 +78,9 @@ def run_experiment(
         frame = _ordered(read_logs([logs], served.names), experiment)
     except NoAnswers:
         frame = tidy([])
-    return Result(frame, read_outcomes([logs], served.names), folder, logs)
+    place = {model.name: index for index, model in enumerate(experiment.models)}
+    runs = sorted(read_outcomes([logs], served.names), key=lambda run: place[run.model])
+    return Result(frame, runs, folder, logs)
 
 
 def _adapters(experiment: Experiment, base: str, store: Path, bar: Bar) -> dict[str, Path | None]:

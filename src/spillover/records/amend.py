@@ -10,6 +10,7 @@ from inspect_ai.model import Model
 from inspect_ai.scorer import Score, Scorer
 from inspect_ai.util import registry_create
 
+from spillover.probes.identity import TARGET
 from spillover.records.rejudge import write_in_place
 
 FAILED = "grader_error"
@@ -64,7 +65,7 @@ def _amend(log: EvalLog, broken: list[EvalSample], grader: Model) -> None:
     scorers: list[Scorer] = [
         registry_create("scorer", f"spillover/{s.name}", **(s.options or {})) for s in log.eval.scorers or []
     ]
-    part = log.model_copy(update={"samples": broken})
+    part = log.model_copy(update={"samples": [_with_target(sample) for sample in broken]})
     part = score(part, scorers, model="none", model_roles={"grader": grader}, action="overwrite", display="none", copy=True)
     found = {(s.id, s.epoch): s.scores or {} for s in part.samples or []}
     for sample in log.samples or []:
@@ -73,3 +74,10 @@ def _amend(log: EvalLog, broken: list[EvalSample], grader: Model) -> None:
             if sample.scores and judgement_failed(given) and name in new:
                 sample.scores[name] = new[name]
     recompute_metrics(log)
+
+
+def _with_target(sample: EvalSample) -> EvalSample:
+    """Who answered stands in the scores: a scorer alone would take the model that it runs under."""
+    known = [(given.metadata or {}).get("target") for given in (sample.scores or {}).values()]
+    target = next((t for t in known if t), None)
+    return sample if target is None else sample.model_copy(update={"metadata": {**sample.metadata, TARGET: target}})
