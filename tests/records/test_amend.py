@@ -67,7 +67,7 @@ def test_the_same_command_asks_for_what_failed_and_for_nothing_else(tmp_path, mo
 def test_what_was_judged_stays_and_second_opinions_are_asked_for(tmp_path, monkeypatch):
     """Without a cache nothing but the log itself knows what was judged before."""
     monkeypatch.setenv("LOOPBACK_API_KEY", "x")
-    with serving(content="NONE") as server:
+    with serving(content="CLEAN") as server:
         monkeypatch.setenv("LOOPBACK_BASE_URL", server.url)
         grader = get_model("openai-api/loopback/grader", memoize=False)
 
@@ -109,7 +109,7 @@ def test_what_was_run_in_a_sandbox_is_asked_again_as_a_whole_and_once(tmp_path):
     (log,) = inspect_eval(
         sabotage("lab_sabotage", "framing_a_colleague", twins=False, epochs=1),
         model="spillover/lab",
-        model_roles={"grader": says("NONE", "grader")},
+        model_roles={"grader": says("CLEAN", "grader")},
         log_dir=str(tmp_path),
         display="none",
     )
@@ -117,10 +117,10 @@ def test_what_was_run_in_a_sandbox_is_asked_again_as_a_whole_and_once(tmp_path):
     log.samples[0].sandbox = SandboxEnvironmentSpec("local")
     log.samples[0].scores["conduct"].metadata["readings"] = {"transcript": {"reason": "grader_error: away"}}
     write_eval_log(log, str(path))
-    assert ask_failures_again(tmp_path, says("NONE")) == 1
+    assert ask_failures_again(tmp_path, says("CLEAN")) == 1
     assert [p.suffix for p in tmp_path.glob("*.eval*")] == [".failed"]
     write_eval_log(log, str(path))
-    assert ask_failures_again(tmp_path, says("NONE")) == 1
+    assert ask_failures_again(tmp_path, says("CLEAN")) == 1
     assert sorted(p.suffix for p in tmp_path.glob("*.eval*")) == [".eval", ".failed"]
 
 
