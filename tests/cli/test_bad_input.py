@@ -29,7 +29,7 @@ def _run(command, env):
     [
         (["run", "{self_graded}"], "the grader is the model under test"),
         (["run", "nothing"], "Unknown experiment 'nothing'; choose from bad_data_dose"),
-        (["train", "nothing"], "Unknown recipe 'nothing'; choose from bad_finance"),
+        (["train", "nothing"], "Unknown recipe 'nothing'; choose from bad_advice, bad_finance"),
         (["train", "bad_finance", "--base", "/nowhere", "--out", "/tmp/never"], "No checkpoint at '/nowhere'"),
         (["report", "/nowhere"], "There is no log at /nowhere"),
         (["import", "/nowhere.csv"], "There is no file at /nowhere.csv"),
