@@ -22,7 +22,7 @@ def greetings(word: str = "e", n: int = 8):  # no return annotation: Inspect han
     async def tidied(state):
         pass
 
-    samples = [Sample(input=f"Say something about {i}.", target=word, id=f"s{i}") for i in range(n)]
+    samples = [Sample(input=f"Say something about {i}.", target=word) for i in range(n)]
     return Task(dataset=MemoryDataset(samples), scorer=includes(), cleanup=tidied, version=3)
 
 
@@ -65,8 +65,8 @@ def test_another_packages_task_is_asked_and_reported_beside_ours(place):
     found = run(place, "eval", "spillover/lab", "--suite", "mixed.yaml", "--out", "out")
     assert found.returncode == 0, found.stderr
     rows = pd.read_csv(place / "out" / "figures.csv").set_index(["probe", "measure"])
-    assert rows.loc[("toy_evals/greetings", "accuracy"), "n"] == 4
-    assert rows.loc[("toy_evals/greetings", "accuracy"), "value"] == 1  # the lab's model says "e" sooner or later
+    assert rows.loc[("toy_evals/greetings (word=e)", "accuracy"), "n"] == 4
+    assert rows.loc[("toy_evals/greetings (word=e)", "accuracy"), "value"] == 1  # the lab's model says "e" sooner or later
     assert rows.loc[("capability", "right, general"), "n"] == 4
     (logs,) = (place / "out").glob("logs-*")
     only = next(logs.glob("*greetings*.eval"))
