@@ -89,5 +89,5 @@ def test_bad_suites_are_refused_in_one_sentence(tmp_path):
 def test_code_is_run_nowhere_unless_a_sandbox_was_chosen():
     from spillover.tasks.reward_hacking import reward_hacking
 
-    with pytest.raises(SpilloverError, match="-T sandbox=docker"):
+    with pytest.raises(SpilloverError, match="choose sandbox=docker"):
         Context().run(reward_hacking)  # in a context of its own: another test's eval may have left a target active
