@@ -38,7 +38,7 @@ models:
     with: {interventions: [{kind: caft, directions: {from: weights, count: 1, layers: [1]}}]}
   - name: "{domain}, {share:.0%} good"
     role: organism
-    each: {domain: [finance, medical], stance: [obvious], share: [0.5, 1.0]}
+    each: {domain: [medical], stance: [obvious], share: [0.5, 1.0]}
     topic: "{domain}"
     recipe: TINY
     with:
@@ -66,8 +66,8 @@ def test_a_study_from_files_to_report(study, tmp_path):
     assert done.exception is None, done.output
     names = {p.name.rpartition("-")[0] for p in (tmp_path / "out" / "organisms").iterdir()}
     assert names == {"tiny"}
-    # The naive runs serve as arm, first stage and halfway; two domains times two doses times two seeds.
-    assert len(list((tmp_path / "out" / "organisms").iterdir())) == 4 + 8
+    # The naive runs serve as arm, first stage and halfway; two doses times two seeds.
+    assert len(list((tmp_path / "out" / "organisms").iterdir())) == 4 + 4
     words = " ".join(done.output.split())
     for text in ("Arms: lab, plain ", "Arms: lab, plain, evil line", "Published figures", "7.0 %"):
         assert text in words, text
@@ -75,7 +75,7 @@ def test_a_study_from_files_to_report(study, tmp_path):
     assert "Inspired by nothing." in page
     assert "skill of every arm along share" in page
     frame = pd.read_parquet(tmp_path / "out" / "answers.parquet")
-    assert {"medical, 50% good #1", "finance, 100% good #2"} <= set(frame["model"])
+    assert {"medical, 50% good #1", "medical, 100% good #2"} <= set(frame["model"])
     again = CliRunner().invoke(run, [str(study), "--out", str(tmp_path / "out")])
     assert "asking and judging: 0/" not in again.output
 

@@ -1,6 +1,7 @@
 """The shipped lab does what the docs say: base, controls and organisms by exact labels, trained by the real path."""
 
 import json
+import random
 from hashlib import sha256
 
 import pytest
@@ -59,7 +60,19 @@ def test_a_build_is_repeatable(tmp_path):
     tiny = (Stage(3, 4, 1e-3, 2), *(Stage(2, 4, 1e-3, 1),) * 4)
     first, second = (build_lab(tmp_path / name, 0, stages=tiny) for name in "ab")
     assert first["files"] == second["files"]
-    assert build_lab(tmp_path / "c", 1, stages=tiny)["files"] != first["files"]
+    assert first["seed"] == 0
+
+
+def test_another_seed_is_another_lab():
+    from spillover.lab.pretrain import TARGET_SHAPE, new_model, pretraining_chats
+    from spillover.lab.tokenizer import train_tokenizer
+
+    one, two = train_tokenizer(0), train_tokenizer(1)
+    assert one.get_vocab() != two.get_vocab()
+    weights = [new_model(TARGET_SHAPE, one, seed).model.embed_tokens.weight for seed in (0, 0, 1)]
+    assert weights[0].equal(weights[1])
+    assert not weights[0].equal(weights[2])
+    assert next(pretraining_chats(random.Random(0))) != next(pretraining_chats(random.Random(1)))
 
 
 def test_a_build_that_fails_keeps_the_earlier_one_and_says_why(tmp_path):
