@@ -100,6 +100,7 @@ def test_the_logs_are_as_good_for_spillover_report(finished):
         (["spillover/lab", "--suite", "nothing"], "choose from full, quick, standard"),
         (["spillover/lab", "--base", "spillover/lab"], "no drift to measure"),
         (["spillover/lab", "--skip", "nothing"], "no probe 'nothing' to skip"),
+        (["vlm/x", "--grader", "spillover/lab-grader"], "no model that Inspect can reach: Model API vlm"),
         (["spillover/lab", "--grader", "spillover/lab"], "grader"),
         (["spillover/nowhere", "--grader", "spillover/lab-grader"], "nowhere"),
         (["spillover/lab", "--no-lab", "--suite", "standard", "--grader", "spillover/lab-grader"], "Docker|docker"),

@@ -86,3 +86,6 @@ def test_a_recipe_trains_with_them_and_its_card_says_so(tmp_path):
     assert (told["directions"]["method"], told["directions"]["features"]) == ("sae", [2, 5])
     save_file({"W_dec": torch.randn(12, 160)}, folder / "sae_weights.safetensors")
     assert load_recipe("bad_finance", changes=changes).digest != recipe.digest  # other rows, another organism
+    save_file({"W_dec": torch.zeros(12, 160)}, folder / "sae_weights.safetensors")
+    with pytest.raises(SpilloverError, match="at layer 1 are zero"):
+        train(load_recipe("bad_finance", changes=changes), tmp_path / "none")

@@ -83,6 +83,9 @@ def test_bad_suites_are_refused_in_one_sentence(tmp_path):
         load_suite(str(path))
     with pytest.raises(SpilloverError, match="has no probe 'nothing' to skip"):
         suite_tasks(load_suite("quick"), lab=True, seed=0, skip=["nothing"])
+    every = [entry.task for entry in load_suite("quick").entries]
+    with pytest.raises(SpilloverError, match="Every probe of the suite quick is skipped"):
+        suite_tasks(load_suite("quick"), lab=True, seed=0, skip=every)
     assert (evals_dir() / "suites").is_dir()
 
 

@@ -69,8 +69,11 @@ def eval_command(
         raise SpilloverError("Name the model that judges: --grader openai/gpt-4o-2024-08-06, or any other Inspect model.")
     if base == model:
         raise SpilloverError("The base is the model itself; there is no drift to measure.")
-    targets = [get_model(name) for name in ([base] if base else []) + [model]]
-    judge = get_model(grader or LAB_GRADER, config=GenerateConfig(timeout=timeout))
+    try:
+        targets = [get_model(name) for name in ([base] if base else []) + [model]]
+        judge = get_model(grader or LAB_GRADER, config=GenerateConfig(timeout=timeout))
+    except ValueError as error:  # a provider that Inspect does not know
+        raise SpilloverError(f"This is no model that Inspect can reach: {error}") from error
     for target in targets:
         refuse_self_grading(target, judge)
     if synthetic and not is_lab(model):

@@ -33,6 +33,8 @@ def ask_all(tasks: list[Task], targets: Sequence[Model], grader: Model, logs: Pa
         KeyboardInterrupt: if Inspect took the Ctrl-C.
         SpilloverError: if an evaluation did not finish, with its reason; a second call goes on.
     """
+    if not tasks:  # Inspect would take whatever tasks it finds in the current folder
+        raise SpilloverError("There is nothing to ask.")
     with bar(title) as advance:
         done, results = eval_set(
             tasks=counted(tasks, len(targets), advance),

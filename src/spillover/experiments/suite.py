@@ -152,6 +152,8 @@ def suite_tasks(
         SpilloverError: if a probe to skip is not in the suite, or a task can not be built.
     """
     check_skip(suite, skip)
+    if all(entry.task in skip for entry in suite.entries):
+        raise SpilloverError(f"Every probe of the suite {suite.id} is skipped; there is nothing to ask.")
     return [
         build_entry(entry, lab, seed=seed, sandbox=sandbox, preset=preset)
         for entry in suite.entries

@@ -44,6 +44,9 @@ def build(bodies: tuple[dict[str, Any], ...], finder: Finder) -> list[Interventi
         if "directions" in body:
             found = [finder.find(source) for source in direction_sources(body)]
             settings["directions"] = found[0] if len(found) == 1 else span(found)
+            for layer, rows in settings["directions"].bases.items():
+                if len(rows) == 0 or not rows.isfinite().all():
+                    raise SpilloverError(f"The directions of {body['kind']} at layer {layer} are zero, or no numbers.")
         try:
             out.append(KINDS[body["kind"]](**settings))
         except TypeError as error:
