@@ -43,7 +43,7 @@ def code_sandbox(samples: Sequence[Sample], kind: Literal["docker", "local"] | N
             "categories."
         )
     if chosen == "docker":
-        require_docker("choose other categories, or the sandbox `local` at your own risk")
+        require_docker("choose other categories, or the sandbox `local` at your own risk", engine=False)
     give_sandbox(samples, chosen)
 
 
@@ -53,14 +53,21 @@ def give_sandbox(samples: Sequence[Sample], kind: str) -> None:
         sample.sandbox = SandboxEnvironmentSpec(kind, str(COMPOSE) if kind == "docker" else None)
 
 
-def require_docker(otherwise: str) -> None:
+def require_docker(otherwise: str, engine: bool = True) -> None:
     """Refuse to begin what Docker would have to run.
+
+    Args:
+        otherwise: What else can be done.
+        engine: Whether to see that an engine answers, too. A suite's tasks are built before its models are looked at, whose
+            faults are to be named first; Inspect looks for the engine before it asks anything.
 
     Raises:
         SpilloverError: if there is no `docker` command, or no engine that answers it; with what else can be done.
     """
     if shutil.which("docker") is None:
         raise SpilloverError(f"This needs the `docker` command, which is not installed; {otherwise}.")
+    if not engine:
+        return
     try:
         answered = subprocess.run(["docker", "version"], capture_output=True, timeout=20, check=False).returncode == 0
     except subprocess.TimeoutExpired:
