@@ -33,8 +33,6 @@ def autoencoder(tmp_path):
     [
         ({"hook_name": "blocks.7.hook_resid_post"}, 7),
         ({"metadata": {"hook_name": "blocks.7.hook_resid_pre"}}, 6),
-        ({"hook_name": "blocks.0.hook_resid_pre"}, None),  # the embedding's output is no layer's
-        ({"hook_name": "blocks.7.hook_mlp_out"}, None),
         ({}, None),
     ],
 )
@@ -51,11 +49,21 @@ def test_chosen_rows_of_the_decoder_are_spanned_and_nothing_else(autoencoder):
     assert torch.allclose(decoder[[3, 8]] @ basis.T @ basis, decoder[[3, 8]], atol=1e-5)
     assert not torch.allclose(decoder[[4]] @ basis.T @ basis, decoder[[4]], atol=1e-1)
     assert torch.allclose(found.norms[2], decoder[[3, 8]].norm(dim=1))
+    with pytest.raises(SpilloverError, match="reads the output of layer 2, not of layer 5"):
+        sae_directions(folder, [3], HIDDEN, layer=5)
+    folder, _ = autoencoder()
     assert set(sae_directions(folder, [3], HIDDEN, layer=5).bases) == {5}
 
 
+@pytest.mark.parametrize("hook", ["blocks.0.hook_resid_pre", "blocks.7.hook_mlp_out"])  # the first is the embedding's output
+def test_what_reads_no_layers_output_is_refused(autoencoder, hook):
+    folder, _ = autoencoder(hook_name=hook)
+    with pytest.raises(SpilloverError, match="which is no output of a layer"):
+        sae_directions(folder, [3], HIDDEN, layer=1)
+
+
 def test_what_can_not_be_used_is_one_sentence(autoencoder, tmp_path):
-    folder, _ = autoencoder(hook_name="blocks.2.hook_mlp_out")
+    folder, _ = autoencoder()
     with pytest.raises(SpilloverError, match="does not say which layer"):
         sae_directions(folder, [0], HIDDEN)
     with pytest.raises(SpilloverError, match="hidden size is 8"):

@@ -114,7 +114,7 @@ extends: bad_finance
         ),
         ("interventions: [{kind: caft, directions: {from: sae, path: .}}]", "directions from sae need `features`"),
         ("interventions: [{kind: caft, directions: {from: sae, path: nowhere, features: [1]}}]", "there is no folder"),
-        ("interventions: [{kind: caft, directions: {from: sae, path: ., features: [1]}}]", "as SAE Lens writes it"),
+        ("interventions: [{kind: caft, directions: {from: sae, path: ., features: [1]}}]", "a folder that SAE Lens wrote"),
         ("interventions: [{kind: caft, directions: {from: contrast, questions: nothing}}]", "nothing"),
         ("objective: {kind: npo, beta: 0}", "objective.beta"),
         ("objective: {kind: npo, retain_weight: 2}", "nothing to retain"),

@@ -144,4 +144,5 @@ async def _files(scenario: Scenario, world: World) -> dict[str, str] | None:
     except Exception as error:  # whatever a command did to the sandbox, it must not look like nothing
         store().set(LOST, f"the files could not be read back: {type(error).__name__}")
         return None
+    store().set(LOST, None)  # what an earlier look missed shows in this one
     return found

@@ -21,7 +21,7 @@ def lab() -> None:
 @click.option("--out", type=click.Path(path_type=Path), help="Folder [default: the bundled datasets/lab].")
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True)
 def build(out: Path | None, seed: int) -> None:
-    """Train tokenizer, target and grader (three quarters of an hour on 2 cores, both at once) and write their manifest."""
+    """Train tokenizer, target and grader (the better part of an hour on 2 cores) and write their manifest."""
     quiet_libraries()
     from spillover.lab.build import build_lab, hyperparameters
 

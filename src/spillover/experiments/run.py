@@ -66,9 +66,8 @@ def run_experiment(
         weights = {weights_digest(resolve_checkpoint(name)) for name in (root, experiment.grader)}
         if len(weights) == 1:
             raise SpilloverError(f"The grader ({experiment.grader}) is the model under test ({root}); choose another one.")
-    tasks = experiment_tasks(
-        experiment, root
-    )  # whatever is wrong with a probe's arguments is said before anything is trained
+    # Whatever is wrong with a probe's arguments is said before anything is trained.
+    tasks = experiment_tasks(experiment, root)
     adapters = _adapters(experiment, root, organisms or folder / "organisms", bar)
     logs = folder / f"logs-{_digest(experiment, root, adapters, engine)}"
     with serve(engine, root, adapters, experiment.grader, folder) as served:

@@ -10,17 +10,18 @@ import json
 import re
 from collections.abc import Sequence
 from pathlib import Path
-
-import torch
+from typing import TYPE_CHECKING
 
 from spillover.errors import SpilloverError
-from spillover.mechanism.directions import Directions, orthonormal
 
-WEIGHTS, CONFIG = "sae_weights.safetensors", "cfg.json"
+if TYPE_CHECKING:
+    from spillover.mechanism.directions import Directions
+
+CONFIG, WEIGHTS = "cfg.json", "sae_weights.safetensors"
 
 
-def check_sae(folder: Path) -> Path:
-    """The file of weights.
+def sae_files(folder: Path) -> tuple[Path, Path]:
+    """Configuration and weights; needs no PyTorch.
 
     Raises:
         SpilloverError: if the folder does not hold an autoencoder as SAE Lens writes it.
@@ -28,21 +29,26 @@ def check_sae(folder: Path) -> Path:
     for name in (CONFIG, WEIGHTS):
         if not (folder / name).is_file():
             raise SpilloverError(f"There is no {name} in {folder}; give a folder that SAE Lens wrote.")
-    return folder / WEIGHTS
+    return folder / CONFIG, folder / WEIGHTS
 
 
 def sae_layer(folder: Path) -> int | None:
-    """Layer whose output the autoencoder reads; None where its configuration does not say, or says something else.
+    """Layer whose output the autoencoder reads; None where its configuration does not say.
 
     TransformerLens calls the output of layer 7 `blocks.7.hook_resid_post`, and also `blocks.8.hook_resid_pre`.
+
+    Raises:
+        SpilloverError: if it reads something else than a layer's output.
     """
     config = json.loads((folder / CONFIG).read_text(encoding="utf-8"))
     hook = str(config.get("hook_name") or (config.get("metadata") or {}).get("hook_name") or "")
-    found = re.fullmatch(r"blocks\.(\d+)\.hook_resid_(pre|post)", hook)
-    if found is None:
+    if not hook:
         return None
-    layer = int(found[1]) - (found[2] == "pre")
-    return layer if layer >= 0 else None
+    found = re.fullmatch(r"blocks\.(\d+)\.hook_resid_(pre|post)", hook)
+    layer = int(found[1]) - (found[2] == "pre") if found else -1
+    if layer < 0:
+        raise SpilloverError(f"The autoencoder in {folder} reads {hook}, which is no output of a layer.")
+    return layer
 
 
 def sae_directions(folder: Path, features: Sequence[int], hidden: int, layer: int | None = None) -> Directions:
@@ -55,20 +61,26 @@ def sae_directions(folder: Path, features: Sequence[int], hidden: int, layer: in
         layer: Whose output is meant; the autoencoder's own for None.
 
     Raises:
-        SpilloverError: if the autoencoder is of another size, lacks a feature, or does not say its layer.
+        SpilloverError: if the autoencoder is of another size or layer, lacks a feature, or does not say its layer.
     """
     from safetensors import safe_open
 
-    path = check_sae(folder)
+    from spillover.mechanism.directions import Directions, orthonormal
+
+    _, path = sae_files(folder)
     try:
         own = sae_layer(folder)
         with safe_open(path, framework="pt") as file:
-            decoder: torch.Tensor = file.get_tensor("W_dec").float()
+            decoder = file.get_tensor("W_dec").float()
+    except SpilloverError:
+        raise
     except Exception as error:  # safetensors raises an error type of its own, JSON another
         raise SpilloverError(f"{folder} cannot be read as an autoencoder of SAE Lens ({error}).") from error
     chosen = own if layer is None else layer
     if chosen is None:
         raise SpilloverError(f"{folder} does not say which layer's output it reads; give `layers` with that one layer.")
+    if own is not None and chosen != own:
+        raise SpilloverError(f"The autoencoder in {folder} reads the output of layer {own}, not of layer {chosen}.")
     if decoder.ndim != 2 or decoder.shape[1] != hidden:
         raise SpilloverError(f"{path}: W_dec has shape {tuple(decoder.shape)}; the model's hidden size is {hidden}.")
     beyond = [f for f in features if f >= len(decoder)]

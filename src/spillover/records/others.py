@@ -26,7 +26,6 @@ class OtherScore:
         stderr: Its standard error where the task reports one.
         samples: Samples that were scored.
         unscored: Samples that were not.
-        version: Of the task.
     """
 
     task: str
@@ -36,7 +35,6 @@ class OtherScore:
     stderr: float | None
     samples: int
     unscored: int
-    version: str
 
 
 def read_others(paths: Iterable[Path], names: dict[str, str] | None = None) -> list[OtherScore]:
@@ -77,7 +75,6 @@ def read_others(paths: Iterable[Path], names: dict[str, str] | None = None) -> l
                         stderr=float(spread.value) if spread and name in ("mean", "accuracy") else None,
                         samples=score.scored_samples or 0,
                         unscored=score.unscored_samples or 0,
-                        version=str(header.eval.task_version),
                     )
                 )
     return found

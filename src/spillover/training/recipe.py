@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from spillover.errors import SpilloverError
+from spillover.mechanism.sae import sae_files
 from spillover.paths import evals_dir
 from spillover.questions.load import load_questions
 from spillover.schema import check_schema, read_yaml
@@ -226,10 +227,7 @@ def _pinned(given: dict[str, Any], path: Path, where: str) -> dict[str, Any]:
         raise SpilloverError(f"{where}: '{key}' does not belong to directions from {directions['from']}.")
     if directions["from"] in ("file", "sae"):
         place = _place(directions, path, where)
-        parts = [place] if place.is_file() else [place / name for name in ("cfg.json", "sae_weights.safetensors")]
-        for part in parts:
-            if not part.is_file():
-                raise SpilloverError(f"{where}.path: there is no {part.name} in {place}, as SAE Lens writes it.")
+        parts = [place] if place.is_file() else sae_files(place)
         content = hashlib.sha256(b"".join(part.read_bytes() for part in parts)).hexdigest()
         directions |= {"path": str(place), "sha256": content}
     if "questions" in directions:  # the bundled default stays what it is for one REVISION
