@@ -76,6 +76,13 @@ class Server(ThreadingHTTPServer):
     def url(self):
         return f"http://127.0.0.1:{self.server_port}/v1"
 
+    def grader(self, patch):
+        """Inspect's name for it, a service of its own: models are kept by name, with the address of a server that is gone."""
+        service = f"loopback{self.server_port}"
+        patch.setenv(f"{service.upper()}_API_KEY", "x")
+        patch.setenv(f"{service.upper()}_BASE_URL", self.url)
+        return f"openai-api/{service}/grader"
+
 
 class Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"

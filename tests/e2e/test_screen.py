@@ -240,17 +240,17 @@ def test_a_full_disk_is_no_verdict_and_nothing_is_lost(place, small_disk):
 
 
 def test_a_grader_that_dies_costs_no_answer_and_gives_no_verdict(place, tmp_path, monkeypatch):
-    monkeypatch.setenv("LOOPBACK_API_KEY", "x")
-    more = ["--grader", "openai-api/loopback/grader", "--skip", "refusal", "--seed", "9"]
+    monkeypatch.setenv("DYING_API_KEY", "x")
+    more = ["--grader", "openai-api/dying/grader", "--skip", "refusal", "--seed", "9"]
     with serving() as server:
-        monkeypatch.setenv("LOOPBACK_BASE_URL", server.url)
+        monkeypatch.setenv("DYING_BASE_URL", server.url)
     dead = run(*command(place, "twin", tmp_path, *more, "--timeout", "1", "--judge-answers", "0"))
     assert dead.returncode == 3, dead.stderr
     assert "Traceback" not in dead.stderr
     assert "The grader" in dead.stderr
     assert list(tmp_path.glob("logs-*/block-00/*-failed-1/*.eval"))
     with serving() as server:
-        monkeypatch.setenv("LOOPBACK_BASE_URL", server.url)
+        monkeypatch.setenv("DYING_BASE_URL", server.url)
         revived = run(*command(place, "twin", tmp_path, *more, "--judge-answers", "0"))
         assert revived.returncode == 0, revived.stderr
 

@@ -40,12 +40,10 @@ def given(place):
 
 def test_the_same_command_asks_for_what_failed_and_for_nothing_else(tmp_path, monkeypatch):
     (tmp_path / "small.yaml").write_text(SUITE)
-    monkeypatch.setenv("LOOPBACK_API_KEY", "x")
     monkeypatch.setenv("SPILLOVER_JUDGEMENTS", str(tmp_path / "judgements.sqlite"))
     command = ["spillover/lab", "--suite", str(tmp_path / "small.yaml"), "--out", str(tmp_path / "out")]
-    command += ["--grader", "openai-api/loopback/grader"]
     with serving(content="REFUSED") as server:
-        monkeypatch.setenv("LOOPBACK_BASE_URL", server.url)
+        command += ["--grader", server.grader(monkeypatch)]
         server.down = "401"
         first = CliRunner().invoke(eval_command, command)
         assert isinstance(first.exception, SpilloverError), first.output
@@ -66,10 +64,8 @@ def test_the_same_command_asks_for_what_failed_and_for_nothing_else(tmp_path, mo
 
 def test_what_was_judged_stays_and_second_opinions_are_asked_for(tmp_path, monkeypatch):
     """Without a cache nothing but the log itself knows what was judged before."""
-    monkeypatch.setenv("LOOPBACK_API_KEY", "x")
     with serving(content="CLEAN") as server:
-        monkeypatch.setenv("LOOPBACK_BASE_URL", server.url)
-        grader = get_model("openai-api/loopback/grader", memoize=False)
+        grader = get_model(server.grader(monkeypatch), memoize=False)
 
         def ask(task):
             (log,) = inspect_eval(
@@ -81,7 +77,8 @@ def test_what_was_judged_stays_and_second_opinions_are_asked_for(tmp_path, monke
         ask(sabotage("lab_sabotage", "framing_a_colleague", reader="number", epochs=2, cache=False))
         server.down = "401"
         ask(sabotage("lab_sabotage", "framing_a_colleague", reader="number", epochs=1, cache=False))
-        good, bad = sorted(tmp_path.glob("*.eval"))
+        epochs = {read_eval_log(str(p), header_only=True).eval.config.epochs: p for p in tmp_path.glob("*.eval")}
+        good, bad = epochs[2], epochs[1]
         before = good.read_bytes()
         assert sum(r.failed for r in read_outcomes([bad])) == 2  # the tempted run and its twin: scored, but not by the judge
         assert ask_failures_again(tmp_path, grader) == 2

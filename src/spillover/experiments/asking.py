@@ -57,12 +57,13 @@ def ask_all(tasks: list[Task], targets: Sequence[Model], grader: Model, logs: Pa
 
 
 def statuses(logs: Path) -> set[str]:
-    """Status of the newest log of every task, as it is on disk."""
-    newest: dict[str, str] = {}
-    for path in sorted(logs.glob("*.eval")):  # names begin with the time
+    """Status of every task, as it is on disk: success if one of its logs has it, else that of the newest."""
+    found: dict[str, str] = {}
+    for path in sorted(logs.glob("*.eval")):  # names begin with the time, in seconds: two of one second are in no order
         header = read_eval_log(str(path), header_only=True)
-        newest[header.eval.task_id] = header.status
-    return set(newest.values())
+        if found.get(header.eval.task_id) != "success":  # which is never asked again
+            found[header.eval.task_id] = header.status
+    return set(found.values())
 
 
 def _reason(results: list[EvalLog]) -> str:
