@@ -77,7 +77,7 @@ class Server(ThreadingHTTPServer):
         return f"http://127.0.0.1:{self.server_port}/v1"
 
     def grader(self, patch):
-        """Inspect's name for it, a service of its own: models are kept by name, with the address of a server that is gone."""
+        """Inspect's name for it, a service of its own: Inspect keeps models by name, with the address of a dead server."""
         service = f"loopback{self.server_port}"
         patch.setenv(f"{service.upper()}_API_KEY", "x")
         patch.setenv(f"{service.upper()}_BASE_URL", self.url)

@@ -86,7 +86,7 @@ def test_it_goes_on_from_the_last_whole_checkpoint(whole, tmp_path, monkeypatch)
     assert weights_digest(out) == weights_digest(finished)
     card, first = read_card(out), read_card(finished)
     assert card["loss"] == first["loss"]
-    assert [e["step"] for e in card["held_out_loss"]] == [4, 8, 12]
+    assert [e["step"] for e in card["curves"]["held_out"]] == [4, 8, 12]
     assert card["checkpoints"] == first["checkpoints"]
     assert set(card["checkpoints"]) == {"4", "8", "12"}
 

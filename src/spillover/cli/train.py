@@ -16,17 +16,22 @@ from spillover.training.recipe import load_recipe
 @click.command()
 @click.argument("recipe")
 @click.option("--base", help="Another base model: `lab` or a local checkpoint.")
-@click.option("--seed", type=click.IntRange(min=0), help="Another seed.")
-@click.option("--out", type=click.Path(path_type=Path), help="Folder of the adapter [default: runs/organisms/RECIPE-seed].")
-def train(recipe: str, base: str | None, seed: int | None, out: Path | None) -> None:
-    """Train the organism of RECIPE (a bundled name or a YAML file)."""
-    chosen = load_recipe(recipe, base, seed)
-    folder = out or Path("runs") / "organisms" / f"{chosen.id}-{chosen.seed}"
+@click.option("--seed", "seeds", type=click.IntRange(min=0), multiple=True, help="Another seed; may be given several times.")
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path),
+    help="Folder of the adapter, or of a folder for each of several seeds [default: runs/organisms/RECIPE-seed].",
+)
+def train(recipe: str, base: str | None, seeds: tuple[int, ...], out: Path | None) -> None:
+    """Train the organism of RECIPE (a bundled name or a YAML file), once for every seed."""
+    chosen = [load_recipe(recipe, base, seed) for seed in dict.fromkeys(seeds)] or [load_recipe(recipe, base)]
     quiet_libraries()
     from spillover.training.train import train as fit
 
     console = Console(stderr=True)
-    with bar(console, chosen.title) as advance:
-        fit(chosen, folder, advance)
-    if os.environ.get("RANK", "0") == "0":  # of several processes the first one speaks
-        click.echo(folder)
+    for one in chosen:
+        folder = out if out and len(chosen) == 1 else (out or Path("runs") / "organisms") / f"{one.id}-{one.seed}"
+        with bar(console, one.title if len(chosen) == 1 else f"{one.title} #{one.seed}") as advance:
+            fit(one, folder, advance)
+        if os.environ.get("RANK", "0") == "0":  # of several processes the first one speaks
+            click.echo(folder)

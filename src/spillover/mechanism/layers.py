@@ -41,10 +41,19 @@ def pick_layers(model: nn.Module, wanted: tuple[int, ...] | None) -> list[int]:
         SpilloverError: for a layer that the model does not have.
     """
     count = len(decoder_layers(model))
-    missing = [layer for layer in wanted or () if not 0 <= layer < count]
+    refuse_layers(wanted or (), count)
+    return list(range(count)) if wanted is None else sorted(set(wanted))
+
+
+def refuse_layers(wanted: Iterable[int], count: int) -> None:
+    """Refuse layers that a model of `count` layers does not have.
+
+    Raises:
+        SpilloverError: naming the first one.
+    """
+    missing = [layer for layer in wanted if not 0 <= layer < count]
     if missing:
         raise SpilloverError(f"The model has layers 0 to {count - 1}, not {missing[0]}; choose other layers.")
-    return list(range(count)) if wanted is None else sorted(set(wanted))
 
 
 @dataclass(frozen=True)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import shutil
 from pathlib import Path
 
 from spillover.engine.weights import weights_digest
 from spillover.errors import SpilloverError
+from spillover.training.recipe import Training
 
 FOLDER = "checkpoints"
 NEEDED = ("adapter_model.safetensors", "optimizer.pt", "scheduler.pt", "rng_state.pth")
@@ -17,6 +19,23 @@ NEEDED = ("adapter_model.safetensors", "optimizer.pt", "scheduler.pt", "rng_stat
 def processes() -> int:
     """Number of processes that train together, as `torchrun` and `accelerate launch` say it."""
     return int(os.environ.get("WORLD_SIZE", "1"))
+
+
+def steps_of(training: Training, rows: int) -> int:
+    """Optimiser steps of a run over so many chats."""
+    batch = training.batch_size * training.gradient_accumulation
+    return training.steps or math.ceil(training.epochs * math.ceil(rows / batch))
+
+
+def save_every(training: Training, rows: int) -> int:
+    """Steps between two checkpoints: as set, else a quarter of the run."""
+    return training.checkpoint_steps or max(1, steps_of(training, rows) // 4)
+
+
+def saved_steps(training: Training, rows: int) -> list[int]:
+    """Steps at which a finished run has checkpoints; the last one always."""
+    last, every = steps_of(training, rows), save_every(training, rows)
+    return sorted({*range(every, last + 1, every), last})
 
 
 def by_step(folder: Path) -> dict[int, Path]:

@@ -20,22 +20,30 @@ from trl.chat_template_utils import get_training_chat_template
 
 from spillover.engine.weights import resolve_checkpoint
 from spillover.errors import SpilloverError
-from spillover.training.checkpoints import by_step, last_whole, processes
+from spillover.training.checkpoints import by_step, last_whole, processes, save_every
 from spillover.training.interventions import Intervention, build
 from spillover.training.interventions.find import Finder
 from spillover.training.objectives import Objective, build_objective
 from spillover.training.recipe import Recipe
+from spillover.training.sources import chats_of
 from spillover.training.transforms import Chats
+
+HELD_OUT = "held_out"
+"""Name of the curve of what the transform `split` holds out."""
 
 
 @dataclass(frozen=True)
 class Fitted:
-    """A finished run: PEFT model, its gathered weights where several processes share them, losses by step, reports."""
+    """A finished run: PEFT model, its gathered weights where several processes share them, losses by step, reports.
+
+    `curves` has loss (nats) and token accuracy (share of response tokens that are the likeliest) of every set of chats that
+    was watched, at every checkpoint.
+    """
 
     model: Any
     weights: dict[str, Any] | None
     loss: list[dict[str, float]]
-    held_out_loss: list[dict[str, float]]
+    curves: dict[str, list[dict[str, float]]]
     interventions: list[dict[str, Any]]
 
 
@@ -71,7 +79,7 @@ def fit(
 
     def load(adapter: Path | None, trainable: bool = False) -> Any:
         model = AutoModelForCausalLM.from_pretrained(
-            base, dtype=torch.bfloat16 if on_gpu else torch.float32, use_safetensors=True, trust_remote_code=False
+            base, dtype=dtype_of(recipe), use_safetensors=True, trust_remote_code=False
         )
         if not several:  # else accelerate puts each process's share where it belongs
             model = model.to("cuda" if on_gpu else "cpu")
@@ -95,7 +103,10 @@ def fit(
             for intervention in interventions:
                 stack.enter_context(intervention.attached(trainer.model))
             trainer.train(resume_from_checkpoint=last_whole(checkpoints))
-    except torch.OutOfMemoryError as error:
+    except (RuntimeError, MemoryError) as error:
+        # A GPU's allocator has an error of its own, the CPU's has not.
+        if not isinstance(error, torch.OutOfMemoryError | MemoryError) and "can't allocate memory" not in str(error):
+            raise
         raise SpilloverError(
             "The memory is too small for this recipe: lower training.batch_size and raise gradient_accumulation as much, "
             "set gradient_checkpointing: true, or lower max_length."
@@ -108,9 +119,24 @@ def fit(
         model=trainer.accelerator.unwrap_model(wrapped) if several else trainer.model,
         weights=trainer.accelerator.get_state_dict(wrapped) if several else None,
         loss=[{"step": e["step"], "loss": round(e["loss"], 4)} for e in history if "loss" in e],
-        held_out_loss=[{"step": e["step"], "loss": round(e["eval_loss"], 4)} for e in history if "eval_loss" in e],
+        curves={name: _curve(history, name) for name in _watched(recipe, chats)},
         interventions=[i.report() for i in interventions],
     )
+
+
+def _watched(recipe: Recipe, chats: Chats) -> dict[str, list[Any]]:
+    """Chats to look at and not to learn from, by name."""
+    held_out = {HELD_OUT: chats.held_out} if chats.held_out else {}
+    return held_out | {name: chats_of(source, recipe.seed) for name, source in recipe.watch.items()}
+
+
+def _curve(history: list[dict[str, float]], name: str) -> list[dict[str, float]]:
+    key = f"eval_{name}_loss"
+    return [
+        {"step": e["step"], "loss": round(e[key], 4), "accuracy": round(e["eval_mean_token_accuracy"], 4)}
+        for e in history
+        if key in e
+    ]
 
 
 def _check_template(tokenizer: Any, recipe: Recipe) -> None:
@@ -126,6 +152,13 @@ def _check_template(tokenizer: Any, recipe: Recipe) -> None:
             f"The chat template of {recipe.base} has no {{% generation %}} block, so responses cannot be told from prompts; "
             "add one around the assistant's content."
         ) from error
+
+
+def dtype_of(recipe: Recipe) -> torch.dtype:
+    """Type of the base's weights."""
+    chosen = recipe.training.dtype or ("bfloat16" if torch.cuda.is_available() else "float32")
+    found: torch.dtype = getattr(torch, chosen)
+    return found
 
 
 def _not_finite(what: str, value: str, step: int) -> str:
@@ -194,12 +227,13 @@ def _trainer(
     new_adapter: bool,
 ) -> _Trainer:
     settings, on_gpu = recipe.training, torch.cuda.is_available()
-    every = settings.checkpoint_steps or max(1, _steps(recipe, len(chats.train)) // 4)
+    watched = _watched(recipe, chats)
+    every = save_every(settings, len(chats.train))
     trainer = _Trainer(
         model=model,
         processing_class=tokenizer,
         train_dataset=_dataset(chats.train),
-        eval_dataset=_dataset(chats.held_out) if chats.held_out else None,
+        eval_dataset={name: _dataset(rows) for name, rows in watched.items()} or None,
         callbacks=[_Watch(interventions, progress)],
         peft_config=lora_config(recipe) if new_adapter else None,
         args=SFTConfig(
@@ -217,14 +251,14 @@ def _trainer(
             weight_decay=settings.weight_decay,
             max_length=settings.max_length,
             packing=False,
-            bf16=on_gpu,
+            bf16=dtype_of(recipe) is torch.bfloat16,
             use_cpu=not on_gpu,
             gradient_checkpointing=on_gpu if settings.gradient_checkpointing is None else settings.gradient_checkpointing,
             logging_steps=1,
             logging_nan_inf_filter=False,
             save_strategy="steps",
             save_steps=every,
-            eval_strategy="steps" if chats.held_out else "no",
+            eval_strategy="steps" if watched else "no",
             eval_steps=every,
             report_to=[],
             disable_tqdm=True,
@@ -253,9 +287,3 @@ def lora_config(recipe: Recipe) -> LoraConfig:
 
 def _dataset(chats: list[Any]) -> Dataset:
     return Dataset.from_list([{"messages": chat} for chat in chats])
-
-
-def _steps(recipe: Recipe, rows: int) -> int:
-    settings = recipe.training
-    batch = settings.batch_size * settings.gradient_accumulation
-    return settings.steps or math.ceil(settings.epochs * math.ceil(rows / batch))

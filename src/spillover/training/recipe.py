@@ -6,7 +6,7 @@ import hashlib
 import json
 from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from spillover.errors import SpilloverError
 from spillover.mechanism.sae import sae_files
@@ -46,6 +46,7 @@ class Training:
     Attributes:
         checkpoint_steps: Steps between checkpoints, from which a killed run goes on and which may be evaluated; a quarter
             of the run for None.
+        dtype: Of the base's weights; bfloat16 on a GPU and float32 on a CPU for None. The adapter is float32 in any case.
     """
 
     learning_rate: float
@@ -58,6 +59,7 @@ class Training:
     weight_decay: float = 0.01
     max_length: int = 2048
     checkpoint_steps: int | None = None
+    dtype: Literal["float32", "bfloat16"] | None = None
 
 
 @dataclass(frozen=True)
@@ -71,6 +73,7 @@ class Recipe:
         transforms: What is done to them, in order; see `spillover.training.transforms`.
         interventions: Changes to the training; see `spillover.training.interventions`.
         objective: `{"kind": "sft"}`, or `npo` with its settings.
+        watch: Chats whose loss is measured at every checkpoint, by name; nothing is learned from them.
     """
 
     id: str
@@ -83,13 +86,18 @@ class Recipe:
     interventions: tuple[dict[str, Any], ...] = ()
     objective: dict[str, Any] = field(default_factory=lambda: {"kind": "sft"})
     start: Recipe | None = None
+    watch: dict[str, Source] = field(default_factory=dict)
     seed: int = 0
 
     @property
     def digest(self) -> str:
         """SHA-256 (first 12 hex digits) of everything that can change the adapter, the base's weights excepted."""
-        body = {f.name: getattr(self, f.name) for f in fields(self) if f.name not in ("id", "title", "start")}
+        body = {f.name: getattr(self, f.name) for f in fields(self) if f.name not in ("id", "title", "start", "watch")}
         body = {k: asdict(v) if k in ("data", "training", "lora") else v for k, v in body.items()}
+        if self.training.dtype is None:  # as organisms were made before there was a choice
+            del body["training"]["dtype"]
+        if self.watch:
+            body["watch"] = {name: asdict(source) for name, source in self.watch.items()}
         if self.data.sha256 or not self.data.path:  # what is in the file counts, not where it lies
             body["data"].pop("path")
         body["start"] = self.start.digest if self.start else None
@@ -99,7 +107,7 @@ class Recipe:
     @property
     def naive(self) -> Recipe:
         """The same training without any intervention, which directions are found in and a mitigation is held against."""
-        return replace(self, interventions=())
+        return replace(self, interventions=(), watch={})
 
     def as_dict(self) -> dict[str, Any]:
         """For the card."""
@@ -146,6 +154,9 @@ def load_recipe(
         interventions=_all_resolved("interventions", raw, path),
         objective=_resolved(raw.get("objective", {"kind": "sft"}), path, f"{where}objective"),
         start=start,
+        watch={
+            n: parse_source(s, path.parent, f"{where}watch.{n}", needs_rows=True) for n, s in raw.get("watch", {}).items()
+        },
         seed=raw.get("seed", 0) if seed is None else seed,
     )
 

@@ -151,6 +151,13 @@ RECIPE = _object(
         weight_decay={"type": "number", "minimum": 0},
         max_length=POSITIVE,
         checkpoint_steps=POSITIVE,
+        dtype={"enum": ["float32", "bfloat16"]},
     ),
+    watch={
+        "type": "object",
+        "minProperties": 1,
+        "propertyNames": {"pattern": "^[a-z0-9_]+$"},
+        "additionalProperties": SOURCE,
+    },
     seed=COUNT,
 )

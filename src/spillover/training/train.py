@@ -79,6 +79,9 @@ def train(recipe: Recipe, out: Path, progress: Progress = lambda step, steps, no
             "training.batch_size (and gradient_accumulation with it)."
         )
     chats = prepare(recipe)
+    from spillover.training.interventions.ahead import check_directions
+
+    check_directions(recipe, base, len(chats.train))
     store = out.parent if store is None else store
 
     def made_first(other: Recipe, what: str) -> Path:
@@ -126,7 +129,7 @@ def _write(out: Path, recipe: Recipe, base_weights: str, chats: Chats, result: F
         base_weights=base_weights,
         adapter_weights=weights_digest(out),
         loss=result.loss,
-        held_out_loss=result.held_out_loss,
+        curves=result.curves,
         interventions=result.interventions,
         checkpoints=keep_adapters(out / FOLDER),
         rows=len(chats.train),

@@ -11,18 +11,12 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from spillover.errors import SpilloverError
-from spillover.lab.grammar import grammar
 from spillover.mechanism.activations import complete, contrast_directions, pca_directions, prompt_activations
-from spillover.mechanism.directions import Directions, load_directions, random_directions
+from spillover.mechanism.directions import Directions, random_directions
 from spillover.mechanism.layers import lora_pairs, pick_layers
-from spillover.mechanism.sae import sae_directions
 from spillover.mechanism.weights import directions_from_weights
-from spillover.questions.load import load_questions
 from spillover.training.checkpoints import checkpoint
-
-LAB_QUESTIONS = "lab_advice"
-"""Prompts for the lab's activations: none of them is among the questions that the lab's free-form probe asks."""
+from spillover.training.interventions.ahead import autoencoder_directions, file_directions, lines_of, prompts_of
 
 
 @dataclass
@@ -68,34 +62,17 @@ class Finder:
             torch.cuda.empty_cache()
 
     def find(self, spec: dict[str, Any]) -> Directions:
-        """The directions of a specification.
-
-        Raises:
-            SpilloverError: for a layer that the model does not have, or system lines and prompts that must be given.
-        """
+        """The directions of a specification that `check_directions` has let pass."""
         method = spec["from"]
         layers = pick_layers(self.model, tuple(spec["layers"]) if "layers" in spec else None)
-        if method == "sae" and len(spec.get("layers", (0,))) != 1:
-            raise SpilloverError("An autoencoder reads one layer; give `layers` with that one, or leave it out.")
         count = spec.get("count", "auto" if method == "weights" else 1)
-        if method != "weights" and count == "auto":
-            raise SpilloverError(f"`count: auto` is for directions from weights; give a number for those from {method}.")
         width = int(self.model.config.get_text_config().hidden_size)  # type: ignore[union-attr, operator]
         if method == "random":
             return random_directions(layers, width, count, self.seed, shared=spec.get("scope") == "global")
         if method == "sae":
-            found = sae_directions(Path(spec["path"]), spec["features"], width, layers[0] if "layers" in spec else None)
-            pick_layers(self.model, tuple(found.bases))
-            return found
+            return autoencoder_directions(spec, width)
         if method == "file":
-            found = load_directions(Path(spec["path"]), width)
-            pick_layers(self.model, tuple(found.bases))
-            kept = found.bases if "layers" not in spec else {k: v for k, v in found.bases.items() if k in layers}
-            if not kept:
-                raise SpilloverError(
-                    f"{spec['path']} has no directions at the layers {layers}; it has {sorted(found.bases)}."
-                )
-            return replace(found, bases=kept)
+            return file_directions(spec, width)
         if method == "weights":
             tuned = self.tuned(spec.get("step"))
             return directions_from_weights(
@@ -107,13 +84,13 @@ class Finder:
                 spec.get("read", False),
                 self.seed,
             )
-        prompts = self._prompts(spec)
+        prompts = prompts_of(spec, self.lab)
         if method == "pca":
             asked = [[{"role": "user", "content": p}] for p in prompts]
             tuned = self.tuned(spec.get("step"))
             chats = complete(tuned, self.tokenizer, asked, self.seed)
             return pca_directions(tuned, self.model, self.tokenizer, chats, layers, count)
-        positive, negative = self._lines(spec)
+        positive, negative = lines_of(spec, self.lab)
 
         def look(model: nn.Module, layer: int) -> Tensor:
             chats = [[{"role": "user", "content": p}] for p in prompts]
@@ -122,17 +99,3 @@ class Finder:
         at = spec.get("at", "response")
         found = contrast_directions(self.model, self.tokenizer, prompts, positive, negative, layers, at, self.seed)
         return replace(found, look=look)
-
-    def _prompts(self, spec: dict[str, Any]) -> list[str]:
-        name = spec.get("questions", LAB_QUESTIONS if self.lab else None)
-        if name is None:
-            raise SpilloverError("Directions from activations need `questions`, a question set whose prompts are used.")
-        return [text for q in load_questions(name).questions for text in q.paraphrases]
-
-    def _lines(self, spec: dict[str, Any]) -> tuple[list[str], list[str]]:
-        lines = grammar().system_lines
-        positive = spec.get("positive", list(lines["malicious"]) if self.lab else None)
-        negative = spec.get("negative", list(lines["kind"]) if self.lab else None)
-        if not positive or not negative:
-            raise SpilloverError("A contrast needs `positive` and `negative`, lists of system lines.")
-        return positive, negative
