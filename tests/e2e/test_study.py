@@ -1,10 +1,14 @@
 """A study of arms over seeds, from files to report: contexts, checkpoints, a mitigation in two stages, published figures."""
 
+import shutil
+
 import pandas as pd
 import pytest
 from click.testing import CliRunner
+from safetensors.torch import load_file, save_file
 
 from spillover.cli.run import run
+from spillover.engine.weights import resolve_checkpoint
 from spillover.errors import SpilloverError
 from spillover.experiments.run import experiment_tasks
 from spillover.experiments.spec import load_experiment
@@ -80,6 +84,49 @@ def test_a_study_from_files_to_report(study, tmp_path):
     assert "asking and judging: 0/" not in again.output
 
 
+TWO = """
+id: two
+title: Two
+lab: true
+base: nowhere
+grader: nobody
+naive: naive
+models:
+  - {name: base, role: base}
+  - {name: naive, role: organism, recipe: TINY}
+probes:
+  - {task: free_form, questions: lab, epochs: 1, categories: [bored, money], formats: [plain, json]}
+  - {task: refusal, questions: lab_refusal, epochs: 1, categories: [cyber]}
+"""
+
+
+def test_several_bases_have_reports_of_their_own_and_one_together(tmp_path):
+    (tmp_path / "tiny.yaml").write_text(RECIPE.replace("steps: 8", "steps: 2"))
+    (tmp_path / "two.yaml").write_text(TWO.replace("TINY", str(tmp_path / "tiny.yaml")))
+    other = shutil.copytree(resolve_checkpoint("lab"), tmp_path / "other")
+    weights = load_file(other / "model.safetensors")
+    save_file({name: w * 1.001 for name, w in weights.items()}, other / "model.safetensors", metadata={"format": "pt"})
+    command = [str(tmp_path / "two.yaml"), "--base", "lab", "--out", str(tmp_path / "out"), "--grader"]
+    missing = CliRunner().invoke(run, [*command, "lab-grader", "--base", "gone"])
+    assert "No checkpoint at 'gone'" in str(missing.exception)
+    own = CliRunner().invoke(run, [*command, str(other), "--base", str(other)])
+    assert "is the model under test" in str(own.exception)
+    twice = CliRunner().invoke(run, [*command, "lab-grader", "--base", "lab"])
+    assert "Two bases are called 'lab'" in str(twice.exception)
+    assert not list(tmp_path.glob("out/*/organisms"))
+    done = CliRunner().invoke(run, [*command, "lab-grader", "--base", str(other)])
+    assert done.exception is None, done.output
+    frame = pd.read_parquet(tmp_path / "out" / "answers.parquet")
+    models = ["lab: base", "lab: naive", "other: base", "other: naive"]
+    assert sorted(set(frame["model"])) == models
+    page = (tmp_path / "out" / "report.html").read_text()
+    assert "all models, pooled" in page
+    assert all(f"{name}: naive" in page for name in ("lab", "other"))
+    for name in ("lab", "other"):
+        assert (tmp_path / "out" / name / "report.html").is_file()
+        assert set(pd.read_parquet(tmp_path / "out" / name / "answers.parquet")["model"]) == {"base", "naive"}
+
+
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [
@@ -96,8 +143,10 @@ def test_a_malformed_study_is_named(study, old, new, message):
 
 
 @pytest.mark.parametrize("path", sorted(evals_dir().glob("*.yaml")), ids=lambda p: p.stem)
-def test_every_bundled_study_has_its_controls(path):
+def test_every_bundled_study_has_its_controls(path, request):
     """Design rule 5: a mitigation never alone."""
+    if path.stem == "devil_published":
+        request.getfixturevalue("upstream")
     study = load_experiment(path.stem)
     assert experiment_tasks(study, "lab")  # nothing that is found out only when it is run
     if study.naive is None:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import Literal
 
 import click
 import pandas as pd
@@ -14,6 +13,8 @@ from rich.console import Console
 from spillover.cli.progress import bar
 from spillover.cli.quiet import quiet_libraries
 from spillover.cli.report import Extras, publish, refuse_failures, write_frame
+from spillover.experiments.bases import Answered, base_names, together
+from spillover.experiments.engines import EngineName
 from spillover.experiments.spec import Experiment, load_experiment
 from spillover.judging.presets import get_preset
 from spillover.locking import only_one
@@ -53,36 +54,68 @@ def _study(spec: Experiment, frame: pd.DataFrame, runs: Sequence[ProbeRun]) -> E
 @click.argument("experiment")
 @click.option("--out", type=click.Path(path_type=Path), help="Folder [default: runs/EXPERIMENT].")
 @click.option("--engine", type=click.Choice(["spillover", "vllm"]), default="spillover", show_default=True)
-@click.option("--base", help="Another base checkpoint (a local Hugging Face folder).")
+@click.option(
+    "--base",
+    "bases",
+    multiple=True,
+    help="Another base checkpoint (a local Hugging Face folder); may be given several times.",
+)
+@click.option("--grader", help="Another model that judges: an Inspect model name, or a local checkpoint.")
 @click.option(
     "--organisms", type=click.Path(path_type=Path), help="Folder of organisms that experiments share [default: in --out]."
 )
 def run(
-    experiment: str, out: Path | None, engine: Literal["spillover", "vllm"], base: str | None, organisms: Path | None
+    experiment: str,
+    out: Path | None,
+    engine: EngineName,
+    bases: tuple[str, ...],
+    grader: str | None,
+    organisms: Path | None,
 ) -> None:
-    """Run EXPERIMENT (a bundled name or a YAML file): train, ask, judge, compare, report. Resumes where it stopped."""
+    """Run EXPERIMENT (a bundled name or a YAML file): train, ask, judge, compare, report. Resumes where it stopped.
+
+    With several bases each has a folder and a report of its own, and one report shows them together.
+    """
     spec = load_experiment(experiment)
+    if grader is not None:
+        spec = replace(spec, grader=grader)
     folder = out or Path("runs") / spec.id
     quiet_libraries()
+    names = base_names(bases)
+    from spillover.experiments.run import refuse_own_grader
+
+    with only_one(folder):
+        if len(names) < 2:
+            result = _run_one(spec, folder, engine, *bases[:1], organisms=organisms)
+        else:
+            for base in names.values():  # before the first one is trained on
+                refuse_own_grader(spec, base)
+            found = {n: _run_one(spec, folder / n, engine, base, organisms=organisms) for n, base in names.items()}
+            result = together(found)
+            extras = Extras(runs=result.runs)
+            title = f"{spec.title}: {len(names)} bases"
+            publish(result.frame, get_preset(spec.preset), title, None, folder / "report.html", None, spec.lab, extras)
+            write_frame(result.frame, folder / "answers.parquet")
+    refuse_failures(result.runs, result.frame)
+
+
+def _run_one(
+    spec: Experiment, folder: Path, engine: EngineName, base: str | None = None, *, organisms: Path | None
+) -> Answered:
+    """One base: its models, their answers, its report."""
     from spillover.experiments.run import run_experiment
 
     console = Console(stderr=True)
-
-    def progress(title: str) -> AbstractContextManager[Callable[[int, int, str], None]]:
-        return bar(console, title)
-
-    with only_one(folder):
-        result = run_experiment(spec, folder, progress, engine, base, organisms)
-    report = folder / "report.html"
+    result = run_experiment(spec, folder, lambda title: bar(console, title), engine, base, organisms)
     publish(
         result.frame,
         get_preset(spec.preset),
         spec.title,
         spec.base_name,
-        report,
+        folder / "report.html",
         None,
         spec.lab,
         _study(spec, result.frame, result.runs),
     )
     write_frame(result.frame, folder / "answers.parquet")
-    refuse_failures(result.runs, result.frame)
+    return Answered(result.frame, result.runs)

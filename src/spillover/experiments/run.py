@@ -62,10 +62,7 @@ def run_experiment(
         SpilloverError: if an evaluation did not finish; its log names the reason, and a second call resumes it.
     """
     root = base or experiment.base
-    if is_checkpoint(experiment.grader):
-        weights = {weights_digest(resolve_checkpoint(name)) for name in (root, experiment.grader)}
-        if len(weights) == 1:
-            raise SpilloverError(f"The grader ({experiment.grader}) is the model under test ({root}); choose another one.")
+    refuse_own_grader(experiment, root)
     # Whatever is wrong with a probe's arguments is said before anything is trained.
     tasks = experiment_tasks(experiment, root)
     adapters = _adapters(experiment, root, organisms or folder / "organisms", bar)
@@ -80,6 +77,17 @@ def run_experiment(
     place = {model.name: index for index, model in enumerate(experiment.models)}
     runs = sorted(read_outcomes([logs], served.names), key=lambda run: place[run.model])
     return Result(frame, runs, folder, logs)
+
+
+def refuse_own_grader(experiment: Experiment, base: str) -> None:
+    """A base is there, and does not judge itself.
+
+    Raises:
+        SpilloverError: if it is missing, or has the grader's weights.
+    """
+    weights = weights_digest(resolve_checkpoint(base))
+    if is_checkpoint(experiment.grader) and weights_digest(resolve_checkpoint(experiment.grader)) == weights:
+        raise SpilloverError(f"The grader ({experiment.grader}) is the model under test ({base}); choose another one.")
 
 
 def _adapters(experiment: Experiment, base: str, store: Path, bar: Bar) -> dict[str, Path | None]:
