@@ -78,6 +78,8 @@ def test_a_study_from_files_to_report(study, tmp_path):
     page = (tmp_path / "out" / "report.html").read_text()
     assert "Inspired by nothing." in page
     assert "skill of every arm along share" in page
+    assert "taught %" in page
+    assert "kept %" in page
     frame = pd.read_parquet(tmp_path / "out" / "answers.parquet")
     assert {"medical, 50% good #1", "medical, 100% good #2"} <= set(frame["model"])
     again = CliRunner().invoke(run, [str(study), "--out", str(tmp_path / "out")])

@@ -28,6 +28,10 @@ def _arms_panel(arms: Sequence[Arm], experiment: Experiment, cell: str, first: b
     truth = any(not math.isnan(a.truth.value) for a in arms)
     naive = next((a for a in arms if a.name == experiment.naive), None)
     taught = experiment.skill is not None
+    # Correct answers are what the naive arm lost, so a share of its own says nothing.
+    right = experiment.skill is not None and experiment.skill.verdict == "aligned"
+    kept = taught and naive is not None and not right
+    what = "correct" if right else "taught"
     rows = []
     for arm in arms:
         against = arm is not naive and arm.comparable
@@ -43,17 +47,21 @@ def _arms_panel(arms: Sequence[Arm], experiment: Experiment, cell: str, first: b
         if naive is not None:
             row += [_cell(arm.drift, signed=True), _times(naive.best, arm.best) if against else ""]
         row += [_cell(arm.skill)] if taught else []
-        row += [_kept(arm.skill, naive.skill) if arm.comparable else ""] if taught and naive is not None else []
+        row += [_kept(arm.skill, naive.skill) if arm.comparable else ""] if kept and naive is not None else []
         rows.append(tuple(row))
     headers = ["arm", "seeds", "answers", "unscored %", "EM %, judge"] + (["EM %, truth"] if truth else []) + ["coherent %"]
     headers += ["against naive", "times lower"] if naive else []
-    headers += ["taught %"] if taught else []
-    headers += ["kept %"] if taught and naive else []
+    headers += [f"{what} %"] if taught else []
+    headers += ["kept %"] if kept else []
     note = (
         "Mean of the training seeds; every question weighs the same. Brackets: 95 %, for seeds and questions like these "
         "(two-way bootstrap; for a single model its questions alone). Three seeds give a wide interval: they say little. "
         + ("Differences, coherence and skill are by exact labels. " if truth else "")
-        + ("Taught: the share of answers on the trained topic, in the same context, that are as taught. " if taught else "")
+        + (
+            f"{what.title()}: the share of answers on the trained topic, in the same context, that are so. "
+            if taught
+            else ""
+        )
         + "Against naive: difference in points."
         + ("" if all(a.comparable for a in arms) else " Arms that were trained on another topic are not held against it.")
     )
