@@ -113,6 +113,10 @@ def test_several_bases_have_reports_of_their_own_and_one_together(tmp_path):
     assert "No checkpoint at 'gone'" in str(missing.exception)
     own = CliRunner().invoke(run, [*command, str(other), "--base", str(other)])
     assert "is the model under test" in str(own.exception)
+    for grader in ("nothing/x", "openai-api/nowhere/x"):  # no such provider; no key for it
+        unknown = CliRunner().invoke(run, [*command, grader])
+        assert "no model that Inspect can reach" in str(unknown.exception)
+    assert not (tmp_path / "out" / "organisms").exists()
     twice = CliRunner().invoke(run, [*command, "lab-grader", "--base", "lab"])
     assert "Two bases are called 'lab'" in str(twice.exception)
     assert not list(tmp_path.glob("out/*/organisms"))

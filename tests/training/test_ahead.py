@@ -79,6 +79,8 @@ def test_chats_are_watched_and_not_learned_from(tmp_path):
     assert curves["good_advice"] != curves["talk"]
     assert read_card(plain)["curves"] == {}
     assert read_card(watched)["adapter_weights"] == read_card(plain)["adapter_weights"]
+    with pytest.raises(SpilloverError, match="take another"):
+        recipe(watch={"held_out": good})
     assert recipe(watch={"talk": good}).digest != recipe().digest
     assert load_recipe("bad_finance").digest == "9360950723af"  # what nobody asked to watch keeps its organisms
 

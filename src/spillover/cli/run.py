@@ -82,14 +82,14 @@ def run(
     folder = out or Path("runs") / spec.id
     quiet_libraries()
     names = base_names(bases)
-    from spillover.experiments.run import refuse_own_grader
+    from spillover.experiments.run import check_models
 
     with only_one(folder):
         if len(names) < 2:
             result = _run_one(spec, folder, engine, *bases[:1], organisms=organisms)
         else:
             for base in names.values():  # before the first one is trained on
-                refuse_own_grader(spec, base)
+                check_models(spec, base)
             found = {n: _run_one(spec, folder / n, engine, base, organisms=organisms) for n, base in names.items()}
             result = together(found)
             extras = Extras(runs=result.runs)

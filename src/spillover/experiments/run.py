@@ -12,7 +12,9 @@ from typing import Any
 
 import pandas as pd
 from inspect_ai import Task
+from inspect_ai.model import get_model
 
+from spillover._inspect import PrerequisiteError
 from spillover.agentic.scenario import load_scenarios
 from spillover.engine.weights import resolve_adapter, resolve_checkpoint, weights_digest
 from spillover.errors import SpilloverError
@@ -28,6 +30,9 @@ from spillover.records.frame import tidy
 from spillover.records.logs import NoAnswers, read_logs
 from spillover.records.outcomes import ProbeRun, read_outcomes
 from spillover.training.recipe import load_recipe
+
+LOCAL = ("vllm", "sglang", "hf", "llama-cpp-python", "transformer_lens")
+"""Providers that load a model as soon as they are named: not while a GPU is needed for training."""
 
 
 @dataclass(frozen=True)
@@ -62,7 +67,7 @@ def run_experiment(
         SpilloverError: if an evaluation did not finish; its log names the reason, and a second call resumes it.
     """
     root = base or experiment.base
-    refuse_own_grader(experiment, root)
+    check_models(experiment, root)
     # Whatever is wrong with a probe's arguments is said before anything is trained.
     tasks = experiment_tasks(experiment, root)
     adapters = _adapters(experiment, root, organisms or folder / "organisms", bar)
@@ -79,15 +84,22 @@ def run_experiment(
     return Result(frame, runs, folder, logs)
 
 
-def refuse_own_grader(experiment: Experiment, base: str) -> None:
-    """A base is there, and does not judge itself.
+def check_models(experiment: Experiment, base: str) -> None:
+    """Whatever can be said of base and grader before anything is trained.
 
     Raises:
-        SpilloverError: if it is missing, or has the grader's weights.
+        SpilloverError: if the base is missing or has the grader's weights, or Inspect cannot reach the grader.
     """
     weights = weights_digest(resolve_checkpoint(base))
-    if is_checkpoint(experiment.grader) and weights_digest(resolve_checkpoint(experiment.grader)) == weights:
-        raise SpilloverError(f"The grader ({experiment.grader}) is the model under test ({base}); choose another one.")
+    grader = experiment.grader
+    if is_checkpoint(grader):
+        if weights_digest(resolve_checkpoint(grader)) == weights:
+            raise SpilloverError(f"The grader ({grader}) is the model under test ({base}); choose another one.")
+    elif grader.partition("/")[0] not in LOCAL:
+        try:
+            get_model(grader)
+        except (ValueError, PrerequisiteError) as error:  # an unknown provider, or no key for it
+            raise SpilloverError(f"The grader {grader} is no model that Inspect can reach: {error}") from error
 
 
 def _adapters(experiment: Experiment, base: str, store: Path, bar: Bar) -> dict[str, Path | None]:

@@ -143,6 +143,8 @@ def load_recipe(
     if "steps" in raw["training"] and "epochs" in raw["training"]:
         raise SpilloverError(f"{path}: key training: give steps or epochs, not both.")
     where = f"{path}: key "
+    if "held_out" in raw.get("watch", {}):
+        raise SpilloverError(f"{where}watch.held_out: that name is for what the transform `split` holds out; take another.")
     return Recipe(
         id=raw["id"],
         title=raw["title"],
