@@ -60,6 +60,13 @@ def test_a_file_of_directions_must_have_the_layers_and_fit(tmp_path):
     assert [p.name for p in tmp_path.iterdir()] == ["d.safetensors"]
 
 
+def test_an_adapter_that_does_not_fit_the_base(tmp_path):
+    with pytest.raises(SpilloverError, match="layers 0 to 3, not 24"):
+        train(recipe(lora={"preset": "turner2025_rank1"}), tmp_path / "out")
+    with pytest.raises(SpilloverError, match=r"change lora\.target_modules"):
+        train(recipe(lora={"target_modules": ["nope"]}), tmp_path / "other")
+
+
 def test_steps_at_which_a_run_has_checkpoints(tmp_path):
     assert saved_steps(Training(1e-3, steps=10, checkpoint_steps=4), 99) == [4, 8, 10]
     assert saved_steps(Training(1e-3, epochs=2, batch_size=2, gradient_accumulation=2), 10) == [1, 2, 3, 4, 5, 6]

@@ -95,7 +95,12 @@ def fit(
         finder.forget()  # the memory of a second model is not ours to keep while training
         set_seed(recipe.seed)
         model = load(start, trainable=True)
-        trainer = _trainer(recipe, model, tokenizer, chats, checkpoints, interventions, progress, start is None)
+        try:
+            trainer = _trainer(recipe, model, tokenizer, chats, checkpoints, interventions, progress, start is None)
+        except ValueError as error:
+            if "Target modules" not in str(error):  # PEFT's own type for it is new
+                raise
+            raise SpilloverError(f"The adapter does not fit {recipe.base}; change lora.target_modules: {error}") from error
         if any(not i.resumes for i in interventions):
             for folder in by_step(checkpoints).values():
                 shutil.rmtree(folder)

@@ -79,9 +79,9 @@ def train(recipe: Recipe, out: Path, progress: Progress = lambda step, steps, no
             "training.batch_size (and gradient_accumulation with it)."
         )
     chats = prepare(recipe)
-    from spillover.training.interventions.ahead import check_directions
+    from spillover.training.interventions.ahead import check_ahead
 
-    check_directions(recipe, base, len(chats.train))
+    check_ahead(recipe, base, len(chats.train))
     store = out.parent if store is None else store
 
     def made_first(other: Recipe, what: str) -> Path:

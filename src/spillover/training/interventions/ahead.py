@@ -27,8 +27,8 @@ _CONTRAST_ONLY = {
 }
 
 
-def check_directions(recipe: Recipe, base: Path, rows: int) -> None:
-    """Check every source of directions against the base's configuration.
+def check_ahead(recipe: Recipe, base: Path, rows: int) -> None:
+    """Check the adapter's layers and every source of directions against the base's configuration.
 
     Args:
         recipe: Whose interventions.
@@ -39,11 +39,12 @@ def check_directions(recipe: Recipe, base: Path, rows: int) -> None:
         SpilloverError: for a layer, number, file, autoencoder, checkpoint, system line or prompt that will not be there.
     """
     sources = [(body, spec) for body in recipe.interventions for spec in direction_sources(body)]
-    if not sources:
+    if not sources and not recipe.lora.layers:
         return
     config = AutoConfig.from_pretrained(base, trust_remote_code=False).get_text_config()
     layers, width = int(config.num_hidden_layers), int(config.hidden_size)
     lab = base == resolve_checkpoint("lab")
+    refuse_layers(recipe.lora.layers or (), layers)
     for body, spec in sources:
         _check_kind(body, spec)
         refuse_layers(spec.get("layers", ()), layers)

@@ -62,7 +62,7 @@ class Finder:
             torch.cuda.empty_cache()
 
     def find(self, spec: dict[str, Any]) -> Directions:
-        """The directions of a specification that `check_directions` has let pass."""
+        """The directions of a specification that `check_ahead` has let pass."""
         method = spec["from"]
         layers = pick_layers(self.model, tuple(spec["layers"]) if "layers" in spec else None)
         count = spec.get("count", "auto" if method == "weights" else 1)
