@@ -124,7 +124,7 @@ def fit(
         model=trainer.accelerator.unwrap_model(wrapped) if several else trainer.model,
         weights=trainer.accelerator.get_state_dict(wrapped) if several else None,
         loss=[{"step": e["step"], "loss": round(e["loss"], 4)} for e in history if "loss" in e],
-        curves={name: _curve(history, name) for name in _watched(recipe, chats)},
+        curves={name: _curve(history, name) for name in (*([HELD_OUT] if chats.held_out else []), *recipe.watch)},
         interventions=[i.report() for i in interventions],
     )
 
