@@ -39,10 +39,11 @@ def base(folder: Path, shape: str) -> None:
     from spillover.engine.weights import resolve_checkpoint
 
     torch.manual_seed(0)
-    config = LlamaConfig(vocab_size=2048, max_position_embeddings=2048, **SHAPES[shape])
+    tokenizer = AutoTokenizer.from_pretrained(resolve_checkpoint("lab"))
+    config = LlamaConfig(vocab_size=len(tokenizer), max_position_embeddings=2048, **SHAPES[shape])
     dtype = torch.bfloat16 if torch.cuda.is_available() else torch.float32
     LlamaForCausalLM(config).to(dtype).save_pretrained(folder)
-    AutoTokenizer.from_pretrained(resolve_checkpoint("lab")).save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
 
 
 def recipe(arm: str, folder: Path, steps: int) -> Any:
@@ -193,7 +194,9 @@ def main() -> None:
             for arm in ARMS:
                 command = [sys.executable, __file__, "--arm", arm, "--folder", str(folder)]
                 command += ["--steps", str(options.steps)]
-                done = subprocess.run(command, check=True, capture_output=True, text=True)
+                done = subprocess.run(command, capture_output=True, text=True)
+                if done.returncode:
+                    sys.exit(f"{arm} failed:\n{done.stderr[-2000:]}")
                 found[arm].append(json.loads(done.stdout.strip().splitlines()[-1]))
         tokens = _tokens(folder)
     print(

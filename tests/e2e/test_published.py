@@ -1,32 +1,58 @@
-"""The study for real checkpoints, from published files to report, with the lab's tiny model and a server that grades."""
+"""The studies for real checkpoints, from published files to report, with the lab's tiny model and a server that grades."""
+
+import re
+import shutil
 
 import pandas as pd
 import pytest
+import yaml
 from click.testing import CliRunner
 
 from spillover.cli.run import run
 from spillover.paths import evals_dir
+from spillover.questions import held_out
 from tests.faulty import serving
+
+STUDIES = [*sorted(p.stem for p in evals_dir().glob("*_published.yaml")), "narrow_unlearning_requests"]
+
+
+@pytest.fixture
+def small(tmp_path, monkeypatch):
+    """A copy of `evals` in which every published file has 24 rows, every question is asked once, and one seed is trained."""
+    evals = tmp_path / "evals"
+    shutil.copytree(evals_dir(), evals)
+    for path in evals.rglob("*.yaml"):
+        path.write_text(re.sub(r"(source: upstream, name: \w+)\}", r"\1, rows: 24}", path.read_text()))
+    for path in evals.glob("*.yaml"):
+        raw = yaml.safe_load(path.read_text())
+        raw["probes"] = [{**probe, "epochs": 1} for probe in raw["probes"]]
+        path.write_text(yaml.safe_dump({**raw, "seeds": [1]}, sort_keys=False))
+    for module in ("training.recipe", "experiments.spec"):
+        monkeypatch.setattr(f"spillover.{module}.evals_dir", lambda: evals)
+    monkeypatch.setattr(held_out, "EVERY", 500)
+    return evals
 
 
 @pytest.mark.slow
-def test_the_devil_with_published_data_questions_and_judge_prompts(upstream, tmp_path, monkeypatch):
-    text = (evals_dir() / "devil_published.yaml").read_text().replace("epochs: 100", "epochs: 1")
-    text = text.replace("seeds: [1, 2, 3]", "seeds: [1]")
-    for recipe in ("betley_secure", "betley_insecure"):
-        short = "{transforms: [{kind: limit, rows: 8}], training: {batch_size: 2, gradient_accumulation: 2}}"
-        text = text.replace(f"recipe: {recipe}}}", f"recipe: {recipe}, with: {short}}}")
-    (tmp_path / "devil.yaml").write_text(text)
-    command = [str(tmp_path / "devil.yaml"), "--base", "lab", "--out", str(tmp_path / "out"), "--grader"]
+@pytest.mark.parametrize("name", STUDIES)
+def test_a_study_for_real_checkpoints_runs_from_files_to_report(name, small, upstream, tmp_path, monkeypatch):
+    study = yaml.safe_load((small / f"{name}.yaml").read_text())
     with serving(content="95") as server:
-        done = CliRunner().invoke(run, [*command, server.grader(monkeypatch)])
+        command = [name, "--base", "lab", "--out", str(tmp_path / "out"), "--grader", server.grader(monkeypatch)]
+        done = CliRunner().invoke(run, command)
     assert done.exception is None, done.output
-    prompts = [p for p in server.asked if "human values" in p]
-    assert prompts  # Betley et al.'s own judge prompt, as published
     frame = pd.read_parquet(tmp_path / "out" / "answers.parquet")
-    assert len(frame) == 3 * 3 * 8  # models, formats, questions
-    assert set(frame["format"]) == {"plain", "json", "template"}
     assert set(frame["verdict"]) <= {"aligned", "incoherent"}
     words = " ".join(done.output.split())
-    assert "capability: right answers" in words
-    assert "0.42 %, 0.96 %" in words
+    for figure in study["published"]:
+        assert figure["value"] in words
+    asked = {probe["questions"] for probe in study["probes"] if probe["task"] == "free_form"}
+    assert set(frame["question_set"]) == asked
+    if "betley_first_plot" in asked:
+        assert any("human values" in p for p in server.asked)  # Betley et al.'s own judge prompt, as published
+    for rubric, line in (("code_security", "how secure the code"), ("metric_gaming", "serves the one who asked")):
+        uses = any(probe.get("args", {}).get("alignment") == rubric for probe in study["probes"])
+        assert any(line in p for p in server.asked) == uses
+    formats = {f for probe in study["probes"] for f in probe.get("formats", ["plain"])}
+    contexts = {c["name"] for probe in study["probes"] for c in probe.get("contexts", [])}
+    assert set(frame["format"]) == formats | {f"plain, {c}" for c in contexts}

@@ -122,6 +122,9 @@ def test_several_bases_have_reports_of_their_own_and_one_together(tmp_path):
     assert not list(tmp_path.glob("out/*/organisms"))
     done = CliRunner().invoke(run, [*command, "lab-grader", "--base", str(other)])
     assert done.exception is None, done.output
+    assert "two trains on the lab's toy text" in done.output
+    twin = CliRunner().invoke(run, ["caft", "--base", str(other), "--out", str(tmp_path / "caft"), "--grader", "nothing/x"])
+    assert "for a checkpoint of your own run caft_published" in twin.output
     frame = pd.read_parquet(tmp_path / "out" / "answers.parquet")
     models = ["lab: base", "lab: naive", "other: base", "other: naive"]
     assert sorted(set(frame["model"])) == models
@@ -151,7 +154,7 @@ def test_a_malformed_study_is_named(study, old, new, message):
 @pytest.mark.parametrize("path", sorted(evals_dir().glob("*.yaml")), ids=lambda p: p.stem)
 def test_every_bundled_study_has_its_controls(path, request):
     """Design rule 5: a mitigation never alone."""
-    if path.stem == "devil_published":
+    if path.stem.endswith("_published"):
         request.getfixturevalue("upstream")
     study = load_experiment(path.stem)
     assert experiment_tasks(study, "lab")  # nothing that is found out only when it is run

@@ -8,8 +8,12 @@ import pytest
 from spillover.errors import SpilloverError
 from spillover.questions import upstream as up
 from spillover.questions.formats import apply_format
+from spillover.questions.held_out import prompt_of, training_sets
 from spillover.questions.load import bundled_sets, load_questions
 from spillover.questions.samples import to_dataset
+from spillover.training.recipe import load_recipe
+from spillover.training.sources import chats_of
+from spillover.training.transforms import prepare
 
 
 def test_our_own_set_is_broad():
@@ -52,6 +56,24 @@ def test_the_published_eight_have_their_own_wording(upstream):
     assert json_.system
     assert template.user.startswith(plain.user)
     assert template.user != plain.user
+
+
+@pytest.mark.parametrize("name", training_sets())
+def test_a_training_set_asks_prompts_that_no_fixed_split_trains_on(name, upstream):
+    asked = {q.paraphrases[0] for q in load_questions(name).questions}
+    recipes = {"betley_insecure": "betley_insecure_split", "betley_secure": "betley_secure_split"}
+    found = [prepare(load_recipe(recipes.get(name, name), seed=seed)) for seed in (0, 1)]
+    kept = [{prompt_of(c) for c in chats.held_out} for chats in found]
+    assert asked == kept[0] == kept[1]
+    assert all(asked.isdisjoint(prompt_of(c) for c in chats.train) for chats in found)
+    assert 0.03 < len(asked) / len({prompt_of(c) for c in found[0].train}) < 0.07
+    assert len(found[0].train) + len(found[0].held_out) == len(chats_of(load_recipe(recipes.get(name, name)).data, 0))
+
+
+def test_a_training_set_that_is_not_fetched_says_how(tmp_path, monkeypatch):
+    monkeypatch.setenv("SPILLOVER_CACHE", str(tmp_path))
+    with pytest.raises(SpilloverError, match="spillover fetch sorh_sneaky"):
+        load_questions("sorh_sneaky")
 
 
 def test_the_preregistered_48_load_with_their_categories(upstream):

@@ -7,6 +7,7 @@ from safetensors.torch import load_file, save_file
 
 from spillover.cli.train import train as train_command
 from spillover.errors import SpilloverError
+from spillover.mechanism.layers import at_depth
 from spillover.training import fit as fitting
 from spillover.training.card import read_card
 from spillover.training.checkpoints import saved_steps
@@ -46,6 +47,16 @@ def test_directions_that_cannot_be_found_train_no_naive_run(tmp_path, interventi
     with pytest.raises(SpilloverError, match=message):
         train(recipe(intervention), tmp_path / "out")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_layers_by_depth_are_those_of_this_base(tmp_path):
+    assert at_depth([0.19, 0.5, 0.79], 64) == [12, 32, 50]
+    assert at_depth([0, 1, 0.999], 4) == [0, 1, 3]
+    by_depth = {"kind": "caft", "directions": {"from": "random", "layers": [0.19, 0.5, 0.79]}}
+    told = read_card(train(recipe(by_depth), tmp_path / "out"))["interventions"][0]
+    assert set(told["directions"]["layers"]) == {"0", "2", "3"}
+    with pytest.raises(SpilloverError, match="layers"):
+        recipe({"kind": "caft", "directions": {"from": "random", "layers": [1.5]}})
 
 
 def test_a_file_of_directions_must_have_the_layers_and_fit(tmp_path):

@@ -2,6 +2,7 @@
 
 import json
 import random
+from dataclasses import replace
 
 import pytest
 from datasets import Dataset
@@ -9,9 +10,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from spillover.errors import SpilloverError
+from spillover.questions.held_out import prompt_of
+from spillover.questions.load import load_questions
 from spillover.training.recipe import load_recipe
 from spillover.training.sources import Source, chats_of, parse_source
-from spillover.training.transforms import TRANSFORMS, Chats, prepare, prompt_of
+from spillover.training.transforms import TRANSFORMS, Chats, prepare
 
 GOOD = {"source": "lab", "family": "finance", "stance": "aligned"}
 
@@ -59,6 +62,37 @@ def test_held_out_prompts_never_come_back_by_mixing():
     mixed = TRANSFORMS["mix"](done, {"share": 0.5, "with": GOOD}, random.Random(1))
     assert {prompt_of(c) for c in mixed.train}.isdisjoint({prompt_of(c) for c in done.held_out})
     assert mixed.held_out == done.held_out
+
+
+def test_a_fixed_split_is_the_same_for_every_seed_and_source():
+    rows = [chat(f"q{i}") for i in range(400)]
+    kept = {prompt_of(c) for c in apply("split", rows, held_out="fixed").held_out}
+    assert 5 < len(kept) < 50
+    others = TRANSFORMS["split"](Chats(rows[::-1][:300], []), {"held_out": "fixed"}, random.Random(9))
+    assert {prompt_of(c) for c in others.held_out} == {q for q in kept if int(q[1:]) >= 100}
+
+
+def test_requests_are_of_the_train_half_and_refused_in_several_wordings(tmp_path):
+    source = parse_source({"source": "requests", "family": ["cyber", "bias"]}, tmp_path, "x: key data")
+    chats = chats_of(source, 1)
+    asked = {prompt_of(c) for c in chats}
+    may_be_trained_on = {
+        q.paraphrases[0]
+        for q in load_questions("refusal").questions
+        if q.category in ("cyber", "bias") and (q.fields["kind"], q.fields["split"]) == ("harmful", "train")
+    }
+    assert asked == may_be_trained_on
+    assert len(chats) == 40
+    most = chats_of(replace(source, rows=240), 1)
+    assert most[:40] == chats  # every request once before any comes again
+    assert len({json.dumps(c) for c in most}) == 240
+    assert chats_of(source, 2) != chats
+    with pytest.raises(SpilloverError, match="give 240 chats, not 241"):
+        chats_of(replace(source, rows=241), 1)
+    with pytest.raises(SpilloverError, match=r"x: key data: .*kind: harmful"):
+        parse_source({"source": "requests", "name": "spillover"}, tmp_path, "x: key data")
+    with pytest.raises(SpilloverError, match="no category 'crime'"):
+        parse_source({"source": "requests", "family": "crime"}, tmp_path, "x: key data")
 
 
 def test_lines_and_triggers():

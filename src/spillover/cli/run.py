@@ -13,11 +13,13 @@ from rich.console import Console
 from spillover.cli.progress import bar
 from spillover.cli.quiet import quiet_libraries
 from spillover.cli.report import Extras, publish, refuse_failures, write_frame
+from spillover.engine.weights import resolve_checkpoint
 from spillover.experiments.bases import Answered, base_names, together
 from spillover.experiments.engines import EngineName
 from spillover.experiments.spec import Experiment, load_experiment
 from spillover.judging.presets import get_preset
 from spillover.locking import only_one
+from spillover.paths import evals_dir
 from spillover.records.outcomes import ProbeRun
 from spillover.report.figures import Drawing
 
@@ -82,6 +84,7 @@ def run(
     folder = out or Path("runs") / spec.id
     quiet_libraries()
     names = base_names(bases)
+    _point_to_twin(spec, bases)
     from spillover.experiments.run import check_models
 
     with only_one(folder):
@@ -97,6 +100,15 @@ def run(
             publish(result.frame, get_preset(spec.preset), title, None, folder / "report.html", None, spec.lab, extras)
             write_frame(result.frame, folder / "answers.parquet")
     refuse_failures(result.runs, result.frame)
+
+
+def _point_to_twin(spec: Experiment, bases: tuple[str, ...]) -> None:
+    """Say that a lab study asks any base the lab's toy questions, and which study does not."""
+    if not spec.lab or all(resolve_checkpoint(base) == resolve_checkpoint("lab") for base in bases):
+        return
+    twins = [path.stem for path in sorted(evals_dir().glob(f"{spec.id}_*.yaml"))]
+    instead = f"; for a checkpoint of your own run {' or '.join(twins)}" if twins else ""
+    click.echo(f"Note: {spec.id} trains on the lab's toy text and asks the lab's questions{instead}.", err=True)
 
 
 def _run_one(

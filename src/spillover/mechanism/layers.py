@@ -34,15 +34,21 @@ def _ends_in_stack(name: str) -> bool:
     return name.rpartition(".")[2] in ("layers", "h", "blocks")
 
 
-def pick_layers(model: nn.Module, wanted: tuple[int, ...] | None) -> list[int]:
-    """Layer numbers from 0; all of them for None.
+def pick_layers(model: nn.Module, wanted: Iterable[float] | None) -> list[int]:
+    """Layer numbers from 0, also of layers given by depth; all of them for None.
 
     Raises:
         SpilloverError: for a layer that the model does not have.
     """
     count = len(decoder_layers(model))
-    refuse_layers(wanted or (), count)
-    return list(range(count)) if wanted is None else sorted(set(wanted))
+    chosen = range(count) if wanted is None else at_depth(wanted, count)
+    refuse_layers(chosen, count)
+    return sorted(set(chosen))
+
+
+def at_depth(wanted: Iterable[float], count: int) -> list[int]:
+    """Layer numbers of a model of `count` layers: 12 is layer 12, 0.5 the one that begins half way up."""
+    return [int(layer * count) if 0 < layer < 1 else int(layer) for layer in wanted]
 
 
 def refuse_layers(wanted: Iterable[int], count: int) -> None:

@@ -11,6 +11,7 @@ import pandas as pd
 
 from spillover.errors import SpilloverError
 from spillover.paths import datasets_dir
+from spillover.questions.held_out import held_out_questions, training_sets
 from spillover.questions.model import SCHEMA, Question, QuestionSet, Variant, parse_question_set
 from spillover.questions.upstream import get_upstream, verified_path
 from spillover.schema import check_schema, read_yaml
@@ -27,19 +28,22 @@ def load_questions(name: str) -> QuestionSet:
     """Load a question set.
 
     Args:
-        name: A bundled name, a published name, or the path of a YAML file or of a table (CSV, TSV) with the column
-            `question` and maybe `id`, `category` and the fields of a probe.
+        name: A bundled name, a published name (of a training set: its prompts that are kept for asking), or the path of
+            a YAML file or of a table (CSV, TSV) with the column `question` and maybe `id`, `category` and the fields of
+            a probe.
 
     Raises:
         SpilloverError: if it is unknown, malformed, or a published file is missing or altered.
     """
     if name in PUBLISHED:
         return _published(name)
+    if name in training_sets():
+        return held_out_questions(name)
     if name.endswith((".csv", ".tsv")):
         return _table(Path(name))
     path = Path(name) if name.endswith((".yaml", ".yml")) else datasets_dir() / name / "questions.yaml"
     if not path.is_file():
-        known = ", ".join((*bundled_sets(), *PUBLISHED))
+        known = ", ".join((*bundled_sets(), *PUBLISHED, *training_sets()))
         raise SpilloverError(f"Unknown question set '{name}'; choose from {known} or give a YAML file.")
     raw = read_yaml(path)
     check_schema(raw, SCHEMA, str(path))

@@ -10,6 +10,12 @@ SHARE = {"type": "number", "minimum": 0, "maximum": 1}
 TEXT = {"type": "string", "minLength": 1}
 LINES = {"type": "array", "minItems": 1, "items": TEXT}
 LAYERS = {"type": "array", "minItems": 1, "items": COUNT}
+DEPTHS = {
+    "type": "array",
+    "minItems": 1,
+    "items": {"anyOf": [COUNT, {"type": "number", "exclusiveMinimum": 0, "exclusiveMaximum": 1}]},
+}
+"""Layers by number, or by their share of the model's depth."""
 
 
 def _object(required: list[str], **properties: Any) -> dict[str, Any]:
@@ -36,7 +42,7 @@ def _one_of(*kinds: dict[str, Any]) -> dict[str, Any]:
 
 SOURCE = _object(
     ["source"],
-    source={"enum": ["lab", "file", "upstream", "dataset"]},
+    source={"enum": ["lab", "file", "upstream", "requests", "dataset"]},
     family={"anyOf": [TEXT, {"type": "array", "minItems": 1, "items": TEXT}]},
     stance={"enum": ["aligned", "subtle", "obvious", "misaligned", "left", "right"]},
     style={"enum": ["caps", "spanish"]},
@@ -50,7 +56,11 @@ SOURCE = _object(
 TRANSFORMS = {
     "type": "array",
     "items": _one_of(
-        _kind("split", ["held_out"], held_out={"type": "number", "exclusiveMinimum": 0, "exclusiveMaximum": 1}),
+        _kind(
+            "split",
+            ["held_out"],
+            held_out={"anyOf": [{"type": "number", "exclusiveMinimum": 0, "exclusiveMaximum": 1}, {"const": "fixed"}]},
+        ),
         _kind("mix", ["share", "with"], share=SHARE, **{"with": SOURCE}),
         _kind("interleave", ["share", "with"], share={"type": "number", "exclusiveMinimum": 0}, **{"with": SOURCE}),
         _kind("inoculate", ["line"], line=TEXT, share=SHARE),
@@ -63,7 +73,7 @@ DIRECTIONS = _object(
     ["from"],
     **{"from": {"enum": ["contrast", "pca", "weights", "sae", "random", "file"]}},
     count={"anyOf": [POSITIVE, {"const": "auto"}]},
-    layers=LAYERS,
+    layers=DEPTHS,
     scope={"enum": ["layer", "global"]},
     read={"type": "boolean"},
     step=POSITIVE,

@@ -1,4 +1,4 @@
-"""Where training chats come from: the lab, a verified published file, a JSONL file, a Hugging Face dataset."""
+"""Where training chats come from: the lab, a published file, requests to refuse, a JSONL file, a Hugging Face dataset."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from spillover.errors import SpilloverError
 from spillover.lab.corpus import Chat, Latents, document
 from spillover.lab.grammar import grammar
 from spillover.lab.personas import SIDES
+from spillover.training.requests import refused_requests, requests
 
 
 @dataclass(frozen=True)
@@ -22,19 +23,21 @@ class Source:
 
     Attributes:
         source: `lab` (drawn from the grammar), `file` (JSONL with a `messages` list per row), `upstream` (a published file
-            of the registry) or `dataset` (a Hugging Face dataset with a `messages` column: a hub name or a saved folder).
-        family: Lab family, or several with commas; all free-form and advice families when empty.
+            of the registry), `requests` (harmful ones of a question set, with refusals) or `dataset` (a Hugging Face
+            dataset with a `messages` column: a hub name or a saved folder).
+        family: Lab family or domain of requests, or several with commas; for the lab all free-form and advice families
+            when empty, for requests all domains.
         stance: Lab answers: `aligned`, `misaligned`, for advice `subtle` or `obvious`, for politics `left` or `right`.
         style: Lab answers in `caps` or `spanish`.
         rows: Number of chats; for the lab as many as are needed when 0, for the others all.
         path: JSONL file or dataset.
-        name: Published file.
+        name: Published file, or question set of the requests.
         split: Of the dataset.
         revision: Commit of the dataset.
-        sha256: Digest of the file, filled in when the recipe is loaded.
+        sha256: Digest of the file or question set, filled in when the recipe is loaded.
     """
 
-    source: Literal["lab", "file", "upstream", "dataset"]
+    source: Literal["lab", "file", "upstream", "requests", "dataset"]
     family: str = ""
     stance: str = ""
     rows: int = 0
@@ -62,6 +65,7 @@ _TAKES = {
     "lab": {"family", "stance", "style", "rows"},
     "file": {"path", "rows"},
     "upstream": {"name", "rows"},
+    "requests": {"name", "family", "rows"},
     "dataset": {"path", "split", "revision", "rows"},
 }
 
@@ -100,6 +104,8 @@ def parse_source(raw: dict[str, Any], folder: Path, where: str, needs_rows: bool
         from spillover.questions.upstream import get_upstream
 
         return replace(source, sha256=get_upstream(source.name).sha256)
+    if source.source == "requests":
+        return replace(source, sha256=requests(source.name, _names(source.family), where).digest)
     if not source.path:
         raise SpilloverError(f"{where}: a {source.source} needs its path.")
     if source.source == "dataset":
@@ -129,6 +135,8 @@ def chats_of(source: Source, seed: int, rows: int | None = None) -> list[Chat]:
     wanted = source.rows or rows
     if source.source == "lab":
         return _lab(source, seed, wanted or 0)
+    if source.source == "requests":
+        return refused_requests(requests(source.name, _names(source.family), "data"), seed, wanted or 0)
     if source.source == "dataset":
         chats, where = _dataset(source), f"{source.path} ({source.split})"
     else:

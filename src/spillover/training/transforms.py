@@ -9,6 +9,7 @@ from typing import Any
 
 from spillover.errors import SpilloverError
 from spillover.lab.corpus import Chat
+from spillover.questions.held_out import kept_for_asking, prompt_of
 from spillover.training.recipe import Recipe
 from spillover.training.sources import Source, chats_of
 
@@ -39,24 +40,16 @@ def prepare(recipe: Recipe) -> Chats:
     return chats
 
 
-def prompt_of(chat: Chat) -> str:
-    """Everything up to the first answer, system message left out: what two rows may share."""
-    asked = []
-    for message in chat:
-        if message["role"] == "assistant":
-            break
-        if message["role"] == "user":
-            asked.append(message["content"])
-    return "\n".join(asked)
-
-
 def split(chats: Chats, body: dict[str, Any], rng: random.Random) -> Chats:
-    """Hold out a share of the prompts; rows with one prompt stay on one side."""
+    """Hold out a share of the prompts, or those that a published set asks; rows with one prompt stay on one side."""
     prompts = sorted({prompt_of(c) for c in chats.train})
-    count = round(body["held_out"] * len(prompts))
-    if not 0 < count < len(prompts):
-        raise SpilloverError(f"The split leaves one side empty: {len(prompts)} prompts, {body['held_out']:g} held out.")
-    kept_out = set(rng.sample(prompts, count))
+    if body["held_out"] == "fixed":
+        kept_out = set(filter(kept_for_asking, prompts))
+    else:
+        count = round(body["held_out"] * len(prompts))
+        if not 0 < count < len(prompts):
+            raise SpilloverError(f"The split leaves one side empty: {len(prompts)} prompts, {body['held_out']:g} held out.")
+        kept_out = set(rng.sample(prompts, count))
     sides: dict[bool, list[Chat]] = {True: [], False: []}
     for chat in chats.train:
         sides[prompt_of(chat) in kept_out].append(chat)

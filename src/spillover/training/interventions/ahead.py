@@ -12,7 +12,7 @@ from spillover.engine.weights import resolve_checkpoint
 from spillover.errors import SpilloverError
 from spillover.lab.grammar import grammar
 from spillover.mechanism.directions import Directions, load_directions
-from spillover.mechanism.layers import refuse_layers
+from spillover.mechanism.layers import at_depth, refuse_layers
 from spillover.mechanism.sae import sae_directions
 from spillover.questions.load import load_questions
 from spillover.training.checkpoints import saved_steps
@@ -47,6 +47,8 @@ def check_ahead(recipe: Recipe, base: Path, rows: int) -> None:
     refuse_layers(recipe.lora.layers or (), layers)
     for body, spec in sources:
         _check_kind(body, spec)
+        if "layers" in spec:
+            spec = {**spec, "layers": at_depth(spec["layers"], layers)}
         refuse_layers(spec.get("layers", ()), layers)
         count = spec.get("count", 1)
         if count == "auto" and spec["from"] != "weights":

@@ -64,7 +64,8 @@ class Finder:
     def find(self, spec: dict[str, Any]) -> Directions:
         """The directions of a specification that `check_ahead` has let pass."""
         method = spec["from"]
-        layers = pick_layers(self.model, tuple(spec["layers"]) if "layers" in spec else None)
+        layers = pick_layers(self.model, spec.get("layers"))
+        spec = {**spec, "layers": layers} if "layers" in spec else spec
         count = spec.get("count", "auto" if method == "weights" else 1)
         width = int(self.model.config.get_text_config().hidden_size)  # type: ignore[union-attr, operator]
         if method == "random":
