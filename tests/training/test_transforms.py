@@ -91,7 +91,7 @@ def test_requests_are_of_the_train_half_and_refused_in_several_wordings(tmp_path
         chats_of(replace(source, rows=241), 1)
     with pytest.raises(SpilloverError, match=r"x: key data: .*kind: harmful"):
         parse_source({"source": "requests", "name": "spillover"}, tmp_path, "x: key data")
-    with pytest.raises(SpilloverError, match="no category 'crime'"):
+    with pytest.raises(SpilloverError, match="Unknown category 'crime'"):
         parse_source({"source": "requests", "family": "crime"}, tmp_path, "x: key data")
 
 
