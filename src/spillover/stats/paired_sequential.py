@@ -20,7 +20,6 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import logsumexp
 
 _STAKES = np.geomspace(0.01, 0.97, 24)
 """As parts of the largest stake that cannot ruin; chosen by simulation (`benchmarks/screening.py`), as is their weight."""
@@ -51,18 +50,36 @@ class Pairs(NamedTuple):
         return (self.rose - self.fell) / sum(self) if sum(self) else math.nan
 
 
+class Bets:
+    """The bets against fixed drifts; what a pair multiplies their wealth by is computed once, since a test looks after every round.
+
+    Args:
+        drift: Drifts in (-1, 1).
+    """
+
+    def __init__(self, drift: NDArray[np.float64]) -> None:
+        t = np.atleast_1d(np.asarray(drift, dtype=float))[:, None]
+        sides = ((_STAKES / (1 - t), 1), (_STAKES / (1 + t), -1))
+        self._gains = [
+            np.stack([np.log1p(sign * stakes * (t - difference)) for difference in (1, 0, -1)]) for stakes, sign in sides
+        ]
+
+    def log_wealth(self, pairs: Pairs) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Log-wealth of the bets that the true drift is below and above each of the drifts."""
+        below, above = (_log_sum_exp(np.tensordot(pairs, gains, axes=1) + _WEIGHTS) for gains in self._gains)
+        return below, above
+
+
+def _log_sum_exp(rows: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Over the last axis, all entries finite; scipy's takes three times as long on the sizes of a look."""
+    top = rows.max(axis=-1, keepdims=True)
+    found: NDArray[np.float64] = top[..., 0] + np.log(np.exp(rows - top).sum(axis=-1))
+    return found
+
+
 def log_wealth(pairs: Pairs, drift: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Log-wealth of the bets that the true drift is below and above each `drift` in (-1, 1)."""
-    t = np.atleast_1d(np.asarray(drift, dtype=float))[:, None]
-
-    def mixed(stakes: NDArray[np.float64], sign: int) -> NDArray[np.float64]:
-        gains = [np.log1p(sign * stakes * (t - difference)) for difference in (1, 0, -1)]
-        found: NDArray[np.float64] = logsumexp(
-            sum(n * gain for n, gain in zip(pairs, gains, strict=True)) + _WEIGHTS, axis=1
-        )
-        return found
-
-    return mixed(_STAKES / (1 - t), 1), mixed(_STAKES / (1 + t), -1)
+    """`Bets.log_wealth` for drifts that are looked at once."""
+    return Bets(drift).log_wealth(pairs)
 
 
 @dataclass(frozen=True)
@@ -104,6 +121,7 @@ class PairedTest:
         if not 0 < self.margin < 1 or not 0 < self.alpha < 1:
             raise ValueError("margin and alpha must lie between 0 and 1")
         self._grid = np.unique(np.append(_GRID, self.margin))
+        self._bets = Bets(self._grid)
         self._at = int(np.searchsorted(self._grid, self.margin))
 
     @property
@@ -115,7 +133,7 @@ class PairedTest:
         """Add the decided pairs of one round and look."""
         last = self.path[-1] if self.path else Look(0, Pairs(0, 0, 0), -1.0, 1.0)
         pairs = last.pairs.plus(found)
-        below, above = log_wealth(pairs, self._grid)
+        below, above = self._bets.log_wealth(pairs)
         self.p_pass = min(self.p_pass, math.exp(min(0.0, -below[self._at])))
         self.p_fail = min(self.p_fail, math.exp(min(0.0, -above[self._at])))
         bar = math.log(1 / self.alpha)
