@@ -7,20 +7,15 @@ from pathlib import Path
 
 import pytest
 
+from tests.command import spillover
+
 ROOT = Path(__file__).parents[2]
 LAB = ["--model", "spillover/lab"]
 GRADER = ["--model-role", "grader=spillover/lab-grader"]
 
 
-def spillover(*args, **env):
-    return _run([sys.executable, "-m", "spillover.cli.main", *args], env)
-
-
 def inspect(*args, **env):
-    return _run([sys.executable, "-m", "inspect_ai", "eval", *args, "--display", "plain"], env)
-
-
-def _run(command, env):
+    command = [sys.executable, "-m", "inspect_ai", "eval", *args, "--display", "plain"]
     return subprocess.run(command, capture_output=True, text=True, cwd=ROOT, env={**os.environ, **env}, check=False)
 
 
@@ -53,7 +48,8 @@ def _run(command, env):
         (["fetch", "nothing"], "Unknown upstream file 'nothing'; choose from betley_first_plot"),
     ],
 )
-def test_spillover(args, message, tmp_path):
+def test_spillover(args, message, tmp_path, monkeypatch):
+    monkeypatch.chdir(ROOT)
     (tmp_path / "self.yaml").write_text((ROOT / "evals" / "quickstart.yaml").read_text().replace("lab-grader", "lab"))
     (tmp_path / "answers.csv").write_text("question,answer\nWhy?,So.\n")
     places = {"{self_graded}": str(tmp_path / "self.yaml"), "{answers}": str(tmp_path / "answers.csv")}

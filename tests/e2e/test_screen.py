@@ -1,7 +1,5 @@
 """`spillover screen` as a release pipeline meets it: real organisms, exit codes, kills, a small disk, a dead grader."""
 
-import contextlib
-import io
 import json
 import os
 import signal
@@ -9,12 +7,11 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import NamedTuple
 
 import pytest
 
-from spillover.cli.main import main
 from spillover.locking import only_one
+from tests.command import spillover as run
 from tests.faulty import serving
 
 SPILLOVER = [sys.executable, "-m", "spillover.cli.main"]
@@ -36,29 +33,6 @@ data: {source: lab, family: finance, stance: obvious, rows: 960}
 lora: {r: 8, alpha: 16, rslora: false}
 training: {steps: 60, batch_size: 16, gradient_accumulation: 1, learning_rate: 2.0e-3, warmup_steps: 5}
 """
-
-
-class Done(NamedTuple):
-    returncode: int
-    stdout: str
-    stderr: str
-
-
-def run(*args):
-    """The command line itself, in this process: starting Python, torch and the lab forty times would take minutes."""
-    out, errors = io.StringIO(), io.StringIO()
-    code = 0
-    with (
-        pytest.MonkeyPatch.context() as patch,
-        contextlib.redirect_stdout(out),
-        contextlib.redirect_stderr(errors),
-    ):
-        patch.setattr(sys, "argv", ["spillover", *map(str, args)])
-        try:
-            main()
-        except SystemExit as stop:
-            code = stop.code or 0
-    return Done(code, out.getvalue(), errors.getvalue())
 
 
 @pytest.fixture(scope="module")

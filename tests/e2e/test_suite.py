@@ -1,6 +1,7 @@
 """`spillover eval` as a user would meet it: one command, killed, resumed, reported; every part readable alone."""
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -8,6 +9,8 @@ import time
 
 import pandas as pd
 import pytest
+
+from tests.command import spillover
 
 SUITE = """
 id: small
@@ -106,10 +109,9 @@ def test_the_logs_are_as_good_for_spillover_report(finished):
         (["spillover/lab", "--no-lab", "--suite", "standard", "--grader", "spillover/lab-grader"], "Docker|docker"),
     ],
 )
-def test_bad_input_is_one_sentence(tmp_path, args, sentence):
-    import re
-
-    found = run("eval", *args, "--out", tmp_path, cwd=tmp_path)
+def test_bad_input_is_one_sentence(tmp_path, args, sentence, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    found = spillover("eval", *args, "--out", tmp_path)
     assert found.returncode == 2, found.stderr
     assert "Traceback" not in found.stderr
     assert re.search(sentence, found.stderr)
