@@ -51,7 +51,7 @@ class Pairs(NamedTuple):
 
 
 class Bets:
-    """The bets against fixed drifts; what a pair multiplies their wealth by is computed once, since a test looks after every round.
+    """The bets against fixed drifts; what a pair multiplies their wealth by is computed once, for a test looks every round.
 
     Args:
         drift: Drifts in (-1, 1).
