@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from rich.markup import escape
+from rich.text import Text
 
 from spillover._inspect import PrerequisiteError
 
@@ -20,3 +21,9 @@ class SpilloverError(PrerequisiteError):
 
     def __str__(self) -> str:
         return self.text
+
+
+def plain(error: Exception) -> str:
+    """What an error says, on one line and without the terminal markup of Inspect's own."""
+    text = Text.from_markup(str(error.message)).plain if isinstance(error, PrerequisiteError) else str(error)
+    return " ".join(text.split()).removeprefix("ERROR: ")

@@ -39,4 +39,6 @@ def check_schema(raw: Any, schema: dict[str, Any], where: str) -> None:
     if errors:
         first = errors[0]
         key = ".".join(str(part) for part in first.absolute_path)
-        raise SpilloverError(f"{where}: {f'key {key}: ' if key else ''}{first.message}.")
+        # Of alternatives jsonschema says only that none fits; what each of them asks for tells the user what to write.
+        message = "; ".join(dict.fromkeys(e.message for e in first.context)) if first.context else first.message
+        raise SpilloverError(f"{where}: {f'key {key}: ' if key else ''}{message}.")

@@ -120,6 +120,7 @@ def test_several_bases_have_reports_of_their_own_and_one_together(tmp_path):
     for grader in ("nothing/x", "openai-api/nowhere/x"):  # no such provider; no key for it
         unknown = CliRunner().invoke(run, [*command, grader])
         assert "no model that Inspect can reach" in str(unknown.exception)
+        assert "[bold]" not in str(unknown.exception)
     assert not (tmp_path / "out" / "organisms").exists()
     twice = CliRunner().invoke(run, [*command, "lab-grader", "--base", "lab"])
     assert "Two bases are called 'lab'" in str(twice.exception)

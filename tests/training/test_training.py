@@ -110,6 +110,7 @@ def test_every_bundled_recipe_loads(name):
         ("source: lab", "source: file", "does not belong to a source of the kind file"),
         (", rows: 32", "", "needs data.stance and rows"),
         ("steps: 4", "steps: 4, epochs: 1", "give steps or epochs, not both"),
+        ("base: lab", "base: lab\ntransforms: [{kind: split, held_out: fix}]", "'fixed' was expected"),
     ],
 )
 def test_a_malformed_recipe_is_named_with_its_key(tmp_path, old, new, message):

@@ -7,10 +7,10 @@ import sys
 from importlib import import_module
 
 import click
-from rich.text import Text
 
 from spillover import __version__
 from spillover._inspect import PrerequisiteError
+from spillover.errors import plain
 
 BAD_INPUT = 2
 
@@ -70,7 +70,7 @@ def main() -> None:
         error.show()
         sys.exit(error.exit_code)
     except PrerequisiteError as error:  # ours, or one of Inspect's own, such as a missing API key
-        _stop(" ".join(Text.from_markup(str(error.message)).plain.split()), BAD_INPUT)
+        _stop(plain(error), BAD_INPUT)
     except ImportError as error:
         _stop(f"{error.name} is not installed; this command needs: pip install 'spillover[train]'.", BAD_INPUT)
     except KeyboardInterrupt:

@@ -17,7 +17,7 @@ from inspect_ai.model import get_model
 from spillover._inspect import PrerequisiteError
 from spillover.agentic.scenario import load_scenarios
 from spillover.engine.weights import resolve_adapter, resolve_checkpoint, weights_digest
-from spillover.errors import SpilloverError
+from spillover.errors import SpilloverError, plain
 from spillover.experiments.asking import Bar, ask_all
 from spillover.experiments.engines import EngineName, is_checkpoint, serve
 from spillover.experiments.spec import Context, Experiment, ProbeSpec
@@ -99,7 +99,7 @@ def check_models(experiment: Experiment, base: str) -> None:
         try:
             get_model(grader)
         except (ValueError, PrerequisiteError) as error:  # an unknown provider, or no key for it
-            raise SpilloverError(f"The grader {grader} is no model that Inspect can reach: {error}") from error
+            raise SpilloverError(f"The grader {grader} is no model that Inspect can reach: {plain(error)}") from error
 
 
 def _adapters(experiment: Experiment, base: str, store: Path, bar: Bar) -> dict[str, Path | None]:
