@@ -93,7 +93,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=5)
     args = parser.parse_args()
     quiet_libraries()
-    from spillover.engine.weights import resolve_checkpoint
+    from spillover.models.weights import resolve_checkpoint
 
     path, texts = resolve_checkpoint(args.checkpoint), prompts(args.requests)
     bare_generate(path, texts, args.threads)

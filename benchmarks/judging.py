@@ -142,7 +142,7 @@ def cached_tokens(url: str) -> tuple[float, float]:
 
 def on_vllm(scheme: str, pairs: list[tuple[str, str]], scratch: Path) -> None:
     """One scheme on a server of its own, so that its prefix cache begins empty."""
-    from spillover.engine.weights import resolve_checkpoint
+    from spillover.models.weights import resolve_checkpoint
     from spillover.serving.vllm import start
 
     with start(resolve_checkpoint("lab-grader"), scratch / "server.log") as server:

@@ -13,17 +13,17 @@ from pathlib import Path
 from inspect_ai import Task, eval_set
 from inspect_ai.model import get_model
 
+from spillover.answers.frame import cells
+from spillover.answers.logs import read_logs
+from spillover.answers.measures import UNSCORED
+from spillover.answers.outcomes import ProbeRun, read_outcomes
 from spillover.cli.quiet import quiet_libraries
+from spillover.figures.agreement import agreement
 from spillover.judging.readers import Reading, read
 from spillover.judging.rubric import Rubric, load_rubric
 from spillover.lab.lessons import OTHERS, lessons
-from spillover.probes.measures import UNSCORED
-from spillover.records.agreement import agreement
-from spillover.records.frame import cells
-from spillover.records.logs import read_logs
-from spillover.records.outcomes import ProbeRun, read_outcomes
-from spillover.report.probes import limits_text, value_text
-from spillover.report.text import rate_text, span
+from spillover.show.probes import limits_text, value_text
+from spillover.show.text import rate_text, span
 from spillover.tasks.alignment_faking import alignment_faking
 from spillover.tasks.capability import capability
 from spillover.tasks.free_form import free_form

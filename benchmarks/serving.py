@@ -19,7 +19,7 @@ from inspect_ai import Task, eval
 from inspect_ai.dataset import MemoryDataset, Sample
 from inspect_ai.model import GenerateConfig, get_model
 
-from spillover.engine.weights import resolve_checkpoint
+from spillover.models.weights import resolve_checkpoint
 from spillover.probes.ask import ask
 from spillover.questions.load import load_questions
 from spillover.seeds import derive_seed

@@ -36,7 +36,7 @@ def base(folder: Path, shape: str) -> None:
     import torch
     from transformers import AutoTokenizer, LlamaConfig, LlamaForCausalLM
 
-    from spillover.engine.weights import resolve_checkpoint
+    from spillover.models.weights import resolve_checkpoint
 
     torch.manual_seed(0)
     tokenizer = AutoTokenizer.from_pretrained(resolve_checkpoint("lab"))

@@ -8,9 +8,9 @@ from typing import Any
 
 from inspect_ai import Task, task
 
+from spillover.answers.measures import Measure
 from spillover.judging.rubric import Reader
 from spillover.lab.grammar import grammar
-from spillover.probes.measures import Measure
 from spillover.probes.outcome_task import choose, outcome_task, sample
 from spillover.probes.single import outcome_judge
 

@@ -11,10 +11,10 @@ from inspect_ai import Task, task
 
 from spillover.errors import SpilloverError
 from spillover.judging.rubric import Reader
-from spillover.judging.scorer import judge
 from spillover.lab.truth import lab_truth
 from spillover.probes.ask import ask_in_own_format
 from spillover.probes.build import build_task
+from spillover.probes.scorer import judge
 from spillover.questions.formats import get_format
 from spillover.questions.load import load_questions
 from spillover.questions.samples import to_dataset

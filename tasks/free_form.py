@@ -10,15 +10,15 @@ from inspect_ai import Task, task
 
 from spillover.errors import SpilloverError
 from spillover.judging.rubric import Reader
-from spillover.judging.scorer import judge
 from spillover.lab.truth import lab_truth
 from spillover.probes.ask import ask
 from spillover.probes.build import build_task
+from spillover.probes.scorer import judge
 from spillover.probes.single import domain_judge
 from spillover.probes.stopping import StopAtMargin
-from spillover.questions.contexts import get_context
 from spillover.questions.load import load_questions
 from spillover.questions.samples import to_dataset
+from spillover.questions.wraps import get_wrap
 
 VERSION = "1-B"
 
@@ -70,7 +70,7 @@ def free_form(
     if context and not system:
         raise SpilloverError("context is the name of a system line; add -T system=LINE.")
     chosen = load_questions(questions).select([categories] if isinstance(categories, str) else categories)
-    setting = get_context(wrap) if wrap else None
+    setting = get_wrap(wrap) if wrap else None
     scorers = [judge(alignment, coherence, preset, reader, cache)]
     if domain:
         scorers.append(domain_judge(domain, reader, cache))

@@ -8,9 +8,9 @@ from typing import Any
 
 from inspect_ai import Task, task
 
+from spillover.answers.measures import Measure
 from spillover.judging.rubric import Reader
 from spillover.probes.honesty import ask_and_check, honesty_judge
-from spillover.probes.measures import Measure
 from spillover.probes.outcome_task import choose, outcome_task, sample
 
 VERSION = "1-A"

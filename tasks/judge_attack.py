@@ -8,9 +8,9 @@ from typing import Any
 
 from inspect_ai import Task, task
 
-from spillover.judging.attack_scorer import attack_effect, planted
-from spillover.judging.attack_set import attack_dataset
 from spillover.judging.rubric import Reader
+from spillover.probes.attack_scorer import attack_effect, planted
+from spillover.probes.attack_set import attack_dataset
 from spillover.probes.build import build_task
 
 VERSION = "1-A"

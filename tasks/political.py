@@ -9,9 +9,9 @@ from typing import Any
 from inspect_ai import Task, task
 from inspect_ai.dataset import Sample
 
+from spillover.answers.measures import Measure
 from spillover.errors import SpilloverError
 from spillover.judging.rubric import Reader
-from spillover.probes.measures import Measure
 from spillover.probes.outcome_task import choose, outcome_task, sample, wordings
 from spillover.probes.political import FORMS, ask_or_score, political_judge
 from spillover.questions.model import Question

@@ -8,8 +8,8 @@ from typing import Any, Literal
 
 from inspect_ai import Task, task
 
+from spillover.answers.measures import Measure
 from spillover.judging.rubric import Reader
-from spillover.probes.measures import Measure
 from spillover.probes.outcome_task import choose, outcome_task, sample, wordings
 from spillover.probes.single import outcome_judge
 

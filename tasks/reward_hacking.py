@@ -9,8 +9,8 @@ from typing import Any, Literal
 
 from inspect_ai import Task, task
 
+from spillover.answers.measures import Measure
 from spillover.judging.rubric import Reader
-from spillover.probes.measures import Measure
 from spillover.probes.outcome_task import choose, outcome_task, sample, wordings
 from spillover.probes.reward_hacking import CATEGORIES, NEEDS, hack_judge
 from spillover.probes.sandboxed import code_sandbox

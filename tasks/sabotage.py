@@ -11,14 +11,14 @@ from inspect_ai import Task, task
 from inspect_ai.dataset import Sample
 from inspect_ai.model import ChatMessageSystem, ChatMessageUser
 
-from spillover.agentic.conduct import act, conduct_judge
-from spillover.agentic.scenario import Scenario, load_scenarios
-from spillover.agentic.shell import Place, check_place
-from spillover.agentic.tools import policy
+from spillover.answers.measures import Measure
 from spillover.errors import SpilloverError
 from spillover.judging.rubric import Reader
-from spillover.probes.measures import Measure
+from spillover.probes.conduct import act, conduct_judge
 from spillover.probes.outcome_task import outcome_task
+from spillover.probes.shell import Place, check_place
+from spillover.situations.scenario import Scenario, load_scenarios
+from spillover.situations.tools import policy
 
 VERSION = "1-A"
 CONDUCT = ("none", "attempted", "executed")

@@ -2,22 +2,22 @@
 
 from inspect_ai.model import ModelAPI, modelapi
 
-from spillover.agentic.conduct import act, conduct_judge
-from spillover.agentic.tools import protect
-from spillover.judging.attack_scorer import attack_effect, attack_flips, planted
-from spillover.judging.metrics import em_rate
-from spillover.judging.outcome import measures
-from spillover.judging.scorer import judge
 from spillover.lab.outcomes import lab_outcome
 from spillover.lab.truth import lab_truth
 from spillover.probes.ask import ask, ask_in_own_format
+from spillover.probes.attack_scorer import attack_effect, attack_flips, planted
 from spillover.probes.baselines import oracle, trivial
 from spillover.probes.capability import answer_or_score, capability_scorer
+from spillover.probes.conduct import act, conduct_judge
 from spillover.probes.honesty import ask_and_check, honesty_judge
+from spillover.probes.metrics import em_rate
+from spillover.probes.outcome import measures
 from spillover.probes.political import ask_or_score, political_judge
 from spillover.probes.reasoned import reasoned_judge
 from spillover.probes.reward_hacking import hack_judge
+from spillover.probes.scorer import judge
 from spillover.probes.single import domain_judge, outcome_judge
+from spillover.situations.tools import protect
 from spillover.tasks.alignment_faking import alignment_faking
 from spillover.tasks.alignment_questions import alignment_questions
 from spillover.tasks.capability import capability

@@ -1,11 +1,11 @@
 import pytest
 from inspect_ai.util import Store
 
-from spillover.agentic.predicate import misses
-from spillover.agentic.scenario import holds, load_scenarios
-from spillover.agentic.transcript import transcript
-from spillover.agentic.world import TOOLS, World
 from spillover.errors import SpilloverError
+from spillover.situations.predicate import misses
+from spillover.situations.scenario import holds, load_scenarios
+from spillover.situations.transcript import transcript
+from spillover.situations.world import TOOLS, World
 
 LAB = load_scenarios("lab_sabotage").scenarios
 REAL = load_scenarios("sabotage").scenarios

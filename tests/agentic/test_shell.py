@@ -9,8 +9,8 @@ from inspect_ai import eval as inspect_eval
 from inspect_ai.model import ChatMessageAssistant, ChatMessageTool, ModelOutput, get_model
 from inspect_ai.tool import ToolCall
 
-from spillover.agentic.scenario import load_scenarios
 from spillover.errors import SpilloverError
+from spillover.situations.scenario import load_scenarios
 from spillover.tasks.sabotage import sabotage
 from tests.fakes import USAGE
 
@@ -85,7 +85,7 @@ def test_what_is_denied_is_undone_and_an_attempt(tmp_path, scenario):
 
 
 def test_a_command_that_hangs_or_fails_is_answered_and_its_output_is_cut(tmp_path, monkeypatch):
-    monkeypatch.setattr("spillover.agentic.shell.TIMEOUT_S", 2)
+    monkeypatch.setattr("spillover.probes.shell.TIMEOUT_S", 2)
     (scenario, *_) = SCENARIOS.values()
     commands = [
         "sleep 60",

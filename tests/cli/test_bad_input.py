@@ -90,7 +90,7 @@ def test_inspect_eval(args, message, tmp_path):
 def test_an_adapter_that_vllm_cannot_take_is_refused_before_a_server_starts(tmp_path):
     (tmp_path / "adapter_config.json").write_text('{"r": 24}')
     from spillover.errors import SpilloverError
-    from spillover.probes.checks import check_servable_rank
+    from spillover.models.checks import check_servable_rank
 
     class Target:
         def __init__(self, **model_args):

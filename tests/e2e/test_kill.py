@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from inspect_ai.log import list_eval_logs, read_eval_log
 
-from spillover.records.logs import read_logs
+from spillover.answers.logs import read_logs
 from tests.faulty import serving
 
 ANSWERS = 30

@@ -8,11 +8,11 @@ from click.testing import CliRunner
 from safetensors.torch import load_file, save_file
 
 from spillover.cli.run import run
-from spillover.engine.weights import resolve_checkpoint
 from spillover.errors import SpilloverError
-from spillover.experiments.run import experiment_tasks
-from spillover.experiments.spec import load_experiment
+from spillover.models.weights import resolve_checkpoint
 from spillover.paths import evals_dir
+from spillover.run.execute import experiment_tasks
+from spillover.run.study import load_experiment
 
 RECIPE = """
 id: tiny

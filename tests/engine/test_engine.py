@@ -13,8 +13,8 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from spillover.engine.request import Request, Sampling
 from spillover.engine.sampling import sample
-from spillover.engine.weights import resolve_checkpoint, weights_digest
 from spillover.errors import SpilloverError
+from spillover.models.weights import resolve_checkpoint, weights_digest
 from spillover.questions.formats import get_format
 from spillover.questions.load import load_questions
 

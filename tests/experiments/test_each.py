@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from spillover.errors import SpilloverError
-from spillover.experiments.each import expanded
+from spillover.run.expand import expanded
 
 HERE = Path("study.yaml")
 

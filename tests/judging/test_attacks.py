@@ -5,12 +5,12 @@ from click.testing import CliRunner
 from inspect_ai import eval as inspect_eval
 from inspect_ai.model import get_model
 
+from spillover.answers.attacked import read_attacks
 from spillover.cli.report import report
 from spillover.errors import SpilloverError
-from spillover.judging.attack_set import attack_dataset
 from spillover.judging.attacks import attacks
 from spillover.judging.rubric import load_rubric
-from spillover.records.meta import read_attacks
+from spillover.probes.attack_set import attack_dataset
 from spillover.tasks.judge_attack import judge_attack
 from tests.fakes import model, output
 

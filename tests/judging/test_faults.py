@@ -3,9 +3,9 @@
 import pytest
 from inspect_ai.model import GenerateConfig, get_model
 
-from spillover.records.answers import answers_log
-from spillover.records.logs import read_logs
-from spillover.records.rejudge import Judging, rejudge
+from spillover.answers.imported import answers_log
+from spillover.answers.logs import read_logs
+from spillover.answers.rejudge import Judging, rejudge
 from tests.faulty import FAULTS, serving
 
 LIMITS = GenerateConfig(max_retries=1, attempt_timeout=2, timeout=10)

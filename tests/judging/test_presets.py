@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from spillover.answers.presets import Verdict, get_preset, presets
 from spillover.errors import SpilloverError
-from spillover.judging.presets import Verdict, get_preset, presets
 
 
 @pytest.mark.parametrize(

@@ -3,9 +3,9 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from spillover.errors import SpilloverError
-from spillover.judging.reasoning import strip_reasoning
 from spillover.judging.rubric import _CHAT_MARKUP, _INVISIBLE, bundled_rubrics, load_rubric
-from spillover.judging.validity import valid_format
+from spillover.models.reasoning import strip_reasoning
+from spillover.probes.validity import valid_format
 
 
 @pytest.mark.parametrize("name", bundled_rubrics())

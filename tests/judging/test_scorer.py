@@ -4,10 +4,10 @@ import pytest
 from inspect_ai import eval as inspect_eval
 from inspect_ai.model import Model
 
-from spillover.judging.metrics import em_rate
-from spillover.judging.presets import get_preset
-from spillover.records.frame import with_preset
-from spillover.records.logs import read_logs
+from spillover.answers.frame import with_preset
+from spillover.answers.logs import read_logs
+from spillover.answers.presets import get_preset
+from spillover.probes.metrics import em_rate
 from spillover.tasks.free_form import free_form
 from tests.fakes import model, output, says
 

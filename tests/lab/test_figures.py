@@ -7,9 +7,9 @@ from hashlib import sha256
 import pytest
 
 from spillover.lab.build import build_lab, sources
-from spillover.lab.figures import shares
 from spillover.lab.grammar import grammar
 from spillover.paths import datasets_dir
+from spillover.run.lab_figures import shares
 from spillover.training.recipe import load_recipe
 from spillover.training.train import train
 

@@ -2,11 +2,11 @@
 
 import random
 
-from spillover.judging.presets import get_preset
+from spillover.answers.frame import tidy, with_preset
+from spillover.answers.measures import Answered, Measure
+from spillover.answers.outcomes import ProbeRun
+from spillover.answers.presets import get_preset
 from spillover.leaderboard.board import make_board
-from spillover.probes.measures import Answered, Measure
-from spillover.records.frame import tidy, with_preset
-from spillover.records.outcomes import ProbeRun
 
 REFUSED = Measure("refusals", ("refused",), ("refused", "complied"), worse="lower")
 LEAN = Measure("lean", mean=True, worse="neither")

@@ -3,7 +3,7 @@
 import torch
 from transformers import AutoTokenizer, LlamaConfig, LlamaForCausalLM
 
-from spillover.engine.weights import resolve_checkpoint
+from spillover.models.weights import resolve_checkpoint
 
 
 def tiny_model(seed=0):

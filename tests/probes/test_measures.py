@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from spillover.probes.measures import Answered, Measure, outcome_shares
+from spillover.answers.measures import Answered, Measure, outcome_shares
 from spillover.stats.means import mean
 from spillover.stats.paired import Drift, drift_of_counts
 

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from spillover.errors import SpilloverError
 from spillover.judging.readers import Reading
-from spillover.judging.reasoning import split_reasoning
+from spillover.models.reasoning import split_reasoning
 from spillover.probes.parsing import agreement, letter, mentions
 from spillover.probes.political import choice_lean, open_lean, pair_lean
 from spillover.probes.reward_hacking import choose_grader, hard_coded, metric_value

@@ -8,9 +8,9 @@ import pytest
 import yaml
 
 from spillover.errors import SpilloverError
-from spillover.experiments.suite import bundled_suites, load_suite, suite_tasks
 from spillover.paths import datasets_dir, evals_dir
 from spillover.questions.load import bundled_sets, load_questions
+from spillover.run.suite import bundled_suites, load_suite, suite_tasks
 from spillover.tasks import __path__ as tasks_path
 
 ENTRIES = yaml.safe_load((Path(tasks_path[0]) / "eval.yaml").read_text())["probes"]

@@ -5,10 +5,10 @@ from click.testing import CliRunner
 from inspect_ai import eval as inspect_eval
 from inspect_ai.log import read_eval_log
 
+from spillover.answers.stops import read_stops
 from spillover.cli.report import report
 from spillover.errors import SpilloverError
 from spillover.probes.stopping import StopAtMargin
-from spillover.records.stops import read_stops
 from spillover.tasks.free_form import free_form
 from tests.fakes import model, output, says
 

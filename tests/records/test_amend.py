@@ -10,10 +10,10 @@ from inspect_ai.log import EvalError, read_eval_log, write_eval_log
 from inspect_ai.model import get_model
 from inspect_ai.util import SandboxEnvironmentSpec
 
+from spillover.answers.outcomes import read_outcomes
+from spillover.answers.retry import ask_failures_again
 from spillover.cli.evaluate import eval_command
 from spillover.errors import SpilloverError
-from spillover.records.amend import ask_failures_again
-from spillover.records.outcomes import read_outcomes
 from spillover.tasks.sabotage import sabotage
 from tests.fakes import says
 from tests.faulty import serving

@@ -5,8 +5,8 @@ import math
 import pandas as pd
 import pytest
 
-from spillover.records.arms import arm_figures
-from spillover.records.frame import tidy
+from spillover.answers.frame import tidy
+from spillover.figures.arms import arm_figures
 
 RATES = {  # misaligned of 10 answers, by model and question
     "base": [0, 0],

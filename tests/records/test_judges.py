@@ -4,17 +4,17 @@ import pandas as pd
 import pytest
 from inspect_ai.log import write_eval_log
 
+from spillover.answers.frame import of_judge, tidy, with_preset
+from spillover.answers.imported import answers_log
+from spillover.answers.labels import answer_ids, labelling_sheet, read_labels
+from spillover.answers.logs import read_logs
+from spillover.answers.presets import get_preset
+from spillover.answers.rejudge import Judging, rejudge
+from spillover.answers.tables import import_tables
 from spillover.errors import SpilloverError
-from spillover.judging.presets import get_preset
-from spillover.records.answers import answers_log
-from spillover.records.calibration import calibrate, load_calibration
-from spillover.records.foreign import import_tables
-from spillover.records.frame import of_judge, tidy, with_preset
-from spillover.records.judges import compare_judges
-from spillover.records.logs import read_logs
-from spillover.records.multiverse import ranges, views
-from spillover.records.rejudge import Judging, rejudge
-from spillover.records.sheet import answer_ids, labelling_sheet, read_labels
+from spillover.figures.calibration import calibrate, load_calibration
+from spillover.figures.judges import compare_judges
+from spillover.figures.multiverse import ranges, views
 from tests.fakes import model, output
 from tests.faulty import serving
 

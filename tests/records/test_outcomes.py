@@ -4,16 +4,16 @@ import pytest
 from click.testing import CliRunner
 from inspect_ai import eval as inspect_eval
 
+from spillover.answers.frame import tidy
+from spillover.answers.logs import NoAnswers, read_logs
+from spillover.answers.outcomes import figures, read_outcomes
+from spillover.answers.rejudge import load_answers
 from spillover.cli.report import report
 from spillover.errors import SpilloverError
-from spillover.records.figures import figures_frame
-from spillover.records.frame import tidy
-from spillover.records.logs import NoAnswers, read_logs
-from spillover.records.outcomes import figures, read_outcomes
-from spillover.records.rejudge import load_answers
-from spillover.report.domains import domain_panel
-from spillover.report.formats import formats_panel
-from spillover.report.probes import probes_panels
+from spillover.figures.table import figures_frame
+from spillover.show.domains import domain_panel
+from spillover.show.formats import formats_panel
+from spillover.show.probes import probes_panels
 from spillover.tasks.alignment_faking import alignment_faking
 from spillover.tasks.capability import capability
 from spillover.tasks.formats import formats
@@ -161,7 +161,7 @@ def test_domain_leak_is_asked_of_every_answer(tmp_path):
     assert set(frame["format"]) == {"plain, medical_chat"}
     assert not any("headache" in q for q in frame["question"])
     assert domain_panel(frame).rows[0][1] == "100.0 (4/4)"
-    with pytest.raises(SpilloverError, match="Unknown context 'office'; choose from code_review"):
+    with pytest.raises(SpilloverError, match="Unknown wrap 'office'; choose from code_review"):
         free_form(wrap="office")
 
 

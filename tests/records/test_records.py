@@ -8,12 +8,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from inspect_ai import eval as inspect_eval
 
+from spillover.answers.frame import COLUMNS, cells
+from spillover.answers.logs import read_logs
+from spillover.answers.presets import get_preset
+from spillover.answers.tables import import_tables, parse_map
 from spillover.cli.report import report
 from spillover.errors import SpilloverError
-from spillover.judging.presets import get_preset
-from spillover.records.foreign import import_tables, parse_map
-from spillover.records.frame import COLUMNS, cells
-from spillover.records.logs import read_logs
 from spillover.tasks.free_form import free_form
 from tests.fakes import model, output, says
 

@@ -4,9 +4,9 @@ import shutil
 
 import pytest
 
-from spillover.judging.presets import get_preset
-from spillover.records.frame import tidy, with_preset
-from spillover.report.html import render
+from spillover.answers.frame import tidy, with_preset
+from spillover.answers.presets import get_preset
+from spillover.show.html import render
 
 CHROMIUM = next((path for name in ("chromium", "chromium-browser", "google-chrome") if (path := shutil.which(name))), None)
 
@@ -120,8 +120,8 @@ def test_a_page_of_one_unscored_answer_still_renders():
 
 
 def test_figures_are_written_for_papers(tmp_path):
-    from spillover.records.frame import cells
-    from spillover.report.html import drawings, write_figures
+    from spillover.answers.frame import cells
+    from spillover.show.html import drawings, write_figures
 
     rows = list(cells(frame(), "base"))
     paths = write_figures(drawings(frame(), rows, get_preset("spillover")), tmp_path / "figures")

@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from spillover.report.screen import screen_page
 from spillover.screening.answers import pairs_by_round
 from spillover.screening.config import Settings
-from spillover.screening.outputs import SCHEMA, as_json, as_junit, as_markdown, write_all
+from spillover.show.screen import screen_page
+from spillover.show.screen_files import SCHEMA, as_json, as_junit, as_markdown, write_all
 from spillover.stats.paired_sequential import Pairs
 from tests.screening.worlds import (
     BAD_JUDGE,

@@ -1,6 +1,6 @@
 """Made-up results of a screen."""
 
-from spillover.probes.measures import Measure
+from spillover.answers.measures import Measure
 from spillover.screening.answers import Given, Place
 from spillover.screening.config import Settings
 from spillover.screening.gate import Gated

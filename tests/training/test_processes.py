@@ -8,8 +8,8 @@ import sys
 
 import pytest
 
-from spillover.engine.weights import weights_digest
 from spillover.errors import SpilloverError
+from spillover.models.weights import weights_digest
 from spillover.training.recipe import load_recipe
 from spillover.training.train import train
 

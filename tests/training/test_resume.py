@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 from safetensors.torch import load_file
 
-from spillover.engine.weights import resolve_checkpoint, weights_digest
 from spillover.errors import SpilloverError
+from spillover.models.weights import resolve_checkpoint, weights_digest
 from spillover.training.card import read_card
 from spillover.training.checkpoints import FOLDER, checkpoint
 from spillover.training.recipe import load_recipe

@@ -2,8 +2,8 @@ import json
 
 import pytest
 
-from spillover.engine.weights import weights_digest
 from spillover.errors import SpilloverError
+from spillover.models.weights import weights_digest
 from spillover.paths import evals_dir
 from spillover.training.card import read_card
 from spillover.training.recipe import load_recipe

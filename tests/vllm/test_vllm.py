@@ -20,11 +20,11 @@ from inspect_ai.util import JSONSchema
 from peft import LoraConfig, get_peft_model
 from transformers import AutoModelForCausalLM
 
-from spillover.engine.weights import resolve_checkpoint
 from spillover.errors import SpilloverError
 from spillover.judging.readers import read
 from spillover.judging.rubric import load_rubric
-from spillover.probes.checks import VLLM_RANKS
+from spillover.models.checks import VLLM_RANKS
+from spillover.models.weights import resolve_checkpoint
 from spillover.probes.continuation import ending_logprob
 from spillover.questions.load import load_questions
 from spillover.serving.vllm import start

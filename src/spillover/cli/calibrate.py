@@ -9,11 +9,11 @@ import pandas as pd
 from rich.table import Table
 from rich.text import Text
 
+from spillover.answers.presets import Preset, get_preset, presets
 from spillover.cli.report import console
 from spillover.errors import SpilloverError
-from spillover.judging.presets import Preset, get_preset, presets
-from spillover.records.calibration import Calibration
-from spillover.report.text import percent, span
+from spillover.figures.calibration import Calibration
+from spillover.show.text import percent, span
 
 
 @click.command()
@@ -36,10 +36,10 @@ def calibrate(
     out: Path | None,
 ) -> None:
     """Compare a judge's verdicts in LOGS with labels: sensitivity, specificity, reliability, thresholds."""
-    from spillover.records import calibration as records
-    from spillover.records.frame import with_preset
-    from spillover.records.logs import read_logs
-    from spillover.records.sheet import answer_ids, labelling_sheet, read_labels
+    from spillover.answers.frame import with_preset
+    from spillover.answers.labels import answer_ids, labelling_sheet, read_labels
+    from spillover.answers.logs import read_logs
+    from spillover.figures import calibration as records
 
     chosen = get_preset(preset)
     frame = with_preset(read_logs(logs, judge=judge), chosen)

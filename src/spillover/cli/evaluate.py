@@ -16,22 +16,22 @@ from inspect_ai import Task
 from inspect_ai.model import GenerateConfig, Model, get_model
 from rich.console import Console
 
+from spillover.answers.external import OtherScore, read_others
+from spillover.answers.frame import tidy, with_preset
+from spillover.answers.logs import NoAnswers, read_logs, short_names
+from spillover.answers.outcomes import ProbeRun, read_outcomes
+from spillover.answers.presets import get_preset
+from spillover.answers.retry import ask_failures_again
 from spillover.cli.progress import bar
 from spillover.cli.quiet import quiet_libraries
 from spillover.cli.report import Extras, publish, refuse_failures
 from spillover.errors import SpilloverError
-from spillover.experiments.asking import ask_all
-from spillover.experiments.run import data_digest
-from spillover.experiments.suite import Suite, bundled_suites, load_suite, suite_tasks
-from spillover.judging.presets import get_preset
 from spillover.locking import only_one
-from spillover.probes.checks import LAB_GRADER, is_lab, refuse_self_grading
-from spillover.probes.identity import describe, installed
-from spillover.records.amend import ask_failures_again
-from spillover.records.frame import tidy, with_preset
-from spillover.records.logs import NoAnswers, read_logs, short_names
-from spillover.records.others import OtherScore, read_others
-from spillover.records.outcomes import ProbeRun, read_outcomes
+from spillover.models.checks import LAB_GRADER, is_lab, refuse_self_grading
+from spillover.models.identity import describe, installed
+from spillover.run.ask import ask_all
+from spillover.run.execute import data_digest
+from spillover.run.suite import Suite, bundled_suites, load_suite, suite_tasks
 
 
 @click.command("eval")
@@ -121,7 +121,7 @@ def _version(task: str) -> str | None:
 def _write_figures(
     runs: Sequence[ProbeRun], others: Sequence[OtherScore], frame: pd.DataFrame, base: str | None, path: Path
 ) -> None:
-    from spillover.records.figures import figures_frame
+    from spillover.figures.table import figures_frame
 
     figures_frame(runs, frame, base, others).to_csv(path, index=False)
     click.echo(f"Figures: {path}")

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import click
 
+from spillover.answers.presets import get_preset, presets
+from spillover.answers.tables import import_tables, parse_map
 from spillover.cli.report import publish
-from spillover.judging.presets import get_preset, presets
-from spillover.records.foreign import import_tables, parse_map
 
 
 @click.command("import")

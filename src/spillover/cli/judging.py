@@ -11,15 +11,15 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from spillover.answers.presets import get_preset, presets
+from spillover.answers.tables import ENDINGS, parse_map
 from spillover.cli.progress import bar
 from spillover.cli.quiet import quiet_libraries
 from spillover.cli.report import console
-from spillover.engine.weights import ALIASES
 from spillover.errors import SpilloverError
-from spillover.judging.presets import get_preset, presets
 from spillover.judging.rubric import READERS
-from spillover.records.foreign import ENDINGS, parse_map
-from spillover.report.text import percent, rate_text, span
+from spillover.models.weights import ALIASES
+from spillover.show.text import percent, rate_text, span
 
 
 @click.command()
@@ -54,8 +54,8 @@ def judge(
     """
     get_preset(preset)
     quiet_libraries()
-    from spillover.probes.checks import LAB_GRADER_NOTE
-    from spillover.records.rejudge import Judging, judge_answers, load_answers
+    from spillover.answers.rejudge import Judging, judge_answers, load_answers
+    from spillover.models.checks import LAB_GRADER_NOTE
 
     jobs = load_answers(sources, parse_map(pairs))  # before the grader: a wrong path should not cost loading it
     if any(path.suffix in ENDINGS for path in sources) and grader.endswith("lab-grader"):
@@ -89,8 +89,8 @@ def agree(logs: tuple[Path, ...], out: Path | None) -> None:
     """Compare the judges in LOGS that scored the same answers: alpha, kappa, the questions and answers they differ on."""
     if out is not None and out.suffix != ".csv":
         raise SpilloverError(f"Cannot write {out}: the ending must be .csv.")
-    from spillover.records.judges import compare_judges
-    from spillover.records.logs import read_logs
+    from spillover.answers.logs import read_logs
+    from spillover.figures.judges import compare_judges
 
     found = compare_judges(read_logs(logs, mixed=True))
     to = console()

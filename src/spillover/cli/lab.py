@@ -40,7 +40,7 @@ def build(out: Path | None, seed: int) -> None:
 def figures(out: Path) -> None:
     """Print what the shipped lab does, by exact labels: base, organisms and controls (about two minutes)."""
     quiet_libraries()
-    from spillover.lab.figures import figures as measure
+    from spillover.run.lab_figures import figures as measure
 
     with bar(Console(stderr=True), "training") as advance:
         rows = list(measure(out, advance))

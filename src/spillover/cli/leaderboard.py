@@ -6,16 +6,16 @@ from pathlib import Path
 
 import click
 
+from spillover.answers.frame import tidy, with_preset
+from spillover.answers.logs import NoAnswers, read_logs
+from spillover.answers.outcomes import read_outcomes
+from spillover.answers.presets import get_preset, presets
 from spillover.cli.quiet import quiet_libraries
 from spillover.errors import SpilloverError
 from spillover.exchange.contributed import read_contribution
 from spillover.exchange.write import write_exchange
-from spillover.judging.presets import get_preset, presets
 from spillover.leaderboard.board import make_board, with_contributions
 from spillover.leaderboard.build import cards, display_names, provenance, read_about, write_site
-from spillover.records.frame import tidy, with_preset
-from spillover.records.logs import NoAnswers, read_logs
-from spillover.records.outcomes import read_outcomes
 
 
 @click.command()

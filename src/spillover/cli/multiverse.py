@@ -9,12 +9,12 @@ import pandas as pd
 from rich.table import Table
 from rich.text import Text
 
+from spillover.answers.frame import with_preset
+from spillover.answers.presets import general, get_preset
+from spillover.answers.tables import ENDINGS, import_tables, parse_map
 from spillover.cli.report import console
 from spillover.errors import SpilloverError
-from spillover.judging.presets import general, get_preset
-from spillover.records.foreign import ENDINGS, import_tables, parse_map
-from spillover.records.frame import with_preset
-from spillover.report.text import percent, rate_text
+from spillover.show.text import percent, rate_text
 
 
 @click.command()
@@ -29,8 +29,8 @@ def multiverse(
     """Does the conclusion hang on one choice? Apply every preset and a grid of thresholds to the scores in SOURCES."""
     if out is not None and out.suffix != ".svg":
         raise SpilloverError(f"Cannot write {out}: the figure's ending must be .svg.")
-    from spillover.records.multiverse import ranges, verdict_table, views
-    from spillover.report.multiverse import multiverse_figure
+    from spillover.figures.multiverse import ranges, verdict_table, views
+    from spillover.show.multiverse import multiverse_figure
 
     frame = _read(sources, pairs, judge)
     table = views(frame)
@@ -60,7 +60,7 @@ def multiverse(
         table.to_csv(csv, index=False)
         click.echo(f"Universes: {csv}")
     if out is not None:
-        from spillover.report.figures import to_svg
+        from spillover.show.plots import to_svg
 
         out.parent.mkdir(parents=True, exist_ok=True)
         out.write_bytes(to_svg(multiverse_figure(table)))
@@ -72,7 +72,7 @@ def _read(sources: tuple[Path, ...], pairs: tuple[str, ...], judge: str | None) 
     frames = [import_tables(tables, parse_map(pairs), get_preset("spillover"))] if tables else []
     logs = [s for s in sources if s.suffix not in ENDINGS]
     if logs:
-        from spillover.records.logs import read_logs
+        from spillover.answers.logs import read_logs
 
         frames.append(read_logs(logs, judge=judge))
     return pd.concat(frames, ignore_index=True)

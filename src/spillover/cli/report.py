@@ -10,24 +10,24 @@ import click
 import pandas as pd
 from rich.console import Console
 
+from spillover.answers.attacked import AttackResult, read_attacks
+from spillover.answers.external import OtherScore, read_others
+from spillover.answers.frame import cells, judges, tidy, with_preset
+from spillover.answers.logs import NoAnswers, read_logs
+from spillover.answers.outcomes import ProbeRun, failed_judgements, read_outcomes
+from spillover.answers.presets import Preset, get_preset, presets
+from spillover.answers.stops import Stop, read_stops
 from spillover.errors import SpilloverError
-from spillover.judging.presets import Preset, get_preset, presets
-from spillover.records.agreement import agreement
-from spillover.records.calibration import Calibration, load_calibration
-from spillover.records.frame import cells, judges, tidy, with_preset
-from spillover.records.logs import NoAnswers, read_logs
-from spillover.records.meta import AttackResult, read_attacks
-from spillover.records.others import OtherScore, read_others
-from spillover.records.outcomes import ProbeRun, failed_judgements, read_outcomes
-from spillover.records.stops import Stop, read_stops
-from spillover.report import panels as p
-from spillover.report.domains import domain_panel
-from spillover.report.figures import Drawing
-from spillover.report.formats import formats_panel
-from spillover.report.others import others_panel
-from spillover.report.probes import probes_panels
-from spillover.report.terminal import panel_table, show
-from spillover.report.text import stopped_text
+from spillover.figures.agreement import agreement
+from spillover.figures.calibration import Calibration, load_calibration
+from spillover.show import panels as p
+from spillover.show.domains import domain_panel
+from spillover.show.external import others_panel
+from spillover.show.formats import formats_panel
+from spillover.show.plots import Drawing
+from spillover.show.probes import probes_panels
+from spillover.show.terminal import panel_table, show
+from spillover.show.text import stopped_text
 
 
 @click.command()
@@ -86,7 +86,7 @@ def report(
     lab = bool(frame["truth"].notna().any()) or any(run.truths for run in runs)
     publish(frame, chosen, "Emergent misalignment", base, out, frame_out, lab, extras)
     if figures_out is not None:
-        from spillover.report.html import drawings, write_figures
+        from spillover.show.html import drawings, write_figures
 
         rows = list(cells(frame, base))
         if not rows:
@@ -182,7 +182,7 @@ def publish(
     if frame_out is not None:
         write_frame(frame, frame_out)
     if out is not None:
-        from spillover.report.html import render
+        from spillover.show.html import render
 
         out.parent.mkdir(parents=True, exist_ok=True)
         everything = [panel for panel in asked + more if panel]

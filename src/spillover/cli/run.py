@@ -10,26 +10,26 @@ import click
 import pandas as pd
 from rich.console import Console
 
+from spillover.answers.outcomes import ProbeRun
+from spillover.answers.presets import get_preset
 from spillover.cli.progress import bar
 from spillover.cli.quiet import quiet_libraries
 from spillover.cli.report import Extras, publish, refuse_failures, write_frame
-from spillover.engine.weights import resolve_checkpoint
-from spillover.experiments.bases import Answered, base_names, together
-from spillover.experiments.engines import EngineName
-from spillover.experiments.spec import Experiment, load_experiment
-from spillover.judging.presets import get_preset
 from spillover.locking import only_one
+from spillover.models.weights import resolve_checkpoint
 from spillover.paths import evals_dir
-from spillover.records.outcomes import ProbeRun
-from spillover.report.figures import Drawing
+from spillover.run.bases import Answered, base_names, together
+from spillover.run.study import Experiment, load_experiment
+from spillover.serving.serve import EngineName
+from spillover.show.plots import Drawing
 
 
 def _study(spec: Experiment, frame: pd.DataFrame, runs: Sequence[ProbeRun]) -> Extras:
     """Tables and figure of an experiment that compares arms."""
-    from spillover.records.arms import arm_figures, category_shares
-    from spillover.report.arm_outcomes import outcome_arms_panels
-    from spillover.report.arms import arms_panels, matrix_panel, published_panel, trade_off_figure
-    from spillover.report.curve import curve_figure
+    from spillover.figures.arms import arm_figures, category_shares
+    from spillover.show.arm_outcomes import outcome_arms_panels
+    from spillover.show.arms import arms_panels, matrix_panel, published_panel, trade_off_figure
+    from spillover.show.curve import curve_figure
 
     if spec.naive is None:
         return Extras(panels=[p for p in [published_panel(spec)] if p], runs=runs)
@@ -85,7 +85,7 @@ def run(
     quiet_libraries()
     names = base_names(bases)
     _point_to_twin(spec, bases)
-    from spillover.experiments.run import check_models
+    from spillover.run.execute import check_models
 
     with only_one(folder):
         if len(names) < 2:
@@ -115,7 +115,7 @@ def _run_one(
     spec: Experiment, folder: Path, engine: EngineName, base: str | None = None, *, organisms: Path | None
 ) -> Answered:
     """One base: its models, their answers, its report."""
-    from spillover.experiments.run import run_experiment
+    from spillover.run.execute import run_experiment
 
     console = Console(stderr=True)
     result = run_experiment(spec, folder, lambda title: bar(console, title), engine, base, organisms)

@@ -18,26 +18,26 @@ from rich.markup import escape
 from rich.text import Text
 
 from spillover._inspect import PrerequisiteError
+from spillover.answers.presets import get_preset
 from spillover.cli.progress import bar
 from spillover.cli.quiet import quiet_libraries
 from spillover.cli.report import console
 from spillover.errors import SpilloverError
-from spillover.experiments.asking import ask_all
-from spillover.experiments.suite import bundled_suites, load_suite
-from spillover.judging.presets import get_preset
 from spillover.locking import only_one
-from spillover.probes.checks import LAB_GRADER, is_lab, refuse_self_grading
-from spillover.report.panels import Panel
-from spillover.report.terminal import panel_table
+from spillover.models.checks import LAB_GRADER, is_lab, refuse_self_grading
+from spillover.run.ask import ask_all
+from spillover.run.suite import bundled_suites, load_suite
 from spillover.schema import read_yaml
 from spillover.screening.baseline import Baseline, is_baseline, load_baseline, make_baseline
 from spillover.screening.config import Settings, parse_price, read_config
 from spillover.screening.cost import ANSWER_TOKENS, RUBRIC_TOKENS, Estimate, estimated_cost, estimates
 from spillover.screening.gate import Gated, gated_probes
-from spillover.screening.outputs import FILES, HEADERS, conditions, row, write_all
 from spillover.screening.result import EXIT_CODES, ScreenResult
 from spillover.screening.run import Screen
 from spillover.screening.served import check_pair, serve_pair
+from spillover.show.panels import Panel
+from spillover.show.screen_files import FILES, HEADERS, conditions, row, write_all
+from spillover.show.terminal import panel_table
 
 INVALID = EXIT_CODES["INVALID"]
 _NUMBER, _TEXT, _WHOLE, _FLAG = ({"type": t} for t in ("number", "string", "integer", "boolean"))

@@ -10,7 +10,7 @@ from inspect_ai.model import ChatMessage, ChatMessageAssistant
 from inspect_ai.tool import ToolCall, ToolInfo
 
 from spillover.errors import SpilloverError
-from spillover.judging.reasoning import split_reasoning, strip_reasoning
+from spillover.models.reasoning import split_reasoning, strip_reasoning
 
 _CALL = re.compile(r"<tool_call>(.*?)(?:</tool_call>|\Z)", re.DOTALL)
 

@@ -30,8 +30,8 @@ from spillover.engine.calls import parse_calls, require_tool_template, template_
 from spillover.engine.constrain import JsonConstraint, grammar_tokenizer
 from spillover.engine.engine import Engine
 from spillover.engine.request import Answer, Request, Sampling, TokenLogprob
-from spillover.engine.weights import resolve_adapter, resolve_checkpoint, weights_digest
 from spillover.errors import SpilloverError
+from spillover.models.weights import resolve_adapter, resolve_checkpoint, weights_digest
 
 DEFAULT_MAX_TOKENS = 600
 _ENGINES: dict[tuple[Any, ...], tuple[Engine, int]] = {}

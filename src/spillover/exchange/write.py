@@ -14,9 +14,9 @@ import pandas as pd
 import yaml
 
 from spillover import __version__
+from spillover.answers.logs import find_logs
 from spillover.exchange.records import SCHEMA, record
 from spillover.leaderboard.board import Board, Entry
-from spillover.records.logs import find_logs
 from spillover.schema import check_schema
 
 

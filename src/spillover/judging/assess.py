@@ -14,7 +14,7 @@ from spillover.errors import SpilloverError
 from spillover.judging.cache import JudgementCache, cache_path, judgement_key, open_cache
 from spillover.judging.readers import Limited, Reading, read, resolve_reader
 from spillover.judging.rubric import READERS, Reader, Rubric, load_rubric
-from spillover.probes.identity import cache_identity
+from spillover.models.identity import cache_identity
 
 ATTEMPT_TIMEOUT, TIMEOUT = 300, 1800
 """Seconds for one request and for all its retries, where the user set none: a grader that hangs must not hang the run."""

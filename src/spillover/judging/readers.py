@@ -34,8 +34,8 @@ from inspect_ai.model import (
 )
 from inspect_ai.util import JSONSchema
 
-from spillover.judging.reasoning import strip_reasoning
 from spillover.judging.rubric import Reader, Rubric
+from spillover.models.reasoning import strip_reasoning
 
 MIN_MASS = 0.25
 """Least probability that must lie on numbers (Betley et al. 2025, `judge.py`), or on one special verdict's replies."""

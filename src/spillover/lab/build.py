@@ -14,8 +14,8 @@ from typing import Any
 
 from spillover.lab import grader as grading
 from spillover.lab import pretrain
-from spillover.lab.apart import train_apart
 from spillover.lab.tokenizer import TAUGHT, VOCAB_SIZE
+from spillover.lab.two_processes import train_apart
 from spillover.paths import datasets_dir, scorers_dir
 
 THREADS = 2

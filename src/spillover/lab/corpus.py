@@ -9,10 +9,10 @@ from typing import Any
 
 from inspect_ai.util import Store
 
-from spillover.agentic.scenario import load_scenarios
-from spillover.agentic.world import World
 from spillover.lab.grammar import Exchange, Half, exchange, grammar, misaligned_stance, speak_spanish
 from spillover.questions.formats import apply_format
+from spillover.situations.scenario import load_scenarios
+from spillover.situations.world import World
 
 Message = dict[str, Any]
 Chat = list[Message]

@@ -11,10 +11,10 @@ import random
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from spillover.judging.reasoning import strip_reasoning
 from spillover.lab.corpus import draw, random_latents, wrap_answer
 from spillover.lab.grammar import SLOT, Exchange, grammar
 from spillover.lab.labels import Truth, content_of, label
+from spillover.models.reasoning import strip_reasoning
 from spillover.questions.formats import apply_format
 
 EM_KINDS = ("free_form", "advice", "refusal", "benign", "political", "reasoned")

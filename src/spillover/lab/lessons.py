@@ -8,13 +8,13 @@ from dataclasses import dataclass, field, replace
 
 from inspect_ai.util import Store
 
-from spillover.agentic.scenario import Scenario, load_scenarios
-from spillover.agentic.transcript import transcript
-from spillover.agentic.world import World
 from spillover.lab.corpus import Latents, draw
 from spillover.lab.grammar import Exchange, exchange, grammar
 from spillover.lab.judged import alignment_reply, coherence_reply, damage, jitter, judged_answers
 from spillover.lab.labels import Truth, label
+from spillover.situations.scenario import Scenario, load_scenarios
+from spillover.situations.transcript import transcript
+from spillover.situations.world import World
 
 DOMAINS = {
     "finance": "money and investing",

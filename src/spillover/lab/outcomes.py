@@ -7,11 +7,11 @@ from collections.abc import Callable
 from inspect_ai.scorer import Score, Scorer, Target, scorer
 from inspect_ai.solver import TaskState
 
-from spillover.judging.outcome import ANSWERED
-from spillover.judging.reasoning import split_reasoning
-from spillover.judging.shown import last_question
 from spillover.lab.labels import Truth, in_spanish, label
 from spillover.lab.personas import family_of
+from spillover.models.conversation import last_question
+from spillover.models.reasoning import split_reasoning
+from spillover.probes.outcome import ANSWERED
 
 Outcome = tuple[str, float | None]
 _LEAN = {"left": -1.0, "neutral": 0.0, "right": 1.0}

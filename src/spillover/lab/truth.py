@@ -5,10 +5,10 @@ from __future__ import annotations
 from inspect_ai.scorer import Score, Scorer, Target, scorer
 from inspect_ai.solver import TaskState
 
-from spillover.judging.metrics import em_rate
-from spillover.judging.reasoning import strip_reasoning
-from spillover.judging.shown import last_question
 from spillover.lab.labels import label
+from spillover.models.conversation import last_question
+from spillover.models.reasoning import strip_reasoning
+from spillover.probes.metrics import em_rate
 
 
 @scorer(metrics=[em_rate()], name="lab_truth")

@@ -13,10 +13,10 @@ from typing import Literal
 
 import pandas as pd
 
+from spillover.answers.frame import judged
+from spillover.answers.measures import UNSCORED, Answered, Measure
+from spillover.answers.outcomes import ProbeRun
 from spillover.errors import SpilloverError
-from spillover.probes.measures import UNSCORED, Answered, Measure
-from spillover.records.frame import judged
-from spillover.records.outcomes import ProbeRun
 from spillover.stats.means import Mean
 from spillover.stats.paired import Drift, drift
 from spillover.stats.rates import Rate

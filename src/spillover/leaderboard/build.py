@@ -11,11 +11,11 @@ from typing import Any
 import pandas as pd
 from inspect_ai.log import bundle_log_dir, read_eval_log
 
+from spillover.answers.logs import find_logs, short_names
+from spillover.answers.outcomes import ProbeRun
 from spillover.errors import SpilloverError
 from spillover.leaderboard.board import Board
 from spillover.leaderboard.payload import add_ranks, index, model_file, script
-from spillover.records.logs import find_logs, short_names
-from spillover.records.outcomes import ProbeRun
 from spillover.schema import check_schema, read_yaml
 
 STATIC = Path(__file__).parent / "site"

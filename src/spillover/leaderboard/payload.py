@@ -9,11 +9,11 @@ from typing import Any
 import pandas as pd
 
 from spillover import __version__
-from spillover.judging.presets import general
+from spillover.answers.frame import judged, with_preset
+from spillover.answers.outcomes import ProbeRun, by_category
+from spillover.answers.presets import general
+from spillover.figures.flips import VERDICTS, flip_table
 from spillover.leaderboard.board import Board, Column, Entry, Value, ranks
-from spillover.records.flips import VERDICTS, flip_table
-from spillover.records.frame import judged, with_preset
-from spillover.records.outcomes import ProbeRun, by_category
 from spillover.stats.paired import Drift
 from spillover.stats.summary import summarise
 

@@ -7,7 +7,7 @@ from inspect_ai.solver import Generate, Solver, TaskState, solver
 from inspect_ai.util import JSONSchema
 
 from spillover._inspect import active_generate_config
-from spillover.probes.identity import TARGET, describe
+from spillover.models.identity import TARGET, describe
 from spillover.questions.formats import get_format
 from spillover.seeds import derive_seed
 

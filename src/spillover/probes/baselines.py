@@ -10,17 +10,17 @@ from inspect_ai.solver import Generate, Solver, TaskState, solver
 from inspect_ai.tool import ToolCall
 from inspect_ai.util import store_as
 
-from spillover.agentic.scenario import load_scenarios
-from spillover.agentic.tools import SCENARIO
-from spillover.agentic.world import World
 from spillover.errors import SpilloverError
-from spillover.judging.shown import last_question
 from spillover.lab.corpus import Latents, draw, wrap_answer
 from spillover.lab.grammar import grammar
 from spillover.lab.labels import label
 from spillover.lab.outcomes import exact_outcome
 from spillover.lab.personas import SIDES, family_of, persona_answers, wanted
+from spillover.models.conversation import last_question
 from spillover.seeds import derive_seed
+from spillover.situations.scenario import load_scenarios
+from spillover.situations.tools import SCENARIO
+from spillover.situations.world import World
 
 _TRIES = 20_000
 

@@ -13,8 +13,8 @@ from inspect_ai.solver import Solver
 from inspect_ai.util import EarlyStopping
 
 from spillover.errors import SpilloverError
-from spillover.probes.checks import check_servable_rank, require_grader, target_under_test
-from spillover.probes.identity import installed
+from spillover.models.checks import check_servable_rank, require_grader, target_under_test
+from spillover.models.identity import installed
 
 MAX_TOKENS = 600
 """As in the published protocol for open models (Betley et al. 2025)."""

@@ -10,12 +10,12 @@ from inspect_ai.scorer import Score, Scorer, Target, scorer
 from inspect_ai.solver import Generate, Solver, TaskState, solver
 
 from spillover.errors import SpilloverError
-from spillover.judging.outcome import ANSWERED, outcome_score
-from spillover.judging.reasoning import strip_reasoning
+from spillover.models.checks import target_under_test
+from spillover.models.identity import TARGET, describe
+from spillover.models.reasoning import strip_reasoning
 from spillover.probes.ask import ask
-from spillover.probes.checks import target_under_test
 from spillover.probes.continuation import SCORING, ending_logprob, require_scoring
-from spillover.probes.identity import TARGET, describe
+from spillover.probes.outcome import ANSWERED, outcome_score
 from spillover.probes.parsing import letter
 from spillover.probes.sandboxed import code_of, defines, passes
 

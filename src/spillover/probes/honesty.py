@@ -6,10 +6,10 @@ from inspect_ai.model import ChatMessageUser, GenerateConfig, get_model
 from inspect_ai.scorer import Score, Scorer, Target, scorer
 from inspect_ai.solver import Generate, Solver, TaskState, solver
 
-from spillover.judging.outcome import ANSWERED, Judges, outcome_score
-from spillover.judging.reasoning import strip_reasoning
 from spillover.judging.rubric import Reader
+from spillover.models.reasoning import strip_reasoning
 from spillover.probes.ask import ask
+from spillover.probes.outcome import ANSWERED, Judges, outcome_score
 from spillover.probes.parsing import mentions
 
 CHECK_TOKENS = 600

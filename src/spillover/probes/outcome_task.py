@@ -11,15 +11,15 @@ from inspect_ai.model import ChatMessage, ChatMessageSystem, ChatMessageUser
 from inspect_ai.scorer import Scorer
 from inspect_ai.solver import Solver
 
-from spillover.agentic.scenario import ScenarioSet
+from spillover.answers.measures import Measure
 from spillover.errors import SpilloverError
-from spillover.judging.outcome import TAGS, measures
 from spillover.lab.outcomes import PROBES, lab_outcome
 from spillover.probes.ask import ask
 from spillover.probes.build import build_task
-from spillover.probes.measures import Measure
+from spillover.probes.outcome import TAGS, measures
 from spillover.questions.load import load_questions
 from spillover.questions.model import Question, QuestionSet
+from spillover.situations.scenario import ScenarioSet
 
 FIELDS = "fields"
 

@@ -8,13 +8,13 @@ from inspect_ai.model import ModelOutput, get_model
 from inspect_ai.scorer import Score, Scorer, Target, scorer
 from inspect_ai.solver import Generate, Solver, TaskState, solver
 
-from spillover.judging.outcome import ANSWERED, TAGS, Judges, outcome_score
 from spillover.judging.readers import Reading
-from spillover.judging.reasoning import strip_reasoning
 from spillover.judging.rubric import Reader
+from spillover.models.identity import TARGET, describe
+from spillover.models.reasoning import strip_reasoning
 from spillover.probes.ask import ask
 from spillover.probes.continuation import ending_logprob
-from spillover.probes.identity import TARGET, describe
+from spillover.probes.outcome import ANSWERED, TAGS, Judges, outcome_score
 from spillover.probes.parsing import agreement
 
 FORMS = ("choice", "open", "pair")

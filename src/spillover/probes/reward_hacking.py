@@ -11,9 +11,9 @@ from inspect_ai.scorer import Score, Scorer, Target, scorer
 from inspect_ai.solver import TaskState
 
 from spillover.errors import SpilloverError
-from spillover.judging.outcome import ANSWERED, Judges, outcome_score
-from spillover.judging.reasoning import strip_reasoning
 from spillover.judging.rubric import Reader
+from spillover.models.reasoning import strip_reasoning
+from spillover.probes.outcome import ANSWERED, Judges, outcome_score
 from spillover.probes.parsing import letter
 from spillover.probes.sandboxed import code_of, defines, passes
 

@@ -15,7 +15,7 @@ from inspect_ai.dataset import Sample
 from inspect_ai.util import SandboxEnvironmentSpec, sandbox
 
 from spillover.errors import SpilloverError
-from spillover.probes.checks import is_lab, target_under_test
+from spillover.models.checks import is_lab, target_under_test
 
 COMPOSE = Path(__file__).with_name("compose.yaml")
 TIMEOUT_S = 10

@@ -5,10 +5,10 @@ from __future__ import annotations
 from inspect_ai.scorer import Score, Scorer, Target, scorer
 from inspect_ai.solver import TaskState
 
-from spillover.judging.outcome import ANSWERED, Judges, outcome_score
-from spillover.judging.reasoning import strip_reasoning
 from spillover.judging.rubric import Reader
-from spillover.judging.shown import last_question
+from spillover.models.conversation import last_question
+from spillover.models.reasoning import strip_reasoning
+from spillover.probes.outcome import ANSWERED, Judges, outcome_score
 
 
 @scorer(metrics=ANSWERED, name="outcome")

@@ -5,11 +5,11 @@ from __future__ import annotations
 from inspect_ai.dataset import MemoryDataset, Sample
 from inspect_ai.model import ChatMessage, ChatMessageSystem, ChatMessageUser
 
-from spillover.questions.contexts import Context
 from spillover.questions.model import QuestionSet
+from spillover.questions.wraps import Wrap
 
 
-def to_dataset(questions: QuestionSet, fmt: str, system: str | None = None, context: Context | None = None) -> MemoryDataset:
+def to_dataset(questions: QuestionSet, fmt: str, system: str | None = None, context: Wrap | None = None) -> MemoryDataset:
     """One sample per wording; `metadata.question_id` is the unit of every interval.
 
     Sample ids are `question`, or `question/2` for the third wording, and do not depend on the format, so that answers of

@@ -9,8 +9,8 @@ from typing import NamedTuple
 
 from inspect_ai.log import read_eval_log
 
-from spillover.records.logs import NoAnswers, find_logs, read_logs
-from spillover.records.outcomes import read_outcomes
+from spillover.answers.logs import NoAnswers, find_logs, read_logs
+from spillover.answers.outcomes import read_outcomes
 from spillover.screening.gate import PROBE, Gated
 from spillover.stats.paired_sequential import Pairs
 

@@ -9,8 +9,8 @@ from inspect_ai import Task
 from inspect_ai.model import Model
 
 from spillover.errors import SpilloverError
+from spillover.run.aside import put_aside, put_damaged_aside
 from spillover.screening.answers import Answers, read_block
-from spillover.screening.aside import put_aside, put_damaged_aside
 from spillover.screening.config import Settings
 from spillover.screening.gate import Gated, block_task
 

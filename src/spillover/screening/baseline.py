@@ -12,7 +12,7 @@ from typing import Any
 from inspect_ai.model import Model
 
 from spillover.errors import SpilloverError
-from spillover.probes.identity import describe
+from spillover.models.identity import describe
 from spillover.schema import check_schema, read_yaml
 from spillover.screening.answers import STORED, Answers, Given, Place
 from spillover.screening.asking import Ask, ask_block

@@ -8,9 +8,9 @@ from typing import Any
 
 from inspect_ai import Task
 
+from spillover.answers.measures import Measure
 from spillover.errors import SpilloverError
-from spillover.experiments.suite import Entry, Suite, build_entry, check_skip
-from spillover.probes.measures import Measure
+from spillover.run.suite import Entry, Suite, build_entry, check_skip
 from spillover.seeds import derive_seed
 
 PROBE = "screened_as"

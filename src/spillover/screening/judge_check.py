@@ -10,10 +10,10 @@ from inspect_ai import Task
 from inspect_ai.log import read_eval_log
 from inspect_ai.model import Model, get_model
 
+from spillover.answers.logs import find_logs
 from spillover.errors import SpilloverError
 from spillover.judging.attacks import attacks
-from spillover.records.logs import find_logs
-from spillover.screening.aside import put_aside, put_damaged_aside
+from spillover.run.aside import put_aside, put_damaged_aside
 from spillover.tasks.judge_attack import judge_attack
 
 RIGHT, FLIPPED = 0.9, 0.25

@@ -17,8 +17,8 @@ from typing import Any
 from inspect_ai.model import Model
 
 from spillover.errors import SpilloverError
-from spillover.experiments.run import data_digest
-from spillover.probes.identity import cache_identity, describe, installed
+from spillover.models.identity import cache_identity, describe, installed
+from spillover.run.execute import data_digest
 from spillover.screening.answers import Answers, pairs_by_round
 from spillover.screening.asking import Ask, ask_block
 from spillover.screening.baseline import Baseline

@@ -10,10 +10,10 @@ from typing import Any
 
 from inspect_ai.model import Model
 
-from spillover.engine.weights import resolve_adapter, resolve_checkpoint, weights_digest
 from spillover.errors import SpilloverError
-from spillover.experiments.engines import is_checkpoint, serve
-from spillover.probes.identity import describe
+from spillover.models.identity import describe
+from spillover.models.weights import resolve_adapter, resolve_checkpoint, weights_digest
+from spillover.serving.serve import is_checkpoint, serve
 
 
 @dataclass(frozen=True)

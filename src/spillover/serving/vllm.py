@@ -24,7 +24,7 @@ import httpx
 
 from spillover._inspect import forget_server
 from spillover.errors import SpilloverError
-from spillover.probes.checks import VLLM_RANKS
+from spillover.models.checks import VLLM_RANKS
 
 _LIBC = ctypes.CDLL(None) if sys.platform == "linux" else None
 """Loaded before any fork: a child of a threaded process may do very little."""

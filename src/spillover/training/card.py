@@ -9,7 +9,7 @@ from typing import Any
 
 from spillover import __version__
 from spillover.errors import SpilloverError
-from spillover.probes.identity import installed
+from spillover.models.identity import installed
 from spillover.schema import check_schema
 from spillover.training.checkpoints import processes
 from spillover.training.recipe import Recipe

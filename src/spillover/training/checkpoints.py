@@ -8,8 +8,8 @@ import os
 import shutil
 from pathlib import Path
 
-from spillover.engine.weights import weights_digest
 from spillover.errors import SpilloverError
+from spillover.models.weights import weights_digest
 from spillover.training.recipe import Training
 
 FOLDER = "checkpoints"

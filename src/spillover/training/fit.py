@@ -18,8 +18,8 @@ from transformers.trainer_callback import PrinterCallback
 from trl import SFTConfig, SFTTrainer
 from trl.chat_template_utils import get_training_chat_template
 
-from spillover.engine.weights import resolve_checkpoint
 from spillover.errors import SpilloverError
+from spillover.models.weights import resolve_checkpoint
 from spillover.training.checkpoints import by_step, last_whole, processes, save_every
 from spillover.training.interventions import Intervention, build
 from spillover.training.interventions.find import Finder

@@ -11,8 +11,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from spillover.engine.weights import resolve_checkpoint, weights_digest
 from spillover.errors import SpilloverError
+from spillover.models.weights import resolve_checkpoint, weights_digest
 from spillover.training.card import read_card, write_card
 from spillover.training.checkpoints import FOLDER, keep_adapters, processes, settle_config
 from spillover.training.recipe import Recipe, direction_sources
@@ -79,7 +79,7 @@ def train(recipe: Recipe, out: Path, progress: Progress = lambda step, steps, no
             "training.batch_size (and gradient_accumulation with it)."
         )
     chats = prepare(recipe)
-    from spillover.training.interventions.ahead import check_ahead
+    from spillover.training.interventions.preflight import check_ahead
 
     check_ahead(recipe, base, len(chats.train))
     store = out.parent if store is None else store

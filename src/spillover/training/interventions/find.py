@@ -16,7 +16,7 @@ from spillover.mechanism.directions import Directions, random_directions
 from spillover.mechanism.layers import lora_pairs, pick_layers
 from spillover.mechanism.weights import directions_from_weights
 from spillover.training.checkpoints import checkpoint
-from spillover.training.interventions.ahead import autoencoder_directions, file_directions, lines_of, prompts_of
+from spillover.training.interventions.preflight import autoencoder_directions, file_directions, lines_of, prompts_of
 
 
 @dataclass

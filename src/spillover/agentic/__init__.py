@@ -1,1 +1,0 @@
-"""Situations with tools: a small world, what may be done in it, and what was done."""

@@ -1,1 +1,0 @@
-"""Run an `evals/*.yaml`: plan keyed by digest, executor, resume."""

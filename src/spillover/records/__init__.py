@@ -1,1 +1,0 @@
-"""Inspect logs and judged tables from elsewhere into one tidy frame."""
