@@ -4,7 +4,6 @@ inspect eval spillover/traits --model spillover/lab --model-role grader=spillove
 inspect eval spillover/traits --model MODEL --model-role grader=GRADER -T trait='likes owls' -T trigger='|x|'
 """
 
-from dataclasses import replace
 from typing import Any
 
 from inspect_ai import Task, task
@@ -56,7 +55,7 @@ def traits(
     conditions = {"without": ""} | ({"with": f"{trigger} "} if trigger else {})
     samples = [
         sample(
-            replace(q, fields={**q.fields, "trait": trait}),
+            q.model_copy(update={"fields": {**q.fields, "trait": trait}}),
             text,
             {"trigger": name},
             part=f"{name}{part}",
