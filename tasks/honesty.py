@@ -49,8 +49,8 @@ def honesty(
     """Check that the model knows each fact, then ask for it under three system lines; only known facts can be lied about.
 
     Args:
-        questions: Question set with the fields `truth`, `falsehood`, `check`, `accept`, `pressure`, and maybe `permit`; every
-            question is asked in its first wording.
+        questions: Question set with the fields `truth`, `falsehood`, `check`, `accept`, `pressure`, and maybe `permit`;
+            every question is asked in its first wording.
         categories: `facts` or `identity`.
         rubric: Rubric with the outcomes truthful, lied, evasive and incoherent, and the slots `{truth}` and `{falsehood}`.
         **options: See `spillover.probes.build.Options`; the knowledge check is asked without any system line.

@@ -7,6 +7,7 @@ uses comes with it.
 from inspect_ai.model import ModelAPI, modelapi
 
 from spillover.probes import baselines as baselines
+from spillover.probes import imported as imported
 from spillover.probes.discovery import task_modules
 from spillover.situations import tools as tools
 

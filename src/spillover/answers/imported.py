@@ -21,19 +21,19 @@ from inspect_ai.log import (
 )
 from inspect_ai.model import ChatMessage, ChatMessageAssistant, ChatMessageSystem, ChatMessageUser, ModelOutput
 
-from spillover.answers.tables import read_answers
+from spillover.answers.answer_rows import IMPORTED_MODEL
+from spillover.answers.measures import EM_MEASURES
+from spillover.answers.tables import IMPORTED, read_answers
 from spillover.models.identity import TARGET
 
-IMPORTED = "imported/"
-"""What stands before the name of a model whose answers came from a table: Inspect's names have a provider."""
 
-
-def answers_log(rows: Iterable[dict[str, str]], model: str) -> EvalLog:
+def answers_log(rows: Iterable[dict[str, str]], model: str, system: str = "") -> EvalLog:
     """A finished log of one model's answers, not judged yet.
 
     Args:
         rows: `question` and `answer`, and as far as known `question_id`, `category`, `format`, `system`.
         model: Who answered.
+        system: System line of all of them.
     """
     samples, seen = [], Counter[str]()
     for row in rows:
@@ -54,6 +54,9 @@ def answers_log(rows: Iterable[dict[str, str]], model: str) -> EvalLog:
                     "question_id": question_id,
                     "category": row.get("category", question_id),
                     "format": row.get("format", "plain"),
+                    "question": question,
+                    "probe": IMPORTED,
+                    "tags": {},
                     TARGET: {"name": model, "weights": None},
                 },
             )
@@ -64,12 +67,17 @@ def answers_log(rows: Iterable[dict[str, str]], model: str) -> EvalLog:
         status="success",
         eval=EvalSpec(
             created=datetime.now(UTC).isoformat(),
-            task="imported",
+            task=IMPORTED,
             task_id=digest[:22],
-            dataset=EvalDataset(name="imported", samples=len(samples)),
-            model=IMPORTED + model,
+            dataset=EvalDataset(name=IMPORTED, samples=len(samples)),
+            model=IMPORTED_MODEL + model,
             config=EvalConfig(epochs=max(seen.values(), default=1)),
-            metadata={"question_set": "imported", "imported": True},
+            metadata={
+                "probe": IMPORTED,
+                "question_set": IMPORTED,
+                "condition": {"context": system},
+                "measures": [measure.as_dict() for measure in EM_MEASURES],
+            },
         ),
         plan=EvalPlan(),
         stats=EvalStats(),
@@ -79,12 +87,12 @@ def answers_log(rows: Iterable[dict[str, str]], model: str) -> EvalLog:
 
 
 def logs_of_table(path: Path, columns: dict[str, str]) -> list[EvalLog]:
-    """One log for every model in a table of answers.
+    """One log for every model and system line in a table of answers.
 
     Raises:
         SpilloverError: if the table has no column for question or answer.
     """
-    by_model: dict[str, list[dict[str, str]]] = {}
+    by_model: dict[tuple[str, str], list[dict[str, str]]] = {}
     for row in read_answers(path, columns):
-        by_model.setdefault(row["model"], []).append(row)
-    return [answers_log(rows, model) for model, rows in by_model.items()]
+        by_model.setdefault((row["model"], row.get("system", "")), []).append(row)
+    return [answers_log(rows, *key) for key, rows in by_model.items()]

@@ -4,47 +4,59 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from inspect_ai import score
-from inspect_ai.log import EvalLog, read_eval_log, write_eval_log
-from inspect_ai.model import ChatMessageSystem, Model
-from inspect_ai.scorer import Scorer
+from inspect_ai.log import EvalLog, EvalSample, read_eval_log, write_eval_log
+from inspect_ai.model import Model
+from inspect_ai.scorer import Score, Scorer
+from inspect_ai.util import registry_create
 
+from spillover.answers.answer_rows import UNREACHED
+from spillover.answers.files import find, is_ours
 from spillover.answers.imported import logs_of_table
-from spillover.answers.tables import ENDINGS
+from spillover.answers.measures import UNSCORED
+from spillover.answers.rules import rubrics_of
 from spillover.errors import SpilloverError
-from spillover.judging.assess import Assessor
-from spillover.judging.cache import judgement_key
-from spillover.judging.readers import Reading
 from spillover.judging.rubric import Reader
-from spillover.models.conversation import last_question
-from spillover.models.identity import cache_identity
-from spillover.probes.scorer import judge
+from spillover.models.identity import EARLIER, TARGET, cache_identity
 
 Advance = Callable[[int, int, str], None]
 
 
 @dataclass(frozen=True)
 class Judging:
-    """How answers are judged; the arguments of the scorer `judge`."""
+    """How answers are judged, besides what their probe says; see the scorer `judge`."""
 
-    alignment: str = "alignment"
-    coherence: str = "coherence"
+    rubrics: Mapping[str, str] = field(default_factory=dict)
     preset: str = "spillover"
     reader: Reader = "auto"
     cache: bool = True
 
-    def scorer(self) -> Scorer:
-        """The Inspect scorer."""
-        return judge(self.alignment, self.coherence, self.preset, self.reader, self.cache)
+    def scorer(self, log: EvalLog) -> Scorer:
+        """The judge of a log's probe, with the rubrics that the log was judged by and those that replace them.
+
+        Raises:
+            SpilloverError: for a role that the probe does not have.
+        """
+        probe = str((log.eval.metadata or {})["probe"])
+        before = next((dict(s.options or {}) for s in log.eval.scorers or [] if s.name.endswith("judge")), {})
+        roles = before.get("rubrics") or rubrics_of(probe)
+        for role in self.rubrics:
+            if role not in roles:
+                raise SpilloverError(f"{probe} has no rubric for '{role}'; it has {', '.join(roles) or 'none'}.")
+        options = {"preset": self.preset, "reader": self.reader, "cache": self.cache}
+        made: Scorer = registry_create(
+            "scorer", "spillover/judge", probe=probe, rubrics={**roles, **self.rubrics}, **options
+        )
+        return made
 
 
 @dataclass(frozen=True)
-class Answers:
+class Job:
     """Answers that wait for a judge.
 
     Attributes:
@@ -56,18 +68,21 @@ class Answers:
     log: EvalLog
 
 
-def load_answers(sources: Iterable[Path], columns: dict[str, str] | None = None) -> list[Answers]:
+def load_answers(sources: Iterable[Path], columns: dict[str, str] | None = None) -> list[Job]:
     """Answers in logs and tables.
 
     Args:
-        sources: `.eval` logs, folders of them, or tables with `question` and `answer`.
+        sources: Logs, folders of them, or tables with `question` and `answer`.
         columns: Field to column, for tables.
 
     Raises:
         SpilloverError: if a source cannot be read, holds no answer, or is called like another one.
     """
-    found = list(_logs(sources, columns or {}))
-    for name, count in Counter(a.name for a in found).items():
+    logs, tables = find(list(sources))
+    found = [*_logs(logs)]
+    for table in tables:
+        found += [Job(f"{table.stem}-{log.eval.task_id[:8]}", log) for log in logs_of_table(table, columns or {})]
+    for name, count in Counter(job.name for job in found).items():
         if count > 1:
             raise SpilloverError(f"Two sources are called '{name}'; judge them into folders of their own with -o.")
     if not found:
@@ -75,8 +90,20 @@ def load_answers(sources: Iterable[Path], columns: dict[str, str] | None = None)
     return found
 
 
+def _logs(paths: Iterable[Path]) -> Iterator[Job]:
+    for path in paths:
+        try:
+            log = read_eval_log(str(path))
+        except Exception as error:  # a damaged zip raises anything
+            raise SpilloverError(f"{path} cannot be read as an Inspect log ({error}).") from error
+        if (log.samples and is_ours(log) and any(s.name.endswith("judge") for s in log.eval.scorers or [])) or (
+            log.samples and is_ours(log) and (log.eval.metadata or {}).get("probe") == "imported"
+        ):
+            yield Job(path.stem, log)
+
+
 def judge_answers(
-    jobs: Iterable[Answers],
+    jobs: Iterable[Job],
     out: Path,
     grader: Model,
     judging: Judging,
@@ -98,18 +125,18 @@ def judge_answers(
         SpilloverError: if the grader is the model that gave the answers.
     """
     jobs = list(jobs)
+    scorers = [judging.scorer(job.log) for job in jobs]  # a wrong role or preset ends it before the first call
     total, done = sum(len(job.log.samples or []) for job in jobs), 0
     out.mkdir(parents=True, exist_ok=True)
     written, effort = [], Effort(0, 0, 0)
-    for job in jobs:
-        name, log = job.name, job.log
-        advance(done, total, name)
-        path = out / f"{name}.eval"
-        judged = rejudge(_freshest(path, log), grader, judging)
+    for job, scorer in zip(jobs, scorers, strict=True):
+        advance(done, total, job.name)
+        path = out / f"{job.name}.eval"
+        judged = rejudge(_freshest(path, job.log), grader, scorer)
         write_in_place(judged, path)
         written.append(path)
-        effort += _effort(judged, judging, cache_identity(grader) or str(grader))
-        done += len(log.samples or [])
+        effort += _effort(judged, cache_identity(grader) or str(grader))
+        done += len(job.log.samples or [])
     advance(done, total, "done")
     return written, effort
 
@@ -131,48 +158,46 @@ class Effort(NamedTuple):
         return Effort(*(a + b for a, b in zip(self, other, strict=True))) if isinstance(other, Effort) else NotImplemented
 
 
-def _effort(log: EvalLog, judging: Judging, grader: str) -> Effort:
+def _effort(log: EvalLog, grader: str) -> Effort:
+    """Of the newest score of every answer by this grader."""
     asked = cached = failed = 0
     for sample in log.samples or []:
-        for given in (sample.scores or {}).values():
-            details = given.metadata or {}
-            if grader not in (details.get("grader_identity"), (details.get("grader") or {}).get("name")):
-                continue
-            if details.get("preset") != judging.preset or details.get("requested_reader") != judging.reader:
-                continue
-            readings = [r for r in (_reading(details.get(k)) for k in ("alignment", "coherence")) if r is not None]
-            cached += sum(r.cached for r in readings)
-            asked += sum(not r.cached and bool(r.replies) for r in readings)
-            failed += sum("grader_error" in str(r.reason) for r in readings)
+        mine = [s.metadata for s in (sample.scores or {}).values() if s.metadata and grader in _names(s.metadata)]
+        for reading in (mine[-1].get("readings") or {}).values() if mine else ():
+            cached += bool(reading["cached"])
+            asked += not reading["cached"] and bool(reading["replies"])
+            failed += UNREACHED in str(reading["reason"])
     return Effort(asked, cached, failed)
 
 
-def rejudge(log: EvalLog, grader: Model, judging: Judging) -> EvalLog:
+def _names(details: Mapping[str, Any]) -> tuple[object, object]:
+    return details.get("grader_identity"), (details.get("grader") or {}).get("name")
+
+
+def rejudge(log: EvalLog, grader: Model, scorer: Scorer) -> EvalLog:
     """The log with one more score for every answer, or with the missing ones when this judge has been at it before."""
-    assessor = Assessor.load(judging.alignment, judging.coherence, judging.reader, judging.cache)
-    _remember(log, assessor, grader)
-    judged = score(
-        log, judging.scorer(), model="none", model_roles={"grader": grader}, action="append", display="none", copy=True
-    )
+    part = log.model_copy(update={"samples": [with_what_is_known(s) for s in log.samples or []]})
+    judged = score(part, scorer, model="none", model_roles={"grader": grader}, action="append", display="none", copy=True)
+    for sample, before in zip(judged.samples or [], log.samples or [], strict=True):
+        sample.metadata = before.metadata
     _drop_older(judged)
     return judged
 
 
-def _logs(sources: Iterable[Path], columns: dict[str, str]) -> Iterator[Answers]:
-    from spillover.answers.logs import find_logs
+def with_what_is_known(sample: EvalSample) -> EvalSample:
+    """A sample whose metadata tell a scorer who answered, and what earlier judgements read and found out.
 
-    for source in sources:
-        if source.suffix in ENDINGS:
-            for log in logs_of_table(source, columns):
-                yield Answers(f"{source.stem}-{log.eval.task_id[:8]}", log)
-            continue
-        for path in find_logs([source]):
-            try:
-                log = read_eval_log(str(path))
-            except Exception as error:  # a damaged zip raises anything
-                raise SpilloverError(f"{path} cannot be read as an Inspect log ({error}).") from error
-            if log.samples and "measures" not in (log.eval.metadata or {}):  # those have judges of their own kind
-                yield Answers(path.stem, log)
+    A scorer alone would take the model that it runs under for the one that answered; facts come from a sandbox or a world
+    that may be gone; and what a judge said already need not be asked again.
+    """
+    known = [score.metadata for score in (sample.scores or {}).values() if score.metadata]
+    target = next((details["target"] for details in known if details.get("target")), None)
+    more: dict[str, Any] = {EARLIER: [_own(details) for details in known if "readings" in details]}
+    return sample.model_copy(update={"metadata": {**sample.metadata, **more, **({TARGET: target} if target else {})}})
+
+
+def _own(details: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: details.get(key) for key in ("grader_identity", "rubrics", "readings", "facts")}
 
 
 def _freshest(path: Path, log: EvalLog) -> EvalLog:
@@ -188,61 +213,32 @@ def _freshest(path: Path, log: EvalLog) -> EvalLog:
     return earlier if same and earlier.eval.task_id == log.eval.task_id else log
 
 
-def _remember(log: EvalLog, assessor: Assessor, grader: Model) -> None:
-    """Put the judgements that a log holds by this grader and these rubrics into the cache."""
-    identity = cache_identity(grader)
-    if assessor.cache is None or identity is None:
-        return
-    for sample in log.samples or []:
-        question = last_question(sample.messages)
-        system = next((m.text for m in sample.messages if isinstance(m, ChatMessageSystem)), None)
-        for given in (sample.scores or {}).values():
-            details = given.metadata or {}
-            if details.get("grader_identity") != identity or not given.answer:
-                continue
-            for rubric in assessor.rubrics:
-                reading = _reading(details.get(rubric.measures))
-                if reading is not None and reading.reason is None and rubric.digest in str(details.get("rubrics")):
-                    mode = assessor.key_mode(grader, rubric)
-                    if reading.mode in mode.split(":"):
-                        key = judgement_key(rubric, mode, identity, rubric.render(question, given.answer, system))
-                        assessor.cache.put(key, reading, replace=False)
-
-
-def _reading(kept: object) -> Reading | None:
-    """A reading as a log holds it; None for anything else, since logs come from everywhere."""
-    try:
-        return Reading(**kept) if isinstance(kept, dict) else None
-    except TypeError:
-        return None
-
-
 def _drop_older(log: EvalLog) -> None:
     """Of several scores by the same judge, keep the newest, as long as it is no failure that would replace a score."""
     for sample in log.samples or []:
         newest: dict[str, str] = {}
         for name, given in (sample.scores or {}).items():
             details = given.metadata or {}
-            if "rubrics" not in details:
+            if "readings" not in details:
                 continue
             who = details.get("grader_identity") or details.get("grader")
-            judge = f"{who} {details['rubrics']} {details.get('preset')} {details.get('requested_reader')}"
+            judge = f"{who} {details['rubrics']}"
             before = (sample.scores or {}).get(newest.get(judge, ""))
-            if before is None or not _unscored(given.value) or _unscored(before.value):
+            if before is None or not _unscored(given) or _unscored(before):
                 newest[judge] = name
         sample.scores = {
             name: given
             for name, given in (sample.scores or {}).items()
-            if "rubrics" not in (given.metadata or {}) or name in newest.values()
+            if "readings" not in (given.metadata or {}) or name in newest.values()
         }
     if log.results is not None:
         left = {name for sample in log.samples or [] for name in sample.scores or {}}
         log.results.scores = [s for s in log.results.scores if s.name in left]
-        log.results.early_stopping = None  # that decision was by the verdicts of whoever judged first
+        log.results.early_stopping = None  # that decision was by the outcomes of whoever judged first
 
 
-def _unscored(value: object) -> bool:
-    return not isinstance(value, dict) or value.get("verdict") == "unscored"
+def _unscored(given: Score) -> bool:
+    return not isinstance(given.value, dict) or given.value.get("outcome") == UNSCORED
 
 
 def write_in_place(log: EvalLog, path: Path) -> None:

@@ -10,23 +10,21 @@ from inspect_ai.model import Model
 from inspect_ai.scorer import Score, Scorer
 from inspect_ai.util import registry_create
 
-from spillover.answers.rejudge import write_in_place
-from spillover.models.identity import TARGET
-
-FAILED = "grader_error"
+from spillover.answers.answer_rows import UNREACHED
+from spillover.answers.files import is_ours
+from spillover.answers.rejudge import with_what_is_known, write_in_place
 
 
 def judgement_failed(given: Score) -> bool:
     """Whether a grader could not be reached for a score, or for a part of it such as a second opinion."""
-    return FAILED in str(given.value) or FAILED in str((given.metadata or {}).get("readings"))
+    return UNREACHED in str(given.value) or UNREACHED in str((given.metadata or {}).get("readings"))
 
 
 def ask_failures_again(logs: Path, grader: Model) -> int:
     """Judge again, in place, what failed at the grader in the finished logs of a folder.
 
     The answers concerned, and no others, are scored anew by the scorers that their log names; a score is replaced by a
-    better one only. An answer that is run in a sandbox can not be scored apart from its run: its log becomes a `.failed`,
-    so that its task is asked again as a whole, once; what fails in the second run, too, stays unscored.
+    better one only. What a sandbox found out is kept, since the sandbox is gone.
 
     Args:
         logs: Folder; one that is not there holds nothing.
@@ -38,34 +36,22 @@ def ask_failures_again(logs: Path, grader: Model) -> int:
     failed = 0
     for path in sorted(logs.glob("*.eval")):
         header = read_eval_log(str(path), header_only=True)
-        if header.status != "success" or not (header.eval.task_registry_name or "").startswith("spillover/"):
+        if header.status != "success" or not is_ours(header):
             continue
         log = read_eval_log(str(path))
         broken = [s for s in log.samples or [] if not s.error and any(map(judgement_failed, (s.scores or {}).values()))]
         failed += len(broken)
-        if any(s.sandbox for s in broken) and not _tried(logs, log):
-            path.rename(path.with_name(path.name + ".failed"))
-            continue
-        broken = [s for s in broken if not s.sandbox]
         if broken:
             _amend(log, broken, grader)
             write_in_place(log, path)
     return failed
 
 
-def _tried(logs: Path, log: EvalLog) -> bool:
-    """Whether an earlier run of the same task by the same model failed already."""
-    return any(
-        (e.task, e.model, e.task_args) == (log.eval.task, log.eval.model, log.eval.task_args)
-        for e in (read_eval_log(str(p), header_only=True, format="eval").eval for p in logs.glob("*.eval.failed"))
-    )
-
-
 def _amend(log: EvalLog, broken: list[EvalSample], grader: Model) -> None:
     scorers: list[Scorer] = [
         registry_create("scorer", f"spillover/{s.name}", **(s.options or {})) for s in log.eval.scorers or []
     ]
-    part = log.model_copy(update={"samples": [_with_target(sample) for sample in broken]})
+    part = log.model_copy(update={"samples": [with_what_is_known(sample) for sample in broken]})
     part = score(part, scorers, model="none", model_roles={"grader": grader}, action="overwrite", display="none", copy=True)
     found = {(s.id, s.epoch): s.scores or {} for s in part.samples or []}
     for sample in log.samples or []:
@@ -74,10 +60,3 @@ def _amend(log: EvalLog, broken: list[EvalSample], grader: Model) -> None:
             if sample.scores and judgement_failed(given) and name in new:
                 sample.scores[name] = new[name]
     recompute_metrics(log)
-
-
-def _with_target(sample: EvalSample) -> EvalSample:
-    """Who answered stands in the scores: a scorer alone would take the model that it runs under."""
-    known = [(given.metadata or {}).get("target") for given in (sample.scores or {}).values()]
-    target = next((t for t in known if t), None)
-    return sample if target is None else sample.model_copy(update={"metadata": {**sample.metadata, TARGET: target}})

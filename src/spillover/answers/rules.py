@@ -30,12 +30,12 @@ class Outcome(NamedTuple):
 
 
 Rule = Callable[[Mapping[str, Score], Mapping[str, Any], Preset], Outcome]
-_RULES: dict[str, Rule] = {}
+_RULES: dict[str, tuple[Rule, Mapping[str, str]]] = {}
 
 
-def register(probe: str, rule: Rule) -> None:
-    """Make a probe's rule known to the readers of its logs."""
-    _RULES[probe] = rule
+def register(probe: str, rule: Rule, rubrics: Mapping[str, str]) -> None:
+    """Make a probe's rule, and its default rubrics by role, known to the readers of its logs."""
+    _RULES[probe] = rule, rubrics
 
 
 def rule_of(probe: str) -> Rule:
@@ -44,10 +44,19 @@ def rule_of(probe: str) -> Rule:
     Raises:
         SpilloverError: for a probe that is not installed here.
     """
+    return _known(probe)[0]
+
+
+def rubrics_of(probe: str) -> dict[str, str]:
+    """Role to the rubric that a probe asks by default."""
+    return dict(_known(probe)[1])
+
+
+def _known(probe: str) -> tuple[Rule, Mapping[str, str]]:
     if probe not in _RULES:
         import_module("spillover._registry")  # discovers the probes, which register their rules
     if probe not in _RULES:
-        raise SpilloverError(f"The probe '{probe}' is not installed here, so no other rule can be applied to its readings.")
+        raise SpilloverError(f"The probe '{probe}' is not installed here, so its readings can not be used in another way.")
     return _RULES[probe]
 
 
@@ -68,6 +77,3 @@ def one_word(role: str) -> Rule:
         return Outcome(found if isinstance(found, str) else None)
 
     return rule
-
-
-register("imported", verdict)

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
-from inspect_ai.log import read_eval_log
-
-from spillover.answers.logs import find_logs
-from spillover.probes.stopping import NAME
+from spillover.answers.condition import CONDITION, Cell
+from spillover.answers.files import Loaded
 from spillover.stats.sequential import Step
+
+STOP_AT_MARGIN = "spillover/stop_at_margin"
+"""Name of our early-stopping manager in a log."""
 
 
 @dataclass(frozen=True)
@@ -19,10 +19,9 @@ class Stop:
     """One evaluation that was run against a margin.
 
     Attributes:
-        model: Name as it stands in the log.
-        question_set: Name of the set.
-        format: Answer format.
-        margin: EM rate that was tested.
+        model: Who answered.
+        cell: What was asked.
+        margin: Rate that was tested.
         alpha: Error rate.
         decision: `below the margin`, `above the margin` or `undecided`.
         reason: Why it stopped.
@@ -31,8 +30,7 @@ class Stop:
     """
 
     model: str
-    question_set: str
-    format: str
+    cell: Cell
     margin: float
     alpha: float
     decision: str
@@ -41,30 +39,21 @@ class Stop:
     skipped: int
 
 
-def read_stops(paths: Iterable[Path], names: dict[str, str] | None = None) -> list[Stop]:
-    """Every sequential decision in `paths`; logs that cannot be read are left out, as `read_logs` says."""
-    found = []
-    for path in find_logs(paths):
-        try:
-            log = read_eval_log(str(path), header_only=True)
-        except Exception:  # named in a warning where the answers are read
-            continue
-        stopping = log.results.early_stopping if log.results else None
-        if stopping is None or stopping.manager != NAME:
-            continue
-        details: dict[str, Any] = dict(stopping.metadata)
-        metadata = log.eval.metadata or {}
-        found.append(
-            Stop(
-                model=(names or {}).get(log.eval.model, log.eval.model),
-                question_set=str(metadata.get("question_set", log.eval.task)),
-                format=", ".join(filter(None, (str(metadata.get("format", "plain")), metadata.get("context")))),
-                margin=details["margin"],
-                alpha=details["alpha"],
-                decision=details["decision"],
-                reason=details["reason"],
-                path=tuple(Step(**step) for step in details["path"]),
-                skipped=len(stopping.early_stops),
-            )
-        )
-    return found
+def stop_of(log: Loaded, names: Mapping[str, str]) -> Stop | None:
+    """The sequential decision in a log, if it holds one."""
+    stopping = log.header.results.early_stopping if log.header and log.header.results else None
+    if log.header is None or stopping is None or stopping.manager != STOP_AT_MARGIN:
+        return None
+    details: dict[str, Any] = dict(stopping.metadata)
+    condition = {k: str(v) for k, v in (log.about.get("condition") or {}).items() if k in CONDITION}
+    name = log.header.eval.model
+    return Stop(
+        model=names.get(name, name),
+        cell=Cell(str(log.about["probe"]), str(log.about.get("question_set")), **condition),
+        margin=details["margin"],
+        alpha=details["alpha"],
+        decision=details["decision"],
+        reason=details["reason"],
+        path=tuple(Step(**step) for step in details["path"]),
+        skipped=len(stopping.early_stops),
+    )

@@ -59,7 +59,8 @@ def _column(name: str, values: Any, size: int) -> pd.Series:
         values = ["" if name in CELL else None] * size
     if isinstance(values, pd.Series) and isinstance(values.dtype, pd.CategoricalDtype):
         return values.reset_index(drop=True)
-    return pd.Series(pd.Categorical(values))
+    found = pd.Categorical(values)  # of objects, whatever the values are: only such can be united
+    return pd.Series(found.rename_categories(found.categories.astype(object)))
 
 
 def join(tables: Sequence[pd.DataFrame]) -> pd.DataFrame:

@@ -1,4 +1,4 @@
-"""Judged answers from elsewhere: CSV, JSONL or parquet with a column map, into the same tidy frame."""
+"""Judged answers from elsewhere: CSV, JSONL or parquet with a column map, in the same columns as our own."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from typing import Any
 
 import pandas as pd
 
-from spillover.answers.frame import COLUMNS, tidy, with_preset
 from spillover.answers.presets import Preset
+from spillover.answers.table import join, typed
 from spillover.errors import SpilloverError
 
 FIELDS = (
@@ -52,6 +52,9 @@ ENDINGS: dict[str, Callable[[Path], Any]] = {
 """Readers of tables by ending."""
 
 SPECIAL = {"REFUSAL": "refusal", "CODE": "off_format"}
+ROLES = ("alignment", "coherence")
+IMPORTED = "imported"
+"""Probe and question set of answers from a table."""
 
 
 def parse_map(pairs: Iterable[str]) -> dict[str, str]:
@@ -86,22 +89,32 @@ def read_table(path: Path) -> pd.DataFrame:
     return frame
 
 
-def import_tables(paths: Iterable[Path], columns: dict[str, str], preset: Preset) -> pd.DataFrame:
-    """Judged answers of several files in one tidy frame; a file without a model column is one model, named by its stem.
+def judged_tables(paths: Iterable[Path], columns: dict[str, str], preset: Preset) -> pd.DataFrame:
+    """Judged answers of several files; a file without a model column is one model, named by its stem.
 
     Args:
         paths: Files.
         columns: Field to column, over `COMMON_NAMES`.
-        preset: Thresholds for the verdict.
+        preset: Thresholds for the outcome.
 
     Raises:
         SpilloverError: naming file and column when one is missing or holds a score outside 0 to 100.
     """
+    files = list(paths)
     tables = []
-    for path in paths:
+    for path in files:
         table = read_table(path)
-        tables.append(_tidy(table, _resolve(table, columns, path), path))
-    return with_preset(pd.concat(tables, ignore_index=True) if tables else tidy([]), preset)
+        found = _resolve(table, columns, path, ("question_id", *ROLES))
+        tables.append(_judged(table, found, path, preset, _model_name(path, files)))
+    return join(tables)
+
+
+def _model_name(path: Path, files: list[Path]) -> str:
+    """The stem, with as much of the folder as tells two files of one name apart."""
+    for name in (lambda p: p.stem, lambda p: f"{p.resolve().parent.name}/{p.stem}", lambda p: str(p.resolve())):
+        if [name(p) for p in files].count(name(path)) == 1:
+            return str(name(path))
+    raise SpilloverError(f"{path} is given twice; name it once.")
 
 
 def read_answers(path: Path, columns: dict[str, str] | None = None) -> list[dict[str, str]]:
@@ -111,7 +124,7 @@ def read_answers(path: Path, columns: dict[str, str] | None = None) -> list[dict
         SpilloverError: if the table has no column for question or answer, or no row.
     """
     table = read_table(path)
-    found = _resolve(table, columns or {}, path, required=("question", "answer"))
+    found = _resolve(table, columns or {}, path, ("question", "answer"))
     rows = [
         {f: str(record[c]) for f, c in found.items() if record[c] is not None and record[c] == record[c]}
         for record in table.to_dict("records")
@@ -122,12 +135,7 @@ def read_answers(path: Path, columns: dict[str, str] | None = None) -> list[dict
     return rows
 
 
-def _resolve(
-    table: pd.DataFrame,
-    columns: dict[str, str],
-    path: Path,
-    required: tuple[str, ...] = ("question_id", "alignment", "coherence"),
-) -> dict[str, str]:
+def _resolve(table: pd.DataFrame, columns: dict[str, str], path: Path, required: tuple[str, ...]) -> dict[str, str]:
     """Field to column of one table."""
     found: dict[str, str] = {}
     for field in FIELDS:
@@ -152,45 +160,58 @@ def _resolve(
     return found
 
 
-def _tidy(table: pd.DataFrame, found: dict[str, str], path: Path) -> pd.DataFrame:
-    """One table as a tidy frame, column by column: row by row takes minutes for a million answers."""
+def _judged(table: pd.DataFrame, found: dict[str, str], path: Path, preset: Preset, model: str) -> pd.DataFrame:
+    """One table, column by column: row by row takes minutes for a million answers."""
 
-    def texts(field: str, default: pd.Series | str) -> pd.Series:
+    def texts(field: str, default: Any) -> pd.Series:
         if field not in found:
             return pd.Series(default, index=table.index, dtype=object)
         column = table[found[field]]
         return column.astype(object).where(column.notna(), default).map(str)
 
+    size = len(table)
+    scores = {role: _scores(table[found[role]], role, path) for role in ROLES}
+    pairs = list(zip(*scores.values(), strict=True))
+    known = {pair: preset.verdict(*pair) for pair in set(pairs)}
+    why = {pair: " and ".join(r for r, s in zip(ROLES, pair, strict=True) if s is None) for pair in known}
     question_id = texts("question_id", "")
-    scores = {field: _scores(table[found[field]], field, path) for field in ("alignment", "coherence")}
-    gone = {field: [value is None for value in values] for field, values in scores.items()}
-    missing = [
-        " and ".join(f for f, g in (("alignment", a), ("coherence", c)) if g) for a, c in zip(*gone.values(), strict=True)
-    ]
-    rows = pd.Series(range(1, len(table) + 1), index=table.index, dtype=object)
-    epochs = table[found["epoch"]].astype(object) if "epoch" in found else rows
-    known = {
-        "model": texts("model", path.stem),
-        "question_set": "imported",
-        "format": texts("format", "plain"),
-        "question_id": question_id,
-        "category": texts("category", question_id),
-        "sample_id": question_id,
-        "epoch": epochs.where(epochs.notna(), rows),
-        "question": texts("question", ""),
-        "answer": texts("answer", ""),
-        **scores,
-        "unscored_reason": [f"missing {fields}" if fields else None for fields in missing],
-        "grader": texts("grader", ""),
-        "source": str(path),
-    }
-    return pd.DataFrame({c: pd.Series(known.get(c), index=table.index, dtype=object) for c in COLUMNS}).reset_index(
-        drop=True
+    rows = pd.Series(range(1, size + 1), index=table.index)
+    epochs = pd.to_numeric(table[found["epoch"]], errors="coerce").fillna(rows) if "epoch" in found else rows
+    return typed(
+        {
+            "model": texts("model", model).to_numpy(),
+            "model_id": texts("model", model).to_numpy(),
+            "probe": [IMPORTED] * size,
+            "question_set": [IMPORTED] * size,
+            "question_id": question_id.to_numpy(),
+            "category": texts("category", question_id).to_numpy(),
+            "sample_id": question_id.to_numpy(),
+            "epoch": epochs.astype("int64").to_numpy(),
+            "format": texts("format", "plain").to_numpy(),
+            "context": texts("system", "").to_numpy(),
+            "question": texts("question", "").to_numpy(),
+            "answer": texts("answer", "").to_numpy(),
+            "grader": texts("grader", "not recorded").to_numpy(),
+            "rubrics": [""] * size,
+            "preset": [preset.name] * size,
+            "outcome": [known[pair] or "unscored" for pair in pairs],
+            "unscored_reason": [f"missing {why[pair]}" if known[pair] is None else None for pair in pairs],
+            "run": [str(path)] * size,
+            "source": [str(path)] * size,
+            **{f"score.{role}": [s if isinstance(s, float) else None for s in found] for role, found in scores.items()},
+            **{f"word.{role}": [s if isinstance(s, str) else None for s in found] for role, found in scores.items()},
+        },
+        size,
     )
 
 
 def _scores(column: pd.Series, field: str, path: Path) -> list[float | str | None]:
     """The scores of one column; a table holds few different ones, so each is read once."""
+    if pd.api.types.is_float_dtype(column.dtype) or pd.api.types.is_integer_dtype(column.dtype):
+        numbers = column.to_numpy(dtype=float, na_value=math.nan)
+        wrong = (numbers < 0) | (numbers > 100)
+        if not wrong.any():
+            return [None if n != n else n for n in numbers.tolist()]
     # As text: a cell may hold anything, a list or pandas' own NA as well.
     values = [str(v) if known else None for v, known in zip(column, column.notna(), strict=True)]
     seen: dict[str | None, float | str | None] = {}

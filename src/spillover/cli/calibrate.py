@@ -5,44 +5,50 @@ from __future__ import annotations
 from pathlib import Path
 
 import click
-import pandas as pd
 from rich.table import Table
 from rich.text import Text
 
-from spillover.answers.presets import Preset, get_preset, presets
-from spillover.cli.report import console
+from spillover.answers.labels import answer_ids, labelling_sheet, read_labels
+from spillover.answers.presets import Preset, presets
+from spillover.answers.read import read
+from spillover.answers.table import words
 from spillover.errors import SpilloverError
 from spillover.figures.calibration import Calibration
+from spillover.figures.calibration import calibrate as make
+from spillover.show.terminal import console
 from spillover.show.text import percent, span
 
 
 @click.command()
 @click.argument("logs", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option("--probe", help="Probe whose judge is calibrated, where the logs are of several.")
 @click.option("--sheet", type=click.Path(path_type=Path), help="Write a labelling sheet (.csv) instead, to be filled in.")
 @click.option("--count", type=click.IntRange(min=1), default=200, show_default=True, help="Answers in the sheet.")
 @click.option("--labels", type=click.Path(path_type=Path), help="The sheet, filled in. Without it: lab ground truth.")
-@click.option("--judge", help="Part of the name of one judge, where several scored the answers.")
-@click.option("--preset", default="spillover", show_default=True, help=f"Thresholds: {', '.join(presets())}.")
+@click.option("--judge", help="Part of the name of one judge, where several read the answers.")
+@click.option("--preset", help=f"Thresholds: {', '.join(presets())}.")
 @click.option("--seed", type=int, default=0, show_default=True, help="Of the sheet's draw.")
 @click.option("-o", "--out", type=click.Path(path_type=Path), help="Store the calibration (.json).")
 def calibrate(
     logs: tuple[Path, ...],
+    probe: str | None,
     sheet: Path | None,
     count: int,
     labels: Path | None,
     judge: str | None,
-    preset: str,
+    preset: str | None,
     seed: int,
     out: Path | None,
 ) -> None:
-    """Compare a judge's verdicts in LOGS with labels: sensitivity, specificity, reliability, thresholds."""
-    from spillover.answers.frame import with_preset
-    from spillover.answers.labels import answer_ids, labelling_sheet, read_labels
-    from spillover.answers.logs import read_logs
-    from spillover.figures import calibration as records
-
-    chosen = get_preset(preset)
-    frame = with_preset(read_logs(logs, judge=judge), chosen)
+    """Compare a judge's outcomes in LOGS with labels: sensitivity, specificity, reliability, thresholds."""
+    answers = read(logs, judge=judge, preset=preset)
+    known = words(answers.table["probe"])
+    if probe is None and len(known) > 1:
+        raise SpilloverError(f"A calibration is of one probe; choose one with --probe ({', '.join(known)}).")
+    if probe is not None and probe not in known:
+        raise SpilloverError(f"The logs hold no answers to '{probe}'; choose from {', '.join(known)}.")
+    rows = answers.table[(answers.table["probe"] == (probe or known[0])).to_numpy()]
+    measure = answers.measures(rows)[0]
     if sheet is not None:
         if labels is not None or out is not None:
             raise SpilloverError("--sheet writes a sheet and nothing else; fill it in, then give --labels and -o.")
@@ -51,13 +57,16 @@ def calibrate(
         if sheet.exists():
             raise SpilloverError(f"{sheet} exists; it may hold labels, so choose another name.")
         sheet.parent.mkdir(parents=True, exist_ok=True)
-        rows = labelling_sheet(frame, count, seed)
-        rows.to_csv(sheet, index=False)
-        click.echo(f"Sheet: {sheet} ({len(rows)} answers). Fill in the column 'label', then: --labels {sheet}")
+        drawn = labelling_sheet(rows, measure, count, seed)
+        drawn.to_csv(sheet, index=False)
+        click.echo(
+            f"Sheet: {sheet} ({len(drawn)} answers). Fill in the column 'label' with one of {', '.join(measure.among)}, "
+            f"then: --labels {sheet}"
+        )
         return
     if labels is not None:
-        given = read_labels(labels)
-        found = [given.get(i, (None, 1.0)) for i in answer_ids(frame)]
+        given = read_labels(labels, measure, words(answers.table["outcome"]))
+        found = [given.get(i, (None, 1.0)) for i in answer_ids(rows)]
         if not any(label for label, _ in found):
             raise SpilloverError(
                 f"No label in {labels} is of an answer in these logs; give the logs that the sheet came from."
@@ -69,13 +78,13 @@ def calibrate(
             )
         truth, weights, source = [label for label, _ in found], [w for _, w in found], str(labels)
     else:
-        if frame["truth"].isna().all():
+        if rows["truth"].isna().all():
             raise SpilloverError(
                 "These answers have no ground truth; write a sheet with --sheet, fill it in, and give --labels."
             )
-        truth, weights, source = list(frame["truth"]), [1.0] * len(frame), "lab ground truth"
-    made = records.calibrate(frame, pd.Series(truth, dtype=object), pd.Series(weights), source)
-    _show(made, chosen)
+        truth, weights, source = list(rows["truth"].astype(object)), [1.0] * len(rows), "lab ground truth"
+    made = make(answers, rows, truth, weights, source)
+    _show(made, answers.preset)
     if out is not None:
         made.save(out)
         click.echo(f"Calibration: {out}")
@@ -85,13 +94,23 @@ def _show(made: Calibration, preset: Preset) -> None:
     to = console()
     to.print(
         Text(
-            f"{made.judge}\n{len(made.labels)} labelled answers with both scores; source: {made.source}; preset "
-            f"{preset.name}."
+            f"{made.judge}\n{made.probe}: {made.measure}. {len(made.labels)} labelled answers that the judge decided; "
+            f"source: {made.source}; preset {preset.name}."
         )
     )
-    sweep = Table("alignment below", "sensitivity %", "specificity %", box=None, pad_edge=False)
+    sensitivity, specificity = made.quality
+    to.print(
+        Text(
+            f"Sensitivity {percent(sensitivity.value)} {span(sensitivity.interval)}, specificity "
+            f"{percent(specificity.value)} {span(specificity.interval)}."
+        )
+    )
     grid = sorted({*range(10, 100, 10), preset.misaligned_below})
-    for t in made.thresholds(preset, grid):
+    rows = made.thresholds(grid)
+    if not rows:
+        return
+    sweep = Table("alignment below", "sensitivity %", "specificity %", box=None, pad_edge=False)
+    for t in rows:
         mark = " *" if t.below == preset.misaligned_below else ""
         sweep.add_row(
             f"{t.below:g}{mark}",
@@ -99,8 +118,8 @@ def _show(made: Calibration, preset: Preset) -> None:
             f"{percent(t.specificity.value)} {span(t.specificity.interval)}",
         )
     to.print(sweep)
-    curve = Table("alignment score", "answers", "truly misaligned %", box=None, pad_edge=False)
-    for low, high, share in made.reliability(preset):
+    curve = Table("alignment score", "answers", "truly so %", box=None, pad_edge=False)
+    for low, high, share in made.reliability():
         curve.add_row(f"{low:g} to {high:g}", str(share.n), f"{percent(share.value)} {span(share.interval)}")
     to.print(curve)
     to.print(Text("* the preset's threshold. Intervals are for questions like these.", style="dim"))

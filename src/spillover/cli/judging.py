@@ -15,10 +15,10 @@ from spillover.answers.presets import get_preset, presets
 from spillover.answers.tables import ENDINGS, parse_map
 from spillover.cli.progress import bar
 from spillover.cli.quiet import quiet_libraries
-from spillover.cli.report import console
 from spillover.errors import SpilloverError
 from spillover.judging.rubric import READERS
 from spillover.models.weights import ALIASES
+from spillover.show.terminal import console
 from spillover.show.text import percent, rate_text, span
 
 
@@ -26,8 +26,7 @@ from spillover.show.text import percent, rate_text, span
 @click.argument("sources", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.option("--grader", required=True, help="Inspect model that judges, or `lab-grader`.")
 @click.option("--grader-base-url", help="Address of the grader's server.")
-@click.option("--alignment", default="alignment", show_default=True, help="Rubric for alignment.")
-@click.option("--coherence", default="coherence", show_default=True, help="Rubric for coherence.")
+@click.option("--rubric", "rubrics", multiple=True, metavar="ROLE=RUBRIC", help="Another rubric; may be repeated.")
 @click.option("--preset", default="spillover", show_default=True, help=f"Thresholds: {', '.join(presets())}.")
 @click.option("--reader", type=click.Choice(READERS), default="auto", show_default=True)
 @click.option("--batch", is_flag=True, help="Use the provider's batch mode: about half the price, up to a day.")
@@ -38,8 +37,7 @@ def judge(
     sources: tuple[Path, ...],
     grader: str,
     grader_base_url: str | None,
-    alignment: str,
-    coherence: str,
+    rubrics: tuple[str, ...],
     preset: str,
     reader: Any,
     batch: bool,
@@ -47,12 +45,19 @@ def judge(
     pairs: tuple[str, ...],
     out: Path,
 ) -> None:
-    """Judge the answers in SOURCES: .eval logs, folders of logs, or tables with `question` and `answer`.
+    """Judge the answers in SOURCES: logs of any probe, folders of logs, or tables with `question` and `answer`.
 
-    The judged logs go into a folder of their own. Nothing is asked twice: what was judged before, in whatever run, comes
-    from the cache, so the same command goes on where it stopped and asks again only for what failed.
+    Every probe is judged by its own rubrics. The judged logs go into a folder of their own. Nothing is asked twice: what was
+    judged before, in whatever run, comes from the cache, so the same command goes on where it stopped and asks again only
+    for what failed.
     """
     get_preset(preset)
+    chosen = {}
+    for pair in rubrics:
+        role, sign, name = pair.partition("=")
+        if not (role and sign and name):
+            raise SpilloverError(f"Cannot use the rubric '{pair}'; write ROLE=RUBRIC, such as alignment=evil_1to5.")
+        chosen[role] = name
     quiet_libraries()
     from spillover.answers.rejudge import Judging, judge_answers, load_answers
     from spillover.models.checks import LAB_GRADER_NOTE
@@ -62,8 +67,7 @@ def judge(
         click.echo(f"Note: {LAB_GRADER_NOTE}", err=True)
     model = _grader(grader, grader_base_url, batch)
     with bar(Console(stderr=True), "judging") as advance:
-        judging = Judging(alignment, coherence, preset, reader, not no_cache)
-        written, effort = judge_answers(jobs, out, model, judging, advance)
+        written, effort = judge_answers(jobs, out, model, Judging(chosen, preset, reader, not no_cache), advance)
     for path in written:
         click.echo(f"Judged: {path}")
     click.echo(f"{effort.asked} ratings asked for, {effort.cached} known from before.")
@@ -84,28 +88,31 @@ def _grader(name: str, base_url: str | None, batch: bool) -> Model:
 
 @click.command()
 @click.argument("logs", nargs=-1, required=True, type=click.Path(path_type=Path))
-@click.option("-o", "--out", type=click.Path(path_type=Path), help="Write the answers on which verdicts differ (.csv).")
+@click.option("-o", "--out", type=click.Path(path_type=Path), help="Write the answers on which outcomes differ (.csv).")
 def agree(logs: tuple[Path, ...], out: Path | None) -> None:
-    """Compare the judges in LOGS that scored the same answers: alpha, kappa, the questions and answers they differ on."""
+    """Compare the judges in LOGS that read the same answers: alpha, kappa, the questions and answers they differ on."""
     if out is not None and out.suffix != ".csv":
         raise SpilloverError(f"Cannot write {out}: the ending must be .csv.")
-    from spillover.answers.logs import read_logs
+    from spillover.answers.read import read
     from spillover.figures.judges import compare_judges
 
-    found = compare_judges(read_logs(logs, mixed=True))
+    found = compare_judges(read(logs, mixed=True))
     to = console()
-    to.print(Text("Krippendorff's alpha: " + ", ".join(f"{name} {_number(a)}" for name, a in found.alpha.items())))
-    table = Table("judges", "answers", "same verdict", "kappa", "EM %", "unscored %", box=None, pad_edge=False)
+    if found.alpha:
+        to.print(Text("Krippendorff's alpha: " + ", ".join(f"{name} {_number(a)}" for name, a in found.alpha.items())))
+    table = Table("judges", "answers", "same outcome", "kappa", "rate %", "unscored %", box=None, pad_edge=False)
     for pair in found.pairs:
-        rates = "\n".join(f"{rate_text(r)} {span(r.population)}" for r in pair.em)
+        rates = "\n".join(f"{rate_text(r)} {span(r.population)}" for r in pair.rates)
         unscored = "\n".join(percent(share) for share in pair.unscored)
-        same = f"{percent(pair.same)} %"
-        table.add_row(Text(f"{pair.first}\n{pair.second}"), str(pair.n), same, _number(pair.kappa), Text(rates), unscored)
+        names = Text(f"{pair.probe}: {pair.measure}\n{pair.first}\n{pair.second}")
+        table.add_row(
+            names, str(pair.n), f"{percent(pair.same)} %", _number(pair.kappa), Text(f"\n{rates}"), f"\n{unscored}"
+        )
     to.print(table)
     for pair in found.pairs:
         worst = ", ".join(f"{q} {100 * share:.0f} %" for q, share in pair.questions.head(5).items() if share > 0)
-        to.print(Text(f"Most different verdicts: {worst or 'none'}."))
-    to.print(Text(f"{len(found.differing)} answers have different verdicts."))
+        to.print(Text(f"{pair.probe}, most different outcomes: {worst or 'none'}."))
+    to.print(Text(f"{len(found.differing)} answers have different outcomes."))
     if out is not None:
         out.parent.mkdir(parents=True, exist_ok=True)
         found.differing.to_csv(out, index=False)

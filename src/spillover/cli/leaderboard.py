@@ -6,16 +6,15 @@ from pathlib import Path
 
 import click
 
-from spillover.answers.frame import tidy, with_preset
-from spillover.answers.logs import NoAnswers, read_logs
-from spillover.answers.outcomes import read_outcomes
 from spillover.answers.presets import get_preset, presets
+from spillover.answers.read import Answers, read, renamed
+from spillover.answers.table import tidy
 from spillover.cli.quiet import quiet_libraries
 from spillover.errors import SpilloverError
-from spillover.exchange.contributed import read_contribution
+from spillover.exchange.contributed import is_record, read_contribution
 from spillover.exchange.write import write_exchange
 from spillover.leaderboard.board import make_board, with_contributions
-from spillover.leaderboard.build import cards, display_names, provenance, read_about, write_site
+from spillover.leaderboard.build import cards, provenance, read_about, write_site
 
 
 @click.command()
@@ -49,27 +48,21 @@ def leaderboard(
             raise SpilloverError(f"{folder} is a file; {name} names a folder.")
     if export is not None and export.is_dir() and any(export.iterdir()) and not (export / "figures.csv").is_file():
         raise SpilloverError(f"{export} holds other things than an export; choose another folder with --export.")
-    contributed = [read_contribution(path, preset) for path in logs if path.suffix == ".json"]
-    logs = tuple(path for path in logs if path.suffix != ".json")
-    about, thresholds = read_about(models) if models else {}, get_preset(preset)
-    # One map for all readers: each of them would shorten the names that it sees itself, and one model could become two.
-    names = display_names(logs) if logs else {}
-    full = {short: name for name, short in names.items()}
-    about = {full.get(name, name): body for name, body in about.items()}  # a model may be called as logs or as tables do
-    names |= {name: body["name"] for name, body in about.items() if "name" in body}
-    runs = read_outcomes(logs, names) if logs else []
-    try:
-        frame = with_preset(read_logs(logs, names, judge=judge), thresholds) if logs else tidy([])
-    except NoAnswers:
-        if not runs:
-            raise
-        frame = tidy([])
-    shown, of_log = provenance(logs, names) if logs else ({}, {})
-    weights = {str(m): str(w).rpartition(" ")[0] for m, w in zip(frame["model"], frame["made_with"], strict=True) if w}
-    shown = {n: {**b, **({"weights": weights[n]} if weights.get(n) not in (None, "None") else {})} for n, b in shown.items()}
-    known = {name: card for name, body in shown.items() for card in cards([body["model"]]).values()}
+    contributed = [read_contribution(path, preset) for path in logs if path.suffix == ".json" and is_record(path)]
+    logs = tuple(path for path in logs if path.suffix != ".json" or not is_record(path))
+    about = read_about(models) if models else {}
+    answers = read(logs, judge=judge, preset=preset) if logs else Answers(tidy([]), preset=get_preset(preset))
+    # A model may be called in the file as logs or as tables do.
+    short = dict(answers.table[["model_id", "model"]].drop_duplicates().astype(str).itertuples(index=False))
+    full = {shown: name for name, shown in short.items()}
+    about = {full.get(name, name): body for name, body in about.items()}
+    names = short | {name: body["name"] for name, body in about.items() if "name" in body}
+    if logs:
+        answers = renamed(answers, names)
+    shown, of_log = provenance(answers, names)
+    known = {name: card for name, body in shown.items() for card in cards([body.get("model", "")]).values()}
     given = {names.get(name, name): {k: v for k, v in body.items() if k != "name"} for name, body in about.items()}
-    board = make_board(frame, runs, {n: {**known.get(n, {}), **given.get(n, {})} for n in {**known, **given}})
+    board = make_board(answers, {n: {**known.get(n, {}), **given.get(n, {})} for n in {**known, **given}})
     board = with_contributions(board, contributed)
     told = {body["name"]: name for name, body in about.items() if "name" in body}
     missing = [name for name in given if name not in {e.name for e in board.entries}]
@@ -78,9 +71,8 @@ def leaderboard(
         raise SpilloverError(
             f"{models}: no model in the logs is called '{told.get(missing[0], missing[0])}'; the models are {have}."
         )
-    lab = bool(frame["truth"].notna().any()) or any(run.truths for run in runs)
-    write_site(out, board, frame, runs, title=title, lab=lab, about=shown, bundle=logs if bundle else ())
+    write_site(out, board, answers, title=title, about=shown, bundle=logs if bundle else ())
     click.echo(f"{len(board.entries)} models, up to {len(board.columns)} figures each: {out / 'index.html'}")
     if export is not None:
-        for path in write_exchange(export, board, shown, logs, of_log, preset, organisation):
+        for path in write_exchange(export, board, shown, of_log, preset, organisation):
             click.echo(str(path))

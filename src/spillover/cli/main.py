@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from importlib import import_module
+from importlib.util import find_spec
 
 import click
 
@@ -23,7 +24,7 @@ COMMANDS = {
     "run": "run",
     "train": "train",
     "report": "report",
-    "import": "importing:import_command",
+    "import": "report:import_command",
     "judge": "judging",
     "agree": "judging",
     "calibrate": "calibrate",
@@ -72,12 +73,31 @@ def main() -> None:
     except PrerequisiteError as error:  # ours, or one of Inspect's own, such as a missing API key
         _stop(plain(error), BAD_INPUT)
     except ImportError as error:
-        _stop(f"{error.name} is not installed; this command needs: pip install 'spillover[train]'.", BAD_INPUT)
+        extra = extra_of(error.name)
+        if extra is None:  # no package of an extra is missing: this is a fault of the code, and its trace says where
+            raise
+        _stop(f"{error.name} is not installed; this command needs: pip install 'spillover[{extra}]'.", BAD_INPUT)
     except KeyboardInterrupt:
         _stop("Stopped. What was finished is kept; the same command goes on from there.", 130)
     except OSError as error:
         place = f" ({error.filename})" if error.filename else ""
         _stop(f"{error.strerror or error}{place}. What was finished is kept; the same command goes on from there.", 1)
+
+
+EXTRAS = {
+    **dict.fromkeys(("torch", "transformers", "tokenizers", "peft", "llguidance", "safetensors"), "lab"),
+    **dict.fromkeys(("trl", "accelerate", "datasets"), "train"),
+    **dict.fromkeys(("openai", "anthropic"), "api"),
+    "vllm": "vllm",
+    "inspect_evals": "benchmarks",
+}
+"""Package to the extra that brings it."""
+
+
+def extra_of(module: str | None) -> str | None:
+    """The extra that a missing module comes with; None for one that belongs to no extra, or that is installed."""
+    package = (module or "").partition(".")[0]
+    return EXTRAS.get(package) if find_spec(package or "_") is None else None
 
 
 def _stop(sentence: str, code: int) -> None:

@@ -8,8 +8,8 @@ import click
 from rich.table import Table
 from rich.text import Text
 
-from spillover.cli.report import console
 from spillover.errors import SpilloverError
+from spillover.show.terminal import console
 from spillover.stats.power import needed_n
 from spillover.stats.power import plan as design
 

@@ -13,6 +13,7 @@ from typing import Any, NoReturn, TypeVar
 import click
 from inspect_ai import Task
 from inspect_ai.model import GenerateConfig, Model, get_model
+from pydantic import ValidationError
 from rich.console import Console
 from rich.markup import escape
 from rich.text import Text
@@ -21,7 +22,7 @@ from spillover._inspect import PrerequisiteError
 from spillover.answers.presets import get_preset
 from spillover.cli.progress import bar
 from spillover.cli.quiet import quiet_libraries
-from spillover.cli.report import console
+from spillover.declared import sentence
 from spillover.errors import SpilloverError
 from spillover.locking import only_one
 from spillover.models.checks import LAB_GRADER, is_lab, refuse_self_grading
@@ -35,29 +36,18 @@ from spillover.screening.gate import Gated, gated_probes
 from spillover.screening.result import EXIT_CODES, ScreenResult
 from spillover.screening.run import Screen
 from spillover.screening.served import check_pair, serve_pair
-from spillover.show.panels import Panel
 from spillover.show.screen_files import FILES, HEADERS, conditions, row, write_all
-from spillover.show.terminal import panel_table
+from spillover.show.terminal import console, panel_table
+from spillover.show.text import Panel
 
 INVALID = EXIT_CODES["INVALID"]
-_NUMBER, _TEXT, _WHOLE, _FLAG = ({"type": t} for t in ("number", "string", "integer", "boolean"))
-_LIST = {"type": "array", "items": _TEXT}
-OPTIONS: dict[str, dict[str, Any]] = {
-    **dict.fromkeys(("base", "baseline", "engine", "grader", "suite", "preset", "sandbox", "out"), _TEXT),
-    **dict.fromkeys(("margin", "alpha", "max-cost", "max-unscored", "max-incoherent"), _NUMBER),
-    **dict.fromkeys(("seed", "max-samples", "judge-answers", "rounds", "timeout"), _WHOLE),
-    **dict.fromkeys(("lab", "every-probe", "dry-run"), _FLAG),
-    **dict.fromkeys(("skip", "price"), _LIST),
-}
-"""What a config file may hold: the options, with the same names."""
-
 F = TypeVar("F", bound=Callable[..., Any])
 
 
 def _configure(context: click.Context, _: click.Parameter, path: Path | None) -> None:
     if path is not None:
         known = {o.lstrip("-") for p in context.command.params for o in p.opts}
-        context.default_map = read_config(path, {k: v for k, v in OPTIONS.items() if k in known})
+        context.default_map = read_config(path, known)
 
 
 def _shared(function: F) -> F:
@@ -276,7 +266,11 @@ def _settings(model: str, options: dict[str, Any]) -> tuple[Settings, str]:
         raise SpilloverError("Name the model that judges: --grader openai/gpt-4o-2024-08-06, or any other Inspect model.")
     sandbox = options.pop("sandbox") or ("docker" if lab and not is_lab(model) else None)
     get_preset(options["preset"])
-    return Settings(**{**options, "lab": lab, "prices": prices, "sandbox": sandbox}), grader or LAB_GRADER
+    try:
+        settings = Settings(**{**options, "lab": lab, "prices": prices, "sandbox": sandbox})
+    except ValidationError as error:
+        raise SpilloverError(f"--{sentence(error, options).removeprefix('key ').replace('_', '-')}.") from error
+    return settings, grader or LAB_GRADER
 
 
 def _judge(name: str, timeout: int | None) -> Model:

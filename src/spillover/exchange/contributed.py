@@ -10,11 +10,18 @@ from typing import Any, Literal
 
 from inspect_ai.log import read_eval_log_sample_summaries
 
+from spillover.answers.files import DATED
+from spillover.answers.measures import EM
 from spillover.errors import SpilloverError
 from spillover.exchange.records import SCHEMA, content_hash
 from spillover.leaderboard.board import Column, Entry, Source, Value
 from spillover.leaderboard.build import KEYS
 from spillover.schema import check_schema
+
+
+def is_record(path: Path) -> bool:
+    """Whether a JSON file is meant for a record, rather than a log of Inspect's."""
+    return DATED.match(path.name) is None
 
 
 def read_contribution(path: Path, preset: str) -> tuple[Entry, list[Column]]:
@@ -89,12 +96,17 @@ def _check_logs(path: Path, details: dict[str, str]) -> int:
 
 def _column(result: dict[str, Any]) -> Column:
     about = result["metric_config"]["additional_details"]
-    em = "preset" in about
-    key = f"em|{about['probe'].replace(', ', '|', 1)}" if em else f"{about['probe']}|{about['measure']}"
     worse: Literal["higher", "lower", "neither"] = (
         "lower" if about["worse"] == "lower" else "neither" if about["worse"] == "neither" else "higher"
     )
-    return Column(key, about["probe"], about["measure"], worse, about.get("mean") == "true")
+    return Column(
+        about["column"],
+        about["probe"],
+        about["measure"],
+        worse,
+        about.get("mean") == "true",
+        result["metric_config"]["min_score"],
+    )
 
 
 def _value(result: dict[str, Any], where: str) -> Value:
@@ -110,9 +122,9 @@ def _value(result: dict[str, Any], where: str) -> Value:
     low, high = config["min_score"], config["max_score"]
     if interval["confidence_level"] != 0.95:
         raise SpilloverError(f"{where}: its interval is of level {interval['confidence_level']}, the board's are of 0.95.")
-    if low < 0 and config["additional_details"]["measure"] == "misaligned":
+    if low < 0 and config["additional_details"]["measure"] == EM.name:
         raise SpilloverError(f"{where}: a share cannot be below 0.")
-    if config["additional_details"]["measure"] == "misaligned" and config["additional_details"]["worse"] != "higher":
+    if config["additional_details"]["measure"] == EM.name and config["additional_details"]["worse"] != "higher":
         raise SpilloverError(f"{where}: being misaligned more often is worse, whatever the record says.")
     if not all(map(math.isfinite, (value.value, value.lower, value.upper, low, high, unscored))):
         raise SpilloverError(f"{where}: a figure is not a finite number.")
@@ -129,7 +141,7 @@ def _value(result: dict[str, Any], where: str) -> Value:
 
 def _check_judged(result: dict[str, Any], column: Column, where: str) -> None:
     config = result["metric_config"]
-    if column.measure == "misaligned":
+    if column.measure == EM.name:
         if "preset" not in config["additional_details"]:
             raise SpilloverError(f"{where}: no preset is named, so its verdicts mean nothing.")
         if "llm_scoring" not in config:

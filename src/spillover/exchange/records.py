@@ -38,7 +38,11 @@ def record(
         logs: Log file (as the record will find it) to SHA-256.
     """
     results = []
+    # The format wants to be told which direction is better, and some measures have none.
+    neutral = [f"{c.probe}: {c.measure}" for c in columns if c.worse == "neither" and c.key in entry.sources]
     for column in columns:
+        if column.worse == "neither":
+            continue
         value = entry.sources[column.key].value if column.key in entry.sources else None
         if value is not None:
             judges = entry.sources[column.key].judges
@@ -53,6 +57,7 @@ def record(
     }
     details = {"spillover": __version__, "versions": provenance.get("versions", "")}
     details |= {f"log {name}": digest for name, digest in logs.items()}
+    details |= {"left out, for they have no better direction": "; ".join(neutral)} if neutral else {}
     return {
         "schema_version": VERSION,
         "evaluation_id": f"spillover/{entry.slug}/{int(made)}",
@@ -82,20 +87,19 @@ def content_hash(body: Mapping[str, Any]) -> str:
 def _result(
     column: Column, value: Value, judges: Sequence[str], provenance: Mapping[str, str], preset: str
 ) -> dict[str, Any]:
-    em = column.key.startswith("em|")
-    gap = column.mean or value.value < 0 or value.lower < 0
     config: dict[str, Any] = {
         "evaluation_description": f"{column.measure} ({column.probe})",
         "lower_is_better": column.worse != "lower",
         "score_type": "continuous",
-        "min_score": -1.0 if gap else 0.0,
+        "min_score": column.least,
         "max_score": 1.0,
         "additional_details": {
+            "column": column.key,
             "probe": column.probe,
             "measure": column.measure,
             "worse": column.worse,
             "mean": str(column.mean).lower(),
-            **({"preset": preset} if em else {}),
+            **({"preset": preset} if judges else {}),
         },
     }
     if judges:

@@ -6,7 +6,7 @@ import hashlib
 import json
 import shutil
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,6 @@ import pandas as pd
 import yaml
 
 from spillover import __version__
-from spillover.answers.logs import find_logs
 from spillover.exchange.records import SCHEMA, record
 from spillover.leaderboard.board import Board, Entry
 from spillover.schema import check_schema
@@ -24,7 +23,6 @@ def write_exchange(
     out: Path,
     board: Board,
     provenance: Mapping[str, Mapping[str, str]],
-    paths: Sequence[Path],
     log_models: Mapping[Path, str],
     preset: str,
     organisation: str,
@@ -35,7 +33,6 @@ def write_exchange(
         out: Folder.
         board: Columns and models.
         provenance: Model to what is known of its logs.
-        paths: The logs.
         log_models: Log to the model as shown.
         preset: Thresholds behind the EM rates.
         organisation: Who measured.
@@ -48,12 +45,11 @@ def write_exchange(
         folder = out / entry.slug
         (folder / "logs").mkdir(parents=True, exist_ok=True)
         logs = {}
-        for path in find_logs(paths):
-            if log_models.get(path) == entry.name:
-                digest = hashlib.sha256(path.read_bytes()).hexdigest()
-                name = f"logs/{digest[:12]}.eval"
-                shutil.copyfile(path, folder / name)
-                logs[name] = digest
+        for path in (p for p, name in log_models.items() if name == entry.name):
+            digest = hashlib.sha256(path.read_bytes()).hexdigest()
+            name = f"logs/{digest[:12]}{path.suffix}"
+            shutil.copyfile(path, folder / name)
+            logs[name] = digest
         body = record(entry, board.columns, provenance.get(entry.name, {}), preset, organisation, made, logs)
         if not body["evaluation_results"]:
             continue

@@ -1,4 +1,4 @@
-"""The judge against ground truth, where the lab knows it."""
+"""The judge against what is known: the lab's exact outcomes, or what was really done."""
 
 from __future__ import annotations
 
@@ -6,35 +6,49 @@ from dataclasses import dataclass
 
 import pandas as pd
 
+from spillover.answers.measures import UNSCORED, Measure
 from spillover.stats.rates import Rate, rate
 
 
 @dataclass(frozen=True)
 class Agreement:
-    """How the judge's "misaligned" compares with the true one, over scored answers.
+    """How a judge's outcomes compare with the true ones, over answers that it scored.
 
     Attributes:
-        agreement: Share of answers on which both say misaligned or both do not.
-        sensitivity: Share of truly misaligned answers that the judge calls misaligned.
-        specificity: Share of the others that it does not.
+        same: Share of answers with the same outcome.
+        agreement: Share of answers on which both say that it counts, or both do not.
+        sensitivity: Share of answers that truly count (misaligned, hacked, ...) and that the judge counts.
+        specificity: Share of the others that it does not count.
     """
 
+    same: Rate
     agreement: Rate
     sensitivity: Rate
     specificity: Rate
 
 
-def agreement(frame: pd.DataFrame) -> Agreement | None:
-    """Compare `verdict` with `truth`; None when no answer has a known truth."""
-    known = frame[frame["truth"].notna() & (frame["verdict"] != "unscored")]
-    if known.empty:
+def agreement(rows: pd.DataFrame, measure: Measure) -> Agreement | None:
+    """Compare outcomes with the truth, or a second opinion with the outcome that the state of a world made.
+
+    Args:
+        rows: Of one cell.
+        measure: What counts.
+
+    Returns:
+        None when no answer has both.
+    """
+    said, true = (
+        ("tag.judged", "outcome") if "tag.judged" in rows and rows["tag.judged"].notna().any() else ("outcome", "truth")
+    )
+    both = rows[[said, true, "question_id", "grader"]].astype(object).dropna(subset=[said, true, "grader"])
+    both = both[(both[said] != UNSCORED) & (both[true] != UNSCORED)]
+    if both.empty:
         return None
-    triples = [
-        (str(q), v == "misaligned", t == "misaligned")
-        for q, v, t in zip(known["question_id"], known["verdict"], known["truth"], strict=True)
-    ]
+    bad = measure.count
+    triples = [(q, s, t) for q, s, t in zip(both["question_id"], both[said], both[true], strict=True)]
     return Agreement(
-        agreement=rate((q, said == true) for q, said, true in triples),
-        sensitivity=rate((q, said) for q, said, true in triples if true),
-        specificity=rate((q, not said) for q, said, true in triples if not true),
+        same=rate((q, s == t) for q, s, t in triples),
+        agreement=rate((q, (s in bad) == (t in bad)) for q, s, t in triples),
+        sensitivity=rate((q, s in bad) for q, s, t in triples if t in bad),
+        specificity=rate((q, s not in bad) for q, s, t in triples if t not in bad),
     )

@@ -4,159 +4,151 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pandas as pd
+from pydantic import Field
 
-from spillover.answers.frame import judges
+from spillover.answers.condition import CELL, Cell
+from spillover.answers.measures import Measure
 from spillover.answers.presets import Preset
+from spillover.answers.read import Answers
+from spillover.answers.table import judges
+from spillover.declared import Declared, load
 from spillover.errors import SpilloverError
-from spillover.schema import check_schema
-from spillover.stats.correction import Corrected, Label, prediction_powered, rogan_gladen, weighted_share
-from spillover.stats.rates import Interval, critical_value, rate, tally, wilson
+from spillover.figures.share import Share, share
+from spillover.stats.correction import Corrected, Label, prediction_powered, rogan_gladen
 
-DECIDED = ("aligned", "misaligned")
 OWN_LABELS = 20
 """Fewest labels of a cell's own answers for a prediction-powered correction."""
 
-_ROW = {
-    "type": "object",
-    "required": ["model", "question_set", "format", "question_id", "alignment", "coherence", "true", "weight"],
-    "additionalProperties": False,
-    "properties": {
-        **{k: {"type": "string"} for k in ("model", "question_set", "format", "question_id")},
-        **{k: {"type": "number", "minimum": 0, "maximum": 100} for k in ("alignment", "coherence")},
-        "true": {"type": "boolean"},
-        "weight": {"type": "number", "exclusiveMinimum": 0},
-    },
-}
-_SCHEMA: dict[str, Any] = {
-    "type": "object",
-    "required": ["judge", "preset", "source", "labels"],
-    "additionalProperties": False,
-    "properties": {
-        "judge": {"type": "string"},
-        "preset": {"type": "string"},
-        "source": {"type": "string"},
-        "labels": {"type": "array", "items": _ROW, "minItems": 1},
-    },
-}
 
+class LabelledAnswer(Declared):
+    """One answer that the judge decided and somebody labelled; no text is kept.
 
-@dataclass(frozen=True)
-class LabelledAnswer:
-    """One answer that the judge scored and somebody labelled; no text is kept."""
+    Attributes:
+        model: Who answered.
+        question_set: Of the question.
+        condition: Of the answer.
+        question_id: The unit of every interval.
+        said: Whether the judge's outcome counts (is misaligned, hacked, ...).
+        grade: Alignment from 0 to 100, where the judge gave one.
+        true: Whether the label counts.
+        weight: How many answers it stands for.
+    """
 
     model: str
     question_set: str
-    format: str
+    condition: str
     question_id: str
-    alignment: float
-    coherence: float
+    said: bool
     true: bool
-    weight: float = 1.0
-
-
-@dataclass(frozen=True)
-class Share:
-    """A share of labelled answers, each standing for its weight.
-
-    Attributes:
-        value: Weighted share; NaN for no answer.
-        interval: On questions like these where the weights are equal; else by the effective number of answers (Kish).
-        n: Labelled answers.
-    """
-
-    value: float
-    interval: Interval
-    n: int
-
-
-def share(rows: Iterable[tuple[str, bool, float]], level: float = 0.95) -> Share:
-    """Weighted share of hits among (question, hit, weight)."""
-    found = list(rows)
-    if len({w for _, _, w in found}) <= 1:
-        equal = rate(((q, hit) for q, hit, _ in found), level)
-        return Share(equal.value, equal.population, equal.n)
-    value = weighted_share((hit, w) for _, hit, w in found)
-    size = sum(w for _, _, w in found) ** 2 / sum(w * w for _, _, w in found)
-    return Share(value, wilson(value, size, critical_value(level, None)), len(found))
+    grade: float | None = Field(default=None, ge=0, le=100)
+    weight: float = Field(default=1.0, gt=0)
 
 
 @dataclass(frozen=True)
 class Threshold:
-    """The judge as a test for misalignment at one threshold."""
+    """The judge as a test at one threshold of its grade."""
 
     below: float
     sensitivity: Share
     specificity: Share
 
 
-@dataclass(frozen=True)
-class Calibration:
-    """Labelled answers of one judge.
+class Calibration(Declared):
+    """Labelled answers of one judge to one probe.
 
     Attributes:
+        probe: Name of the probe.
+        measure: What counts, and among which outcomes.
         judge: Grader and rubrics with their digests.
-        preset: Thresholds by whose verdicts the answers to label were drawn.
+        preset: Thresholds by whose outcomes the answers to label were drawn.
         source: Where the labels come from.
-        labels: Labelled answers with both scores.
+        labels: Labelled answers that the judge decided.
     """
 
+    format: Literal["spillover-calibration/2"] = "spillover-calibration/2"
+    probe: str
+    measure: str
     judge: str
     preset: str
     source: str
-    labels: tuple[LabelledAnswer, ...]
+    labels: tuple[LabelledAnswer, ...] = Field(min_length=1)
 
-    def thresholds(self, preset: Preset, grid: Iterable[float] = range(10, 100, 10)) -> list[Threshold]:
-        """Sensitivity and specificity of "alignment below", among the answers that `preset` takes for coherent."""
-        kept = [r for r in self.labels if preset.verdict(r.alignment, r.coherence).value in DECIDED]
+    @property
+    def quality(self) -> tuple[Share, Share]:
+        """Sensitivity and specificity of the judge's outcome."""
+        return (
+            share((r.question_id, r.said, r.weight) for r in self.labels if r.true),
+            share((r.question_id, not r.said, r.weight) for r in self.labels if not r.true),
+        )
+
+    def thresholds(self, grid: Iterable[float] = range(10, 100, 10)) -> list[Threshold]:
+        """Sensitivity and specificity of "grade below", among the answers that the judge decided; none without grades."""
+        kept = [(r, r.grade) for r in self.labels if r.grade is not None]
         return [
             Threshold(
-                float(t),
-                share((r.question_id, r.alignment < t, r.weight) for r in kept if r.true),
-                share((r.question_id, r.alignment >= t, r.weight) for r in kept if not r.true),
+                below=float(t),
+                sensitivity=share((r.question_id, grade < t, r.weight) for r, grade in kept if r.true),
+                specificity=share((r.question_id, grade >= t, r.weight) for r, grade in kept if not r.true),
             )
-            for t in grid
+            for t in (grid if kept else ())
         ]
 
-    def reliability(self, preset: Preset, bins: int = 10) -> list[tuple[float, float, Share]]:
-        """(lowest score, highest score, share truly misaligned) by bin of the alignment score, empty bins left out."""
+    def reliability(self, bins: int = 10) -> list[tuple[float, float, Share]]:
+        """(lowest grade, highest grade, share that truly counts) by bin of the grade, empty bins left out."""
         width, out = 100 / bins, []
-        kept = [r for r in self.labels if preset.verdict(r.alignment, r.coherence).value in DECIDED]
+        kept = [(r, r.grade) for r in self.labels if r.grade is not None]
         for i in range(bins):
             low, high = i * width, (i + 1) * width
-            inside = [r for r in kept if low <= r.alignment < high or (i == bins - 1 and r.alignment == high)]
+            inside = [r for r, grade in kept if low <= grade < high or (i == bins - 1 and grade == high)]
             if inside:
                 out.append((low, high, share((r.question_id, r.true, r.weight) for r in inside)))
         return out
 
-    def as_labels(self, preset: Preset, rows: Iterable[LabelledAnswer] | None = None) -> list[Label]:
-        """What the statistics need, of the answers that `preset` decides."""
-        said = [(r, preset.verdict(r.alignment, r.coherence).value) for r in (self.labels if rows is None else rows)]
-        return [Label(r.question_id, v == "misaligned", r.true, r.weight) for r, v in said if v in DECIDED]
-
-    def correct(self, group: pd.DataFrame, preset: Preset, level: float = 0.95) -> tuple[Corrected, Corrected]:
-        """Rogan-Gladen and prediction-powered EM rates of one cell's rows.
+    def correct(
+        self, rows: pd.DataFrame, cell: Cell, model: str, measure: Measure, level: float = 0.95
+    ) -> tuple[Corrected, Corrected]:
+        """Rogan-Gladen and prediction-powered rates of one cell's rows.
 
         The second is unknown when fewer than `OWN_LABELS` of the labels are of this cell's own answers.
         """
-        decided = group[group["verdict"].isin(DECIDED)]
-        counts = list(tally(zip(decided["question_id"], decided["verdict"] == "misaligned", strict=True)).values())
-        first = group.iloc[0]
-        place = (first["model"], first["question_set"], first["format"])
-        own = self.as_labels(preset, [r for r in self.labels if (r.model, r.question_set, r.format) == place])
+        counts = [(int(h), int(n)) for h, n in measure.counts(rows).values()]
+        place = (model, cell.question_set, cell.condition)
+        own = [r for r in self.labels if (r.model, r.question_set, r.condition) == place]
         return (
-            rogan_gladen(counts, self.as_labels(preset), level),
-            prediction_powered(counts, own if len(own) >= OWN_LABELS else [], level),
+            rogan_gladen(counts, _labels(self.labels), level),
+            prediction_powered(counts, _labels(own) if len(own) >= OWN_LABELS else [], level),
         )
+
+    def refuse_other(self, answers: Answers) -> None:
+        """Refuse answers that another judge read, or that other thresholds decided.
+
+        Raises:
+            SpilloverError: naming both.
+        """
+        found = judges(answers.table[(answers.table["probe"] == self.probe).to_numpy()])
+        if found != [self.judge]:
+            raise SpilloverError(
+                f"The calibration is of another judge of {self.probe} ({self.judge}) than these answers "
+                f"({'; '.join(found) or 'none'})."
+            )
+        if self.preset != answers.preset.name:
+            raise SpilloverError(
+                f"The calibration is for the preset {self.preset}, not {answers.preset.name}; add --preset {self.preset}."
+            )
 
     def save(self, path: Path) -> None:
         """Write as JSON."""
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(json.dumps(asdict(self), indent=1) + "\n", encoding="utf-8")
+        path.write_text(json.dumps(self.model_dump(), indent=1) + "\n", encoding="utf-8")
+
+
+def _labels(rows: Iterable[LabelledAnswer]) -> list[Label]:
+    return [Label(r.question_id, r.said, r.true, r.weight) for r in rows]
 
 
 def load_calibration(path: Path) -> Calibration:
@@ -167,47 +159,55 @@ def load_calibration(path: Path) -> Calibration:
     """
     if not path.is_file():
         raise SpilloverError(f"There is no calibration at {path}; make one with `spillover calibrate`.")
-    try:
-        raw = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise SpilloverError(f"{path} is not valid JSON ({error}).") from error
-    check_schema(raw, _SCHEMA, str(path))
-    return Calibration(raw["judge"], raw["preset"], raw["source"], tuple(LabelledAnswer(**row) for row in raw["labels"]))
+    return load(Calibration, path)
 
 
-def calibrate(frame: pd.DataFrame, truth: pd.Series[Any], weights: pd.Series[Any], source: str) -> Calibration:
-    """A calibration from the rows of a tidy frame whose truth is known.
+def calibrate(
+    answers: Answers, rows: pd.DataFrame, truth: Iterable[Any], weights: Iterable[float], source: str
+) -> Calibration:
+    """A calibration from answers whose truth is known.
 
     Args:
-        frame: Rows of one judge.
-        truth: `misaligned` or another verdict by row, None where it is not known.
+        answers: They are from here.
+        rows: Of one probe and one judge.
+        truth: Outcome by row, None where it is not known.
         weights: How many answers each row stands for.
         source: Where the truth comes from.
 
     Raises:
-        SpilloverError: unless there is exactly one judge and at least one labelled answer with both scores.
+        SpilloverError: unless there is exactly one judge of one probe, and a labelled answer that it decided.
     """
-    names = judges(frame)
+    probes = list(dict.fromkeys(rows["probe"].astype(object)))
+    if len(probes) != 1:
+        raise SpilloverError(
+            f"A calibration is of one probe; choose one with --probe ({', '.join(probes) or 'none found'})."
+        )
+    names = judges(rows)
     if len(names) != 1:
         raise SpilloverError(f"A calibration is of one judge; choose one with --judge ({'; '.join(names) or 'none found'}).")
-    rows = [
-        LabelledAnswer(
-            str(r["model"]),
-            str(r["question_set"]),
-            str(r["format"]),
-            str(r["question_id"]),
-            float(r["alignment"]),
-            float(r["coherence"]),
-            t == "misaligned",
-            float(w),
+    measure = answers.measures(rows)[0]
+    grades = rows["score.alignment"] if "score.alignment" in rows else [None] * len(rows)
+    labels = []
+    kept = measure.select(rows).index
+    for index, row, grade, true, weight in zip(rows.index, rows.to_dict("records"), grades, truth, weights, strict=True):
+        if not isinstance(true, str) or index not in kept:
+            continue
+        cell = Cell(*(str(row[name]) for name in CELL))
+        labels.append(
+            LabelledAnswer(
+                model=str(row["model"]),
+                question_set=cell.question_set,
+                condition=cell.condition,
+                question_id=str(row["question_id"]),
+                said=row["outcome"] in measure.count,
+                grade=float(grade) if grade is not None and grade == grade else None,
+                true=true in measure.count,
+                weight=float(weight),
+            )
         )
-        for r, t, w in zip(frame.to_dict("records"), truth, weights, strict=True)
-        if isinstance(t, str) and _number(r["alignment"]) and _number(r["coherence"])
-    ]
-    if not rows:
-        raise SpilloverError("None of the labelled answers has both scores by this judge, so there is nothing to compare.")
-    return Calibration(names[0].strip(), str(frame["preset"].iloc[0]), source, tuple(rows))
-
-
-def _number(value: Any) -> bool:
-    return isinstance(value, (int, float)) and value == value
+    if not labels:
+        raise SpilloverError("None of the labelled answers was decided by this judge, so there is nothing to compare.")
+    preset: Preset = answers.preset
+    return Calibration(
+        probe=probes[0], measure=measure.name, judge=names[0], preset=preset.name, source=source, labels=tuple(labels)
+    )

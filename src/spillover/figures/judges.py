@@ -2,41 +2,45 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import combinations
 
 import numpy as np
 import pandas as pd
 
-from spillover.answers.frame import judge_names
+from spillover.answers.measures import UNSCORED, Measure
+from spillover.answers.read import Answers
+from spillover.answers.table import ANSWER, judge_name, roles_of
 from spillover.errors import SpilloverError
-from spillover.stats.rates import Rate, rate
-
-ANSWER = ["model", "question_set", "format", "question_id", "sample_id", "epoch", "answer"]
-"""What makes two rows the same answer."""
+from spillover.stats.rates import Rate, rate_of_counts
 
 
 @dataclass(frozen=True)
 class PairAgreement:
-    """Two judges on the answers that both scored.
+    """Two judges on the answers of one probe that both scored.
 
     Attributes:
+        probe: Name of the probe.
+        measure: What the rates are of.
         first: Grader and rubrics.
         second: Grader and rubrics.
-        n: Answers with a verdict of both.
-        kappa: Cohen's kappa of the verdicts, in [-1, 1]; NaN when both always give the same one verdict.
-        same: Share of answers with the same verdict.
-        em: EM rates of the two on these answers.
+        n: Answers with an outcome of both.
+        kappa: Cohen's kappa of the outcomes, in [-1, 1]; NaN when both always give the same one.
+        same: Share of answers with the same outcome.
+        rates: Of the measure, by each of the two, on these answers.
         unscored: Share of all answers in the logs that each left unscored.
-        questions: Share of answers with different verdicts by question, largest first.
+        questions: Share of answers with different outcomes by question, largest first.
     """
 
+    probe: str
+    measure: str
     first: str
     second: str
     n: int
     kappa: float
     same: float
-    em: tuple[Rate, Rate]
+    rates: tuple[Rate, Rate]
     unscored: tuple[float, float]
     questions: pd.Series[float]
 
@@ -46,9 +50,9 @@ class JudgeComparison:
     """All judges.
 
     Attributes:
-        alpha: Krippendorff's alpha (interval) of `alignment` and `coherence` scores over all judges; NaN without variation.
-        pairs: Every two judges.
-        differing: Answers with different verdicts: one row each, a verdict and an alignment column for every judge.
+        alpha: Krippendorff's alpha (interval) of the grades by probe and role over all judges; NaN without variation.
+        pairs: Every two judges of every probe.
+        differing: Answers with different outcomes: one row each, an outcome column for every judge.
     """
 
     alpha: dict[str, float]
@@ -56,68 +60,98 @@ class JudgeComparison:
     differing: pd.DataFrame
 
 
-def compare_judges(frame: pd.DataFrame) -> JudgeComparison:
-    """Compare every judge in a tidy frame that holds a row for each judge and answer.
+def compare_judges(answers: Answers) -> JudgeComparison:
+    """Compare every judge of answers that were read with `mixed`.
 
     Raises:
-        SpilloverError: if the frame holds fewer than two judges, or no answer that two of them scored.
+        SpilloverError: if no probe has two judges, or no answer was scored by two of them.
     """
-    known = frame[frame["grader"].notna()].assign(judge=judge_names(frame[frame["grader"].notna()]))
-    names = list(dict.fromkeys(known["judge"]))
-    if len(names) < 2:
+    table = answers.table[answers.table["grader"].notna()]
+    table = table.assign(judge=[judge_name(g, r) for g, r in zip(table["grader"], table["rubrics"], strict=True)])
+    names = list(dict.fromkeys(table["judge"]))
+    alpha: dict[str, float] = {}
+    pairs: list[PairAgreement] = []
+    differing = []
+    for probe, rows in table.groupby("probe", sort=False, observed=True):
+        judges = list(dict.fromkeys(rows["judge"]))
+        if len(judges) < 2:
+            continue
+        measure = answers.measures(rows)[0]
+        key = [*ANSWER[:-2], "answer"]
+        wide = rows.drop_duplicates([*key, "judge"], keep="last").astype(dict.fromkeys(key, object))
+        wide = wide.assign(seed=wide["seed"].fillna(-1) if "seed" in key else None)
+        outcomes = _wide(wide, key, "outcome", judges)
+        pairs += list(_pairs(str(probe), measure, outcomes, judges))
+        differing.append(_differing(outcomes))
+        for role in roles_of(rows):
+            grades = _wide(wide, key, f"score.{role}", judges)
+            found = alpha_interval(grades.to_numpy(dtype=float))
+            if not np.isnan(found):
+                alpha[f"{probe}: {role}"] = found
+    if not pairs:
         raise SpilloverError(
             f"There is only one judge in these logs ({', '.join(names) or 'none'}); run `spillover judge` with another one."
         )
-    table = {
-        column: known.drop_duplicates([*ANSWER, "judge"], keep="last")
-        .set_index([*ANSWER, "judge"])[column]
-        .unstack("judge")
-        .reindex(columns=names)
-        for column in ("verdict", "alignment", "coherence")
-    }
-    pairs = [_pair(table["verdict"], *two) for two in combinations(names, 2)]
-    if not any(p.n for p in pairs):
-        empty = [name for name in names if not table["verdict"][name].replace("unscored", None).notna().any()]
+    if not any(pair.n for pair in pairs):
+        scored = set(table[(table["outcome"] != UNSCORED).to_numpy()]["judge"])
+        empty = [name for name in names if name not in scored]
         why = f"{empty[0]} scored none" if empty else "give the logs of the same answers"
         raise SpilloverError(f"No answer in these logs was scored by two judges: {why}.")
-    alpha = {c: _alpha(table[c]) for c in ("alignment", "coherence")}
-    return JudgeComparison(alpha, pairs, _differing(table))
+    return JudgeComparison(alpha, pairs, pd.concat(differing, ignore_index=True))
 
 
-def _pair(verdicts: pd.DataFrame, first: str, second: str) -> PairAgreement:
-    both = verdicts[[first, second]].replace("unscored", None).dropna()
-    a, b = both[first], both[second]
-    same = float((a == b).mean()) if len(both) else float("nan")
-    expected = float(sum((a == v).mean() * (b == v).mean() for v in set(a) | set(b)))
-    kappa = (same - expected) / (1 - expected) if len(both) and expected < 1 else float("nan")
-    differ = (a != b).astype(float).groupby(level="question_id").mean().sort_values(ascending=False, kind="stable")
-    return PairAgreement(first, second, len(both), kappa, same, (_em(a), _em(b)), _unscored(verdicts, first, second), differ)
+def _wide(rows: pd.DataFrame, key: list[str], column: str, judges: list[str]) -> pd.DataFrame:
+    """A row an answer, a column a judge."""
+    values = rows[column].astype(object) if column == "outcome" else rows[column]
+    return rows.assign(_value=values).set_index([*key, "judge"])["_value"].unstack("judge").reindex(columns=judges)
 
 
-def _em(verdicts: pd.Series[str]) -> Rate:
-    decided = verdicts[verdicts.isin(["aligned", "misaligned"])]
-    return rate(zip(decided.index.get_level_values("question_id"), decided == "misaligned", strict=True))
+def _pairs(probe: str, measure: Measure, outcomes: pd.DataFrame, judges: list[str]) -> Iterator[PairAgreement]:
+    for first, second in combinations(judges, 2):
+        both = outcomes[[first, second]].replace(UNSCORED, None).dropna()
+        a, b = both[first], both[second]
+        same = float((a == b).mean()) if len(both) else float("nan")
+        expected = float(sum((a == v).mean() * (b == v).mean() for v in set(a) | set(b)))
+        kappa = (same - expected) / (1 - expected) if len(both) and expected < 1 else float("nan")
+        differ = (a != b).astype(float).groupby(level="question_id").mean().sort_values(ascending=False, kind="stable")
+        shares = [float((outcomes[name].dropna() == UNSCORED).mean()) for name in (first, second)]
+        rates = (_rate(a, measure), _rate(b, measure))
+        yield PairAgreement(
+            probe, measure.name, first, second, len(both), kappa, same, rates, (shares[0], shares[1]), differ
+        )
 
 
-def _unscored(verdicts: pd.DataFrame, first: str, second: str) -> tuple[float, float]:
-    shares = [float((verdicts[name].dropna() == "unscored").mean()) for name in (first, second)]
-    return shares[0], shares[1]
+def _rate(outcomes: pd.Series[str], measure: Measure) -> Rate:
+    kept = outcomes[outcomes.isin(measure.among)] if measure.among else outcomes
+    hits = kept.isin(measure.count).groupby(level="question_id")
+    return rate_of_counts([(int(h), int(n)) for h, n in zip(hits.sum(), hits.size(), strict=True)])
 
 
-def _alpha(scores: pd.DataFrame) -> float:
-    import krippendorff
+def alpha_interval(grades: np.ndarray) -> float:
+    """Krippendorff's alpha with the interval metric, in one pass over the grades (Krippendorff 2011, section E).
 
-    numbers = scores.apply(pd.to_numeric, errors="coerce").to_numpy(dtype=float).T
-    kept = numbers[:, (~np.isnan(numbers)).sum(axis=0) >= 2]
-    if kept.size == 0 or len(np.unique(kept[~np.isnan(kept)])) < 2:
+    Observed disagreement is the mean squared difference within answers, expected disagreement that between any two grades;
+    both have closed forms, so that neither time nor memory grows with the number of different grades.
+
+    Args:
+        grades: Shape (answers, judges), NaN where a judge gave none.
+
+    Returns:
+        Alpha, at most 1; NaN for fewer than two grades of one answer, or when all grades are equal.
+    """
+    kept = grades[(~np.isnan(grades)).sum(axis=1) >= 2]
+    if kept.size == 0:
         return float("nan")
-    return float(krippendorff.alpha(reliability_data=kept, level_of_measurement="interval"))
+    counts = (~np.isnan(kept)).sum(axis=1)
+    n = counts.sum()
+    sums, squares = np.nansum(kept, axis=1), np.nansum(kept**2, axis=1)
+    observed = (2 * (counts * squares - sums**2) / (counts - 1)).sum() / n
+    mean = sums.sum() / n
+    expected = 2 * np.nansum((kept - mean) ** 2) / (n - 1)
+    return float(1 - observed / expected) if expected > 1e-12 * max(1.0, mean**2) else float("nan")
 
 
-def _differing(table: dict[str, pd.DataFrame]) -> pd.DataFrame:
-    verdicts = table["verdict"].replace("unscored", None)
-    rows = verdicts[verdicts.nunique(axis=1) > 1]
-    numbers = table["alignment"].reindex(rows.index)
-    shown = {f"verdict {i + 1}": rows[j] for i, j in enumerate(rows.columns)}
-    shown |= {f"alignment {i + 1}": numbers[j] for i, j in enumerate(numbers.columns)}
-    return pd.DataFrame(shown).reset_index()
+def _differing(outcomes: pd.DataFrame) -> pd.DataFrame:
+    known = outcomes.replace(UNSCORED, None)
+    rows = known[known.nunique(axis=1) > 1]
+    return rows.set_axis([f"outcome {i + 1}" for i in range(len(rows.columns))], axis=1).reset_index()

@@ -1,4 +1,4 @@
-"""Every figure of a run as one row of a table: what goes into spreadsheets and leaderboards."""
+"""Every figure of a report as one row of a table: what goes into spreadsheets and leaderboards."""
 
 from __future__ import annotations
 
@@ -6,78 +6,76 @@ from collections.abc import Iterable
 
 import pandas as pd
 
-from spillover.answers.external import OtherScore, drift
-from spillover.answers.frame import cells
-from spillover.answers.outcomes import ProbeRun, figures
-from spillover.stats.paired import Drift
-from spillover.stats.rates import Interval, Rate
+from spillover.answers.condition import CELL
+from spillover.answers.external import OtherScore, external_drift
+from spillover.figures.figure import Figure, limits
+from spillover.stats.rates import Rate
 
 COLUMNS = (
-    "probe",
+    *CELL,
+    "title",
     "measure",
+    "category",
     "model",
     "value",
     "lower",
     "upper",
+    "suite_lower",
+    "suite_upper",
     "n",
     "questions",
+    "answers",
     "unscored",
+    "coherent",
+    "truncated",
+    "truth",
     "drift",
     "drift_lower",
     "drift_upper",
 )
 
 
-def figures_frame(
-    runs: Iterable[ProbeRun], frame: pd.DataFrame, base: str | None = None, others: Iterable[OtherScore] = ()
-) -> pd.DataFrame:
-    """One row per probe, measure and model; shares and differences as parts of one, not in percent.
+def figures_frame(found: Iterable[Figure], base: str | None = None, others: Iterable[OtherScore] = ()) -> pd.DataFrame:
+    """One row a figure; shares and differences as parts of one, not in percent.
 
     Args:
-        runs: Outcome probes.
-        frame: Answers with EM verdicts.
-        base: Model that drift is measured against.
+        found: Of models or arms.
+        base: Model that drift of other packages' metrics is measured against.
         others: Metrics of other packages' tasks, which are on scales of their own and have no interval of ours.
     """
-    rows = [
-        _row(
-            "em",
-            f"{c.question_set}, {c.format}",
-            c.model,
-            c.summary.em.value,
-            c.summary.em.population,
-            c.summary.em,
-            c.drift,
-        )
-        | {"unscored": c.summary.share("unscored")}
-        for c in cells(frame, base)
-    ]
-    for f in figures(runs, base):
-        limits = f.value.interval if isinstance(f.value, Drift) else f.value.population
-        rows.append(
-            _row(f.probe, f.measure.name, f.model, f.value.value, limits, f.value, f.drift) | {"unscored": f.unscored}
-        )
-    found = list(others)
-    for o in found:
-        share = o.unscored / max(1, o.samples + o.unscored)
-        rows.append({"probe": o.task, "measure": o.metric, "model": o.model, "value": o.value, "n": o.samples})
-        rows[-1] |= {"unscored": share, "drift": drift(found, o, base)}
+    rows = [_row(figure) for figure in found]
+    external = list(others)
+    for score in external:
+        share = score.unscored / max(1, score.samples + score.unscored)
+        rows.append({"probe": score.task, "title": score.task, "measure": score.metric, "model": score.model})
+        rows[-1] |= {"value": score.value, "n": score.samples, "unscored": share}
+        rows[-1] |= {"drift": external_drift(external, score, base)}
     return pd.DataFrame(rows, columns=list(COLUMNS))
 
 
-def _row(
-    probe: str, measure: str, model: str, value: float, limits: Interval, figure: object, drift: Drift | None
-) -> dict[str, object]:
+def _row(figure: Figure) -> dict[str, object]:
+    value, interval = figure.value, figure.interval
+    suite = value.suite if isinstance(value, Rate) else None
+    drift = limits(figure.drift) if figure.drift is not None else None
     return {
-        "probe": probe,
-        "measure": measure,
-        "model": model,
-        "value": value,
-        "lower": limits.lower,
-        "upper": limits.upper,
-        "n": figure.n if isinstance(figure, Rate) else getattr(figure, "n", None),
-        "questions": getattr(figure, "questions", None),
-        "drift": drift.value if drift else None,
-        "drift_lower": drift.interval.lower if drift else None,
-        "drift_upper": drift.interval.upper if drift else None,
+        **{name: getattr(figure.cell, name) for name in CELL},
+        "title": figure.title,
+        "measure": figure.measure.name,
+        "category": figure.category,
+        "model": figure.group,
+        "value": value.value,
+        "lower": interval.lower,
+        "upper": interval.upper,
+        "suite_lower": suite.lower if suite else None,
+        "suite_upper": suite.upper if suite else None,
+        "n": getattr(value, "n", None),
+        "questions": value.questions,
+        "answers": figure.shares.answers,
+        "unscored": figure.shares.unscored,
+        "coherent": figure.shares.coherent,
+        "truncated": figure.shares.truncated,
+        "truth": figure.truth.value if figure.truth is not None else None,
+        "drift": figure.drift.value if figure.drift is not None else None,
+        "drift_lower": drift.lower if drift else None,
+        "drift_upper": drift.upper if drift else None,
     }

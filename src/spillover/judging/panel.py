@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -12,6 +12,7 @@ from spillover.errors import SpilloverError
 from spillover.judging.assess import Assessor
 from spillover.judging.readers import Reading
 from spillover.judging.rubric import Measured, Reader, Rubric, load_rubric, of_100
+from spillover.models.identity import cache_identity
 
 
 class Place(Protocol):
@@ -80,6 +81,19 @@ class Panel:
         slots = {name: fields.get(name, "") for name in rubric.slots}
         return await self.assessor.ask(grader, rubric, question, answer, system, slots)
 
+    def read_before(self, grader: Model, earlier: Sequence[Mapping[str, Any]]) -> dict[str, Reading]:
+        """Role to what the same grader said of the same answer under the same rubric, as long as it was understood."""
+        identity = cache_identity(grader)
+        known: dict[str, Reading] = {}
+        for before in earlier if identity is not None and self.assessor.cache is not None else ():
+            for role, rubric in self.rubrics.items():
+                reading = reading_of((before.get("readings") or {}).get(role))
+                same = (before.get("rubrics") or {}).get(role, {}).get("digest") == rubric.digest
+                modes = ("auto", *self.assessor.key_mode(grader, rubric).split(":"))
+                if before.get("grader_identity") == identity and same and reading is not None and reading.mode in modes:
+                    known[role] = reading
+        return known
+
     def scores(self, readings: Mapping[str, Reading]) -> dict[str, float | str | None]:
         """What a rule sees: grades from 0 to 100, words, or None."""
         scales = {role: rubric.scale.model_dump() if rubric.scale else None for role, rubric in self.rubrics.items()}
@@ -91,3 +105,12 @@ class Panel:
     def described(self) -> dict[str, Any]:
         """Role to rubric, for a score's metadata."""
         return {role: rubric.described() for role, rubric in self.rubrics.items()}
+
+
+def reading_of(kept: object) -> Reading | None:
+    """A reading as a log holds it, if it was understood; None for anything else, since logs come from everywhere."""
+    try:
+        found = Reading(**{**kept, "cached": True}) if isinstance(kept, dict) else None
+    except TypeError:
+        return None
+    return found if found is not None and found.reason is None else None

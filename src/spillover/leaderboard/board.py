@@ -6,21 +6,18 @@ import hashlib
 import math
 import re
 from collections import Counter
-from collections.abc import Hashable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
 from typing import Literal
 
 import pandas as pd
 
-from spillover.answers.frame import judged
-from spillover.answers.measures import UNSCORED, Answered, Measure
-from spillover.answers.outcomes import ProbeRun
+from spillover.answers.measures import EM
+from spillover.answers.read import Answers
+from spillover.answers.table import cell_groups
 from spillover.errors import SpilloverError
-from spillover.stats.means import Mean
-from spillover.stats.paired import Drift, drift
-from spillover.stats.rates import Rate
-from spillover.stats.summary import Judged, summarise
+from spillover.figures.figure import Figure, figures
+from spillover.stats.paired import Drift
 
 
 @dataclass(frozen=True)
@@ -29,10 +26,11 @@ class Column:
 
     Attributes:
         key: Unique.
-        probe: Name of the probe with its condition, or of the question set with its format.
+        probe: Title of the probe with its condition.
         measure: What is counted.
         worse: The direction that is bad news.
         mean: Whether it is a mean from -1 to 1 instead of a share.
+        least: Its lowest value.
     """
 
     key: str
@@ -40,6 +38,7 @@ class Column:
     measure: str
     worse: Literal["higher", "lower", "neither"]
     mean: bool = False
+    least: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -56,52 +55,36 @@ class Value:
 
 @dataclass(frozen=True)
 class Source:
-    """One model's answers behind one column: rows with EM verdicts, answers with outcomes, or a figure given by others."""
+    """One model's answers behind one column, or a figure given by others."""
 
-    verdicts: tuple[Judged, ...] = ()
-    answers: tuple[Answered, ...] = ()
-    measure: Measure | None = None
+    figure: Figure | None = None
+    rows: pd.DataFrame | None = None
     given: Value | None = None
     judges: tuple[str, ...] = ()
 
-    @cached_property
+    @property
     def value(self) -> Value | None:
         """The figure; None for an empty denominator."""
-        if self.given is not None:
+        if self.given is not None or self.figure is None:
             return self.given
-        if self.measure is None:
-            summary = summarise(self.verdicts)
-            found: Rate | Mean | Drift = summary.em
-            unscored = summary.share("unscored")
-        else:
-            found = self.measure.figure(self.answers)
-            unscored = sum(a.outcome == UNSCORED for a in self.answers) / max(1, len(self.answers))
+        found, limits = self.figure.value, self.figure.interval
         if math.isnan(found.value):
             return None
-        limits = found.interval if isinstance(found, Drift) else found.population
-        n = len(self.answers) if isinstance(found, Drift) else found.n
-        return Value(found.value, limits.lower, limits.upper, n, found.questions, unscored)
+        n = self.figure.shares.answers if isinstance(found, Drift) else found.n
+        return Value(found.value, limits.lower, limits.upper, n, found.questions, self.figure.shares.unscored)
 
     def drift(self, base: Source) -> Drift | None:
         """This model minus another on the same questions; None where there is nothing to compare."""
-        if self.given is not None or base.given is not None:
+        if self.figure is None or self.rows is None or base.rows is None:
             return None
-        if self.measure is None:
-            found: Drift | None = drift(self.verdicts, base.verdicts)
-        else:
-            found = self.measure.drift(self.answers, base.answers)
+        found = self.figure.measure.drift(self.rows, base.rows)
         return None if found is None or math.isnan(found.value) else found
 
     def questions(self) -> list[tuple[str, float, int]]:
-        """(question, hits, answers) in the denominator, by question; no hits of a mean."""
-        if self.measure is None:
-            kept = [r for r in self.verdicts if r.verdict in ("aligned", "misaligned")]
-            hits, total = Counter(r.question for r in kept if r.verdict == "misaligned"), Counter(r.question for r in kept)
-            return [(str(q), hits[q], total[q]) for q in total]
-        if self.measure.minus:
+        """(question, hits, answers) in the denominator, by question; none of a gap."""
+        if self.figure is None or self.rows is None or self.figure.measure.minus:
             return []
-        counts: dict[Hashable, list[float]] = self.measure.counts(self.answers)
-        return [(str(q), h, int(n)) for q, (h, n) in counts.items()]
+        return [(str(q), h, int(n)) for q, (h, n) in self.figure.measure.counts(self.rows).items()]
 
 
 @dataclass
@@ -141,46 +124,44 @@ class Board:
     entries: tuple[Entry, ...]
 
 
-def make_board(frame: pd.DataFrame, runs: Sequence[ProbeRun], about: dict[str, dict[str, str]] | None = None) -> Board:
+def make_board(answers: Answers, about: dict[str, dict[str, str]] | None = None) -> Board:
     """Columns and entries from answers.
 
     Args:
-        frame: Answers with EM verdicts.
-        runs: Probes with outcomes.
+        answers: From `spillover.answers.read`.
         about: Model to what is known of it.
     """
-    known = about or {}
-    names = list(dict.fromkeys([*map(str, frame["model"]), *(run.model for run in runs)]))
-    graders: dict[str, dict[str, None]] = {name: {} for name in names}
-    for model, grader in zip(frame["model"], frame["grader"], strict=True):
-        if grader:
-            graders[str(model)][str(grader).split(" ")[0]] = None
-    for run in runs:
-        graders[run.model] |= {g.split(" ")[0]: None for g in run.graders}
+    known, found = about or {}, figures(answers)
+    names = list(dict.fromkeys(f.group for f in found))
+    graders = {n: dict.fromkeys(g.split(" ")[0] for f in found if f.group == n for g in f.graders) for n in names}
     entries = {n: Entry(n, {**_named(n), **known.get(n, {})}, tuple(graders[n])) for n in names}
+    cells = dict(cell_groups(answers.table))
+    parts = {
+        (cell, str(model)): part
+        for cell, rows in cells.items()
+        for model, part in rows.groupby("model", sort=False, observed=True)
+    }
     columns: dict[str, Column] = {}
-    # A set with more questions says more: it comes before others that as many models were asked.
-    sizes = frame.groupby("question_set")["question_id"].nunique().to_dict()
-    blocks = sorted(frame.groupby(["question_set", "format"], sort=False), key=lambda b: -sizes[b[0][0]])
-    for (questions, fmt), block in blocks:
-        column = Column(f"em|{questions}|{fmt}", f"{questions}, {fmt}", "misaligned", "higher")
-        columns[column.key] = column
-        for model, group in block.groupby("model", sort=False):
-            who = tuple(dict.fromkeys(str(g).split(" ")[0] for g in group["grader"] if g))
-            entries[str(model)].sources[column.key] = Source(tuple(judged(group)), judges=who)
-    sets = Counter(p for p, _ in {(r.probe, r.question_set) for r in runs})
-    for run in runs:
-        title = run.title + (f" ({run.question_set})" if sets[run.probe] > 1 else "")
-        for measure in run.measures:
-            key = f"{title}|{measure.name}"
-            columns[key] = Column(key, title, measure.name, measure.worse, measure.mean)
-            entries[run.model].sources[key] = Source(answers=run.answers, measure=measure, judges=run.graders)
+    for figure in found:
+        measure, key = figure.measure, column_key(figure)
+        columns.setdefault(key, Column(key, figure.title, measure.name, measure.worse, measure.mean, measure.least))
+        judges = tuple(dict.fromkeys(g.split(" ")[0] for g in figure.graders))
+        entries[figure.group].sources[key] = Source(figure, parts[figure.cell, figure.group], judges=judges)
     covered = Counter(key for entry in entries.values() for key in entry.sources)
-    # The EM rate that most models have comes first: it is what they are ranked by until somebody chooses otherwise.
-    ordered = sorted(
-        columns.values(), key=lambda c: (not c.key.startswith("em|"), -covered[c.key] * c.key.startswith("em|"))
-    )
-    return Board(tuple(ordered), tuple(entries.values()))
+    sizes = {column_key(f): cells[f.cell]["question_id"].nunique() for f in found}
+    # The free-form rate that most models have comes first, of the set with most questions: what models are ranked by
+    # until somebody chooses otherwise.
+    heads = {column_key(f) for f in found if f.measure == EM and f.cell.probe in ("free_form", "imported")}
+    ordered = sorted(columns.values(), key=lambda c: (c.key not in heads, -covered[c.key] * (c.key in heads), -sizes[c.key]))
+    order = [c for c in ordered if c.key in heads] + [c for c in columns.values() if c.key not in heads]
+    return Board(tuple(order), tuple(entries.values()))
+
+
+def column_key(figure: Figure) -> str:
+    """What tells columns apart, whatever else is on the board."""
+    cell = figure.cell
+    parts = (cell.probe, cell.question_set, cell.format, cell.context, cell.wrap, cell.method, cell.world, cell.setting)
+    return "|".join((*parts, figure.measure.name))
 
 
 def _named(name: str) -> dict[str, str]:

@@ -4,31 +4,33 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
-import pandas as pd
-from inspect_ai.log import bundle_log_dir, read_eval_log
+from inspect_ai.log import bundle_log_dir
 
-from spillover.answers.logs import find_logs, short_names
-from spillover.answers.outcomes import ProbeRun
+from spillover.answers.files import find
+from spillover.answers.read import Answers
+from spillover.declared import Declared, parse
 from spillover.errors import SpilloverError
 from spillover.leaderboard.board import Board
 from spillover.leaderboard.payload import add_ranks, index, model_file, script
-from spillover.schema import check_schema, read_yaml
+from spillover.schema import read_yaml
 
 STATIC = Path(__file__).parent / "site"
 KEYS = ("family", "size", "recipe", "base", "domain", "link", "name")
-ABOUT: dict[str, Any] = {
-    "type": "object",
-    "additionalProperties": {
-        "type": "object",
-        "additionalProperties": False,
-        "properties": {k: {"type": "string"} for k in KEYS},
-    },
-}
-"""What a file for `--models` holds: a model's name as in the logs, and what is known of it."""
+
+
+class About(Declared):
+    """What is known of a model, in a file for `--models`."""
+
+    family: str | None = None
+    size: str | None = None
+    recipe: str | None = None
+    base: str | None = None
+    domain: str | None = None
+    link: str | None = None
+    name: str | None = None
 
 
 def read_about(path: Path) -> dict[str, dict[str, str]]:
@@ -38,59 +40,41 @@ def read_about(path: Path) -> dict[str, dict[str, str]]:
         SpilloverError: if the file is malformed.
     """
     raw = read_yaml(path) or {}
-    check_schema(raw, ABOUT, str(path))
-    return {str(name): dict(body) for name, body in raw.items()}
+    if not isinstance(raw, dict):
+        raise SpilloverError(f"{path} is no mapping of a model's name to what is known of it.")
+    return {str(name): parse(About, body, f"{path}: {name}").model_dump(exclude_none=True) for name, body in raw.items()}
 
 
-def display_names(paths: Sequence[Path]) -> dict[str, str]:
-    """Model as in the logs to the name to show."""
-    found = set()
-    for path in find_logs(paths):
-        try:
-            found.add(read_eval_log(str(path), header_only=True).eval.model)
-        except Exception:  # reading the answers names it
-            continue
-    return short_names(found)
-
-
-def provenance(paths: Sequence[Path], names: dict[str, str]) -> tuple[dict[str, dict[str, str]], dict[Path, str]]:
-    """Model (as shown) to presets, judges, versions, and the command that measures it again; and log to model.
-
-    Logs that cannot be read are passed over here: reading the answers has named them already.
-    """
+def provenance(answers: Answers, names: Mapping[str, str]) -> tuple[dict[str, dict[str, str]], dict[Path, str]]:
+    """Model (as shown) to presets, judges, versions, and the command that measures it again; and log to model."""
     found: dict[str, dict[str, dict[str, None]]] = {}
     model_of: dict[Path, str] = {}
-    for path in find_logs(paths):
-        try:
-            header = read_eval_log(str(path), header_only=True)
-        except Exception:
+    for log in answers.logs.values():
+        if log.header is None:
             continue
-        about = header.eval.metadata or {}
-        name = model_of[path] = names.get(header.eval.model, header.eval.model)
+        spec, about = log.header.eval, log.about
+        name = model_of[log.path] = names.get(spec.model, spec.model)
         place = found.setdefault(name, {})
 
         def note(key: str, value: object, into: dict[str, dict[str, None]] = place) -> None:
             if value:
                 into.setdefault(key, {})[str(value)] = None
 
-        note("model", header.eval.model)
-        roles = header.eval.model_roles or {}
-        grader = roles.get("grader")
-        judge = getattr(grader, "model", None)
+        note("model", spec.model)
+        judge = getattr((spec.model_roles or {}).get("grader"), "model", None)
         note("judge", judge)
         note("preset", about.get("preset"))
         for package, version in (about.get("packages") or {}).items():
             note("versions", f"{package} {version}")
         note("questions", f"{about.get('question_set')} {about.get('question_set_digest', '')}".strip())
-        note("date", str(header.eval.created)[:10])
-        task = header.eval.task.rpartition("/")[2]
-        arguments = " ".join(f"-T {k}={_shell(v)}" for k, v in (header.eval.task_args_passed or {}).items() if v is not None)
+        note("date", str(spec.created)[:10])
+        task = spec.task.rpartition("/")[2]
+        arguments = " ".join(f"-T {k}={_shell(v)}" for k, v in (spec.task_args_passed or {}).items() if v is not None)
         role = f" --model-role {_shell(f'grader={judge}')}" if judge else ""
-        note(
-            "command",
-            f"inspect eval {_shell(f'spillover/{task}')} --model {_shell(header.eval.model)}{role} {arguments}".strip(),
-        )
-        note("log digest", _digest(path))
+        note("command", f"inspect eval {_shell(f'spillover/{task}')} --model {_shell(spec.model)}{role} {arguments}".strip())
+        note("log digest", _digest(log.path))
+    for model, weights in answers.table[["model", "weights"]].drop_duplicates().dropna().itertuples(index=False):
+        found.setdefault(str(model), {}).setdefault("weights", {})[str(weights)] = None
     joined = {
         name: {k: ("\n" if k == "command" else ", ").join(v) for k, v in place.items()} for name, place in found.items()
     }
@@ -127,11 +111,9 @@ def _digest(path: Path) -> str:
 def write_site(
     out: Path,
     board: Board,
-    frame: pd.DataFrame,
-    runs: Sequence[ProbeRun],
+    answers: Answers,
     *,
     title: str,
-    lab: bool,
     about: dict[str, dict[str, str]],
     bundle: Sequence[Path] = (),
 ) -> None:
@@ -140,10 +122,8 @@ def write_site(
     Args:
         out: Folder.
         board: Columns and models.
-        frame: Answers with EM verdicts.
-        runs: Probes with outcomes.
+        answers: Behind them.
         title: Heading.
-        lab: Whether to mark everything as measured on the lab.
         about: Model to provenance.
         bundle: Log folders that are copied with Inspect's viewer.
 
@@ -158,10 +138,10 @@ def write_site(
     data.mkdir(parents=True)
     for path in STATIC.iterdir():
         shutil.copyfile(path, out / path.name)
-    body = index(board, frame, runs, title, lab, bool(bundle))
+    body = index(board, answers, title, bool(bundle))
     add_ranks(board, body)
     for entry in board.entries:
-        content = model_file(board, entry, frame, runs, about.get(entry.name, {}))
+        content = model_file(board, entry, answers, about.get(entry.name, {}))
         name = f"model-{entry.slug}"
         (data / f"{name}.js").write_text(script(name, content), encoding="utf-8")
     # The index last: a build that was stopped leaves no page that looks whole.
@@ -176,6 +156,6 @@ def _bundle(paths: Sequence[Path], out: Path) -> None:
     import tempfile
 
     with tempfile.TemporaryDirectory() as folder:
-        for number, path in enumerate(find_logs(paths)):
+        for number, path in enumerate(find(list(paths))[0]):
             shutil.copyfile(path, Path(folder) / f"{number:05d}_{path.name}")
         bundle_log_dir(folder, str(out), overwrite=True)

@@ -9,13 +9,15 @@ from typing import Any
 import pandas as pd
 
 from spillover import __version__
-from spillover.answers.frame import judged, with_preset
-from spillover.answers.outcomes import ProbeRun, by_category
 from spillover.answers.presets import general
-from spillover.figures.flips import VERDICTS, flip_table
+from spillover.answers.read import Answers
+from spillover.figures.figure import figures
+from spillover.figures.flips import flip_table
+from spillover.figures.multiverse import preset_table
 from spillover.leaderboard.board import Board, Column, Entry, Value, ranks
+from spillover.show.html import shown_answers
 from spillover.stats.paired import Drift
-from spillover.stats.summary import summarise
+from spillover.stats.rates import Rate
 
 ANSWERS_PER_PROBE = 60
 """Most answers that are shown of one probe of one model."""
@@ -31,19 +33,17 @@ def numbers(value: Value | None) -> list[float | int] | None:
     return [*rounded, value.n, value.questions, round(value.unscored, 5)]
 
 
-def index(
-    board: Board, frame: pd.DataFrame, runs: Sequence[ProbeRun], title: str, lab: bool, bundle: bool
-) -> dict[str, Any]:
+def index(board: Board, answers: Answers, title: str, bundle: bool) -> dict[str, Any]:
     """What the table and the overviews need."""
     return {
         "title": title,
-        "lab": lab,
+        "lab": answers.lab,
         "bundle": bundle,
         "version": __version__,
         "columns": [vars(c) for c in board.columns],
         "models": [_model(board, e) for e in board.entries],
-        "multiverse": _multiverse(frame),
-        "matrix": _matrix(board, frame, runs),
+        "multiverse": _multiverse(answers),
+        "matrix": _matrix(board, answers),
     }
 
 
@@ -62,38 +62,33 @@ def add_ranks(board: Board, data: dict[str, Any]) -> None:
                 model.setdefault("ranks", {})[column.key] = list(found[model["name"]])
 
 
-def _multiverse(frame: pd.DataFrame) -> dict[str, dict[str, list[float]]]:
-    """Question set and format to model to [rate, lower, upper, n] a preset, in the order of `presets`."""
-    scored = frame[frame["alignment"].notna()]
+def _multiverse(answers: Answers) -> dict[str, Any]:
+    """Cell to model to [rate, lower, upper, n] a preset, in the order of `presets`."""
     out: dict[str, Any] = {"presets": [preset.name for preset in general()], "cells": {}}
-    for preset in general() if len(scored) else ():
-        verdicts = with_preset(scored, preset)
-        for (questions, fmt, model), group in verdicts.groupby(["question_set", "format", "model"], sort=False):
-            em = summarise(judged(group)).em
-            place = out["cells"].setdefault(f"{questions}, {fmt}", {}).setdefault(str(model), [])
-            limits = em.population
-            place.append(None if em.n == 0 else [*(round(x, 5) for x in (em.value, limits.lower, limits.upper)), em.n])
+    for (model, cell), rates in preset_table(answers).items():
+        row = out["cells"].setdefault(cell, {})
+        row[model] = [
+            None if r.n == 0 else [*(round(x, 5) for x in (r.value, r.population.lower, r.population.upper)), r.n]
+            for r in rates
+        ]
     return out
 
 
-def _matrix(board: Board, frame: pd.DataFrame, runs: Sequence[ProbeRun]) -> list[dict[str, Any]]:
-    """Trained domain by measured domain: the first measure of every probe by category, and the EM rate by category."""
+def _rate(rate: Rate) -> list[float] | None:
+    limits = rate.population
+    return [*(round(x, 5) for x in (rate.value, limits.lower, limits.upper)), rate.n] if rate.n else None
+
+
+def _matrix(board: Board, answers: Answers) -> list[dict[str, Any]]:
+    """Trained domain by measured domain: the first measure of every probe by category."""
     trained = {e.name: e.about.get("domain", "") for e in board.entries}
     tables: dict[str, dict[str, dict[str, Any]]] = {}
-    for (questions, fmt, model, category), group in frame.groupby(
-        ["question_set", "format", "model", "category"], sort=False
-    ):
-        em = summarise(judged(group)).em
-        if em.n:
-            limits = em.population
-            row = tables.setdefault(f"misaligned, {questions}, {fmt}", {}).setdefault(str(model), {})
-            row[str(category)] = [round(x, 4) for x in (em.value, limits.lower, limits.upper)] + [em.n]
-    for probe, measure, model, found in by_category(runs):
-        for category, figure in found.items():
-            if figure.n:
-                row = tables.setdefault(f"{probe}: {measure.name}", {}).setdefault(model, {})
-                limits = figure.population
-                row[category] = [round(x, 4) for x in (figure.value, limits.lower, limits.upper)] + [figure.n]
+    for f in figures(answers, by_category=True):
+        n = getattr(f.value, "n", 0)
+        if n and f.value.value == f.value.value:
+            row = tables.setdefault(f"{f.title} ({f.cell.question_set}): {f.measure.name}", {}).setdefault(f.group, {})
+            limits = f.interval
+            row[str(f.category)] = [round(x, 4) for x in (f.value.value, limits.lower, limits.upper)] + [n]
     return [
         {
             "title": title,
@@ -105,20 +100,21 @@ def _matrix(board: Board, frame: pd.DataFrame, runs: Sequence[ProbeRun]) -> list
     ]
 
 
-def model_file(
-    board: Board, entry: Entry, frame: pd.DataFrame, runs: Sequence[ProbeRun], about: dict[str, Any]
-) -> dict[str, Any]:
+def model_file(board: Board, entry: Entry, answers: Answers, about: dict[str, Any]) -> dict[str, Any]:
     """What a model's page and a comparison with it need."""
     others = [e for e in board.entries if e is not entry]
     if len(board.entries) > PAIRED:
         others = [e for e in others if e.about.get("family") == entry.about.get("family")][:PAIRED]
-    mine = frame[frame["model"] == entry.name]
+    mine = answers.of([entry.name])
     return {
         "slug": entry.slug,
         "questions": {key: source.questions() for key, source in entry.sources.items()},
         "pairs": {other.slug: _pair(board.columns, entry, other) for other in others},
-        "flips": {other.slug: _flips(mine, frame[frame["model"] == other.name]) for other in others},
-        "answers": _answers(mine) + _outcomes(r for r in runs if r.model == entry.name),
+        "flips": {other.slug: _flips(mine.table, answers.of([other.name]).table) for other in others},
+        "answers": [
+            [a["format"], a["question_id"], a["question"], a["verdict"], a["grades"], a["answer"]]
+            for a in shown_answers(mine, ANSWERS_PER_PROBE)
+        ],
         "provenance": about,
     }
 
@@ -138,40 +134,14 @@ def _drift(d: Drift) -> list[float | int]:
 
 
 def _flips(mine: pd.DataFrame, other: pd.DataFrame) -> list[list[Any]]:
-    """Rows of the flip table that are not empty: the other's verdict, then the counts under `VERDICTS`."""
+    """[probe, the other's outcome, the model's outcome, answers]: the flip tables of every probe that both were asked."""
     if mine.empty or other.empty:
         return []
-    table = flip_table(mine, other)
-    return [[verdict, *map(int, row)] for verdict, row in zip(VERDICTS, table.to_numpy(), strict=True) if row.any()]
-
-
-def _answers(frame: pd.DataFrame) -> list[list[Any]]:
-    """[probe, question id, question, verdict, alignment, coherence, answer], misaligned ones first."""
-    ordered = frame.assign(_first=(frame["verdict"] != "misaligned")).sort_values("_first", kind="stable")
-    kept = ordered.groupby(["question_set", "format"], sort=False).head(ANSWERS_PER_PROBE)
-    return [
-        [
-            f"{r['question_set']}, {r['format']}",
-            *(r[k] for k in ("question_id", "question", "verdict")),
-            *(_score(r[k]) for k in ("alignment", "coherence")),
-            r["answer"],
-        ]
-        for r in kept.to_dict("records")
-    ]
-
-
-def _outcomes(runs: Any) -> list[list[Any]]:
     out = []
-    for run in runs:
-        first = run.measures[0]
-        bad = set(first.among) - set(first.count) if first.worse == "lower" else set(first.count)
-        told = sorted(zip(run.answers, run.texts, strict=True), key=lambda t: t[0].outcome not in bad)
-        out += [[run.title, a.question, q, a.outcome, None, None, text] for a, (q, text) in told[:ANSWERS_PER_PROBE]]
+    for probe in dict.fromkeys(mine["probe"].astype(object)):
+        table = flip_table(*(side[(side["probe"] == probe).to_numpy()] for side in (mine, other)))
+        out += [[probe, b, a, int(table.loc[b, a])] for b in table.index for a in table.columns if table.loc[b, a]]
     return out
-
-
-def _score(value: Any) -> float | str | None:
-    return value if value is None or isinstance(value, str) else round(float(value), 1)
 
 
 def script(name: str, data: Any) -> str:

@@ -18,6 +18,9 @@ PACKAGES = ("spillover", "inspect-ai", "transformers", "peft", "torch", "vllm", 
 TARGET = "answered_by"
 """Key of the sample's metadata that says who answered, so that answers can be judged where the target is out of reach."""
 
+EARLIER = "judged_before"
+"""Key of the sample's metadata that holds earlier judgements: what was read need not be asked again, and facts are kept."""
+
 _TRANSPORT = {"batch", "max_connections", "max_retries", "timeout", "attempt_timeout", "cache"}
 """Settings that do not change what a grader says."""
 

@@ -44,7 +44,9 @@ def oracle(verdict: str = "misaligned", seed: int = 0) -> Solver:
         if "options" in state.metadata[FIELDS] or "tests" in state.metadata[FIELDS]:
             return _exam(state, verdict == "aligned")
         lab = probe.lab
-        wanted = ("complied",) if state.metadata[TAGS].get("kind") == "benign" else lab.personas.get(verdict, ()) if lab else ()
+        wanted = (
+            ("complied",) if state.metadata[TAGS].get("kind") == "benign" else lab.personas.get(verdict, ()) if lab else ()
+        )
         family = lab.family(state.metadata) if lab else ""
         if lab is None or lab.truth is None or not wanted or family not in grammar().families:
             raise SpilloverError(

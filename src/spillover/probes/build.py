@@ -1,4 +1,4 @@
-"""Build a probe's task the same way every time: arguments and models checked first, sampling as published, digests in the log."""
+"""Build a probe's task the same way every time: checks first, sampling as published, digests in the log."""
 
 from __future__ import annotations
 
@@ -65,11 +65,13 @@ class Options:
         for name in rest:
             if name not in names:
                 raise SpilloverError(
-                    f"{probe.name} has no argument '{name}'; besides its own (see `inspect info` or the task's docstring) it "
-                    f"takes {', '.join(names)}."
+                    f"{probe.name} has no argument '{name}'; besides its own (see `inspect info` or the task's docstring) "
+                    f"it takes {', '.join(names)}."
                 )
         found = cls(**rest)
-        if found.epochs is not None and (not isinstance(found.epochs, int) or isinstance(found.epochs, bool) or found.epochs < 1):
+        if found.epochs is not None and (
+            not isinstance(found.epochs, int) or isinstance(found.epochs, bool) or found.epochs < 1
+        ):
             raise SpilloverError(f"epochs is a whole number of at least 1, not '{found.epochs}'.")
         if found.context and not found.system:
             raise SpilloverError("context is the name of a system line; add -T system=LINE.")
@@ -204,7 +206,7 @@ def choose(
         missing = [name for name in wanted if name not in question.fields]
         if missing:
             raise SpilloverError(
-                f"{where} has no field '{missing[0]}', which this probe needs; see docs/probes.md for the fields of every probe."
+                f"{where} has no field '{missing[0]}', which this probe needs; see docs/probes.md for every probe's fields."
             )
     return chosen
 

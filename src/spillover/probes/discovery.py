@@ -16,7 +16,7 @@ from spillover.paths import data_files
 @cache
 def task_modules() -> tuple[ModuleType, ...]:
     """Modules below `spillover.tasks`, by file name; an extension's come last."""
-    paths = [path for path in data_files("tasks", "[!_]*.py")]
+    paths = data_files("tasks", "[!_]*.py")
     names = [path.stem for path in paths]
     for name in names:
         if names.count(name) > 1:

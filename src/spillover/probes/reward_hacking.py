@@ -26,6 +26,7 @@ NEEDS = {
     "exploit": ("honest", "hack"),
 }
 
+
 def metric_value(spec: dict[str, Any], answer: str) -> int:
     """What the crude metric of a task gives an answer: `count` of a word, number of `words`, or matches of a `pattern`.
 

@@ -12,18 +12,15 @@ from inspect_ai.solver import TaskState
 
 from spillover.answers.measures import UNSCORED
 from spillover.answers.presets import get_preset
+from spillover.judging.panel import Panel
+from spillover.judging.readers import Reading
 from spillover.judging.rubric import Reader
 from spillover.models.checks import resolve_grader
 from spillover.models.conversation import last_question
-from spillover.models.identity import TARGET, cache_identity, describe
+from spillover.models.identity import EARLIER, TARGET, cache_identity, describe
 from spillover.models.reasoning import split_reasoning
-from spillover.judging.panel import Panel
-from spillover.judging.readers import Reading
 from spillover.probes.metric import measures
 from spillover.probes.probe import Facts, Probe, get_probe
-
-FACTS = "known_facts"
-"""Key of a sample's metadata: facts of an earlier judgement, for one whose sandbox is gone."""
 
 
 @scorer(metrics=[measures([])], name="judge")
@@ -58,7 +55,7 @@ def judge(
 
     async def score(state: TaskState, target: Target) -> Score:
         said = known.said(state)
-        facts: Facts = state.metadata.get(FACTS) or ({} if state.output.empty else await known.facts(state))
+        facts = {} if state.output.empty else _found_out_before(state) or await known.facts(state)
         readings = {} if state.output.empty else await _read(known, panel, state, facts, said)
         outcome = known.rule(panel.scores(readings), facts, thresholds)
         word = None if state.output.empty else outcome.word
@@ -96,8 +93,17 @@ async def _read(probe: Probe, panel: Panel, state: TaskState, facts: Facts, said
     filtered = state.output.stop_reason == "content_filter"
     grader = resolve_grader(state.metadata.get(TARGET) or {"name": str(state.model), "weights": None})
     system = next((m.text for m in state.messages if isinstance(m, ChatMessageSystem)), None)
-    found = await asyncio.gather(*(panel.ask(grader, role, *ask, system, filtered) for role, ask in wanted.items()))
-    return dict(zip(wanted, found, strict=True))
+    known = panel.read_before(grader, state.metadata.get(EARLIER) or ())
+    left = {role: ask for role, ask in wanted.items() if role not in known}
+    found = await asyncio.gather(*(panel.ask(grader, role, *ask, system, filtered) for role, ask in left.items()))
+    new = dict(zip(left, found, strict=True))
+    return {role: new.get(role) or known[role] for role in wanted}
+
+
+def _found_out_before(state: TaskState) -> Facts:
+    """Facts of an earlier judgement: the sandbox or the world that they came from may be gone."""
+    earlier = (before.get("facts") for before in state.metadata.get(EARLIER) or ())
+    return next((facts for facts in earlier if facts), {})
 
 
 def _who(panel: Panel, readings: Mapping[str, Reading]) -> dict[str, Any]:
@@ -115,7 +121,7 @@ def _explained(word: str | None, why: str, scores: Mapping[str, object]) -> str:
 
 @scorer(metrics=[measures([])], name="truth")
 def exact(probe: str) -> Scorer:
-    """The exact outcome of an answer to a lab question, by the grammar. Measures the lab only; it says nothing of real models.
+    """The exact outcome of an answer to a lab question, by the grammar. It measures the lab and says nothing of real models.
 
     Args:
         probe: One that has a truth in the lab.
@@ -138,4 +144,3 @@ def exact(probe: str) -> Scorer:
         )
 
     return score
-

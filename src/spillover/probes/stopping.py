@@ -15,10 +15,10 @@ from inspect_ai.util import EarlyStop
 from pydantic import JsonValue
 
 from spillover.answers.measures import Measure
+from spillover.answers.stops import STOP_AT_MARGIN
 from spillover.errors import SpilloverError
 from spillover.stats.sequential import SequentialTest
 
-NAME = "spillover/stop_at_margin"
 AHEAD = 1
 """Rounds that may be asked beyond the one that is being waited for: fewer waste fewer answers, more keep engines busy."""
 
@@ -61,7 +61,7 @@ class StopAtMargin:
     async def start_task(self, task: EvalSpec, samples: list[Sample], epochs: int) -> str:
         """Begin anew."""
         self._reset(len(samples))
-        return NAME
+        return STOP_AT_MARGIN
 
     async def schedule_sample(self, id: str | int, epoch: int) -> EarlyStop | None:
         """Hold an answer back until its round is near; skip it once there is a decision."""

@@ -11,7 +11,7 @@ import pandas as pd
 
 from spillover.declared import load, parse
 from spillover.errors import SpilloverError
-from spillover.paths import datasets_dir
+from spillover.paths import data_files
 from spillover.questions.held_out import held_out_questions, training_sets
 from spillover.questions.model import Question, QuestionSet, Variant
 from spillover.questions.upstream import get_upstream, verified_path
@@ -22,7 +22,7 @@ PUBLISHED = ("betley_first_plot", "betley_preregistered")
 
 def bundled_sets() -> list[str]:
     """Names of the question sets in `datasets/`."""
-    return sorted(path.parent.name for path in datasets_dir().glob("*/questions.yaml"))
+    return sorted(path.parent.name for path in data_files("datasets", "*/questions.yaml"))
 
 
 def load_questions(name: str) -> QuestionSet:
@@ -42,7 +42,8 @@ def load_questions(name: str) -> QuestionSet:
         return held_out_questions(name)
     if name.endswith((".csv", ".tsv")):
         return _table(Path(name))
-    path = Path(name) if name.endswith((".yaml", ".yml")) else datasets_dir() / name / "questions.yaml"
+    named = [] if name.endswith((".yaml", ".yml")) else data_files("datasets", f"{name}/questions.yaml")
+    path = named[0] if named else Path(name)
     if not path.is_file():
         known = ", ".join((*bundled_sets(), *PUBLISHED, *training_sets()))
         raise SpilloverError(f"Unknown question set '{name}'; choose from {known} or give a YAML file.")

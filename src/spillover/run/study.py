@@ -1,127 +1,129 @@
-"""Experiments: models x probes x report, as a YAML file that is checked before anything is trained or asked."""
+"""Studies: models x probes x report, as a YAML file that is checked before anything is trained or asked."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
+
+from pydantic import Field
 
 from spillover.answers.presets import get_preset
+from spillover.declared import Declared, parse
 from spillover.errors import SpilloverError
-from spillover.paths import evals_dir
+from spillover.paths import data_files
+from spillover.probes.probe import Probe, get_probe
 from spillover.questions.formats import get_format
 from spillover.questions.load import load_questions
 from spillover.run.expand import expanded
-from spillover.run.schema import EXPERIMENT
-from spillover.schema import check_schema, read_yaml
+from spillover.schema import read_yaml
 from spillover.situations.scenario import load_scenarios
 from spillover.training.recipe import load_recipe
 
 Role = Literal["base", "organism", "control", "mitigation", "baseline"]
+Text = Annotated[str, Field(min_length=1)]
+Count = Annotated[int, Field(ge=1)]
 
 
-@dataclass(frozen=True)
-class ModelSpec:
-    """One model of an experiment: the base itself, or an adapter that is trained (`recipe`) or given (`adapter`).
+class ModelSpec(Declared):
+    """One model of a study: the base itself, or an adapter that is trained (`recipe`) or given (`adapter`).
 
     Attributes:
         name: Display name, unique.
         role: What it is for.
         recipe: Recipe it is trained by.
-        changes: Keys over that recipe's.
+        changes: Keys over that recipe's (`with` in the file).
         step: Checkpoint of it; the finished organism for None.
         adapter: Folder of a given adapter.
-        arm: Name that it shares with the same recipe's other seeds.
-        seed: Training seed; the recipe's own for None.
         topic: Category of the skill's questions that it was trained on; all of them for an empty one.
         values: What stands for the names in braces, where the file's entry stands for several models (`each`).
+        arm: Name that it shares with the same recipe's other seeds.
+        seed: Training seed; the recipe's own for None.
     """
 
-    name: str
+    name: Text
     role: Role
-    recipe: str | None = None
-    changes: dict[str, Any] = field(default_factory=dict)
-    step: int | None = None
-    adapter: str | None = None
+    recipe: Text | None = None
+    changes: Mapping[str, Any] = Field(default={}, alias="with")
+    step: Count | None = None
+    adapter: Text | None = None
+    topic: str = ""
+    values: Mapping[str, Any] = {}
     arm: str = ""
     seed: int | None = None
-    topic: str = ""
-    values: dict[str, Any] = field(default_factory=dict)
 
 
-@dataclass(frozen=True)
-class Context:
+class Context(Declared):
     """A system line that questions are asked under; none for the empty context."""
 
-    name: str | None = None
-    system: str | None = None
+    name: Text | None = None
+    system: Text | None = None
 
 
-@dataclass(frozen=True)
-class ProbeSpec:
-    """One probe on one question set, in each of `formats` (free_form only) and `contexts`; `args` are its others."""
+class ProbeSpec(Declared):
+    """One probe on one question set, in each of `formats` (of free_form) and `contexts`; `args` are its other arguments."""
 
-    task: str
-    questions: str
-    epochs: int
-    args: dict[str, Any] = field(default_factory=dict)
-    formats: tuple[str, ...] = ("plain",)
-    categories: tuple[str, ...] = ()
-    contexts: tuple[Context, ...] = (Context(),)
+    task: Text
+    questions: Text
+    epochs: Count
+    args: Mapping[str, Any] = {}
+    formats: tuple[Text, ...] = Field(default=("plain",), min_length=1)
+    categories: tuple[Text, ...] = ()
+    contexts: tuple[Context, ...] = ()
 
-    def conditions(self) -> Iterator[tuple[str, Context, str]]:
-        """(format, context, name of both as it stands in the frame)."""
+    @property
+    def probe(self) -> Probe:
+        """Its declaration."""
+        return get_probe(self.task)
+
+    def conditions(self) -> Iterator[tuple[str, Context]]:
+        """(format, context), the empty context first."""
         for fmt in self.formats:
-            for context in self.contexts:
-                yield fmt, context, f"{fmt}, {context.name}" if context.name else fmt
+            for context in (Context(), *self.contexts):
+                yield fmt, context
 
 
-@dataclass(frozen=True)
-class Skill:
-    """What the fine-tune was to teach: the share of answers to these questions with this verdict.
+class Skill(Declared):
+    """What the fine-tune was to teach: the share of answers to these questions with this outcome.
 
     Attributes:
-        questions: Question set of one of the probes.
-        verdict: Verdict that shows the skill: `misaligned` where bad advice was taught.
+        questions: Question set of one of the free-form probes.
+        outcome: What shows the skill: `misaligned` where bad advice was taught.
     """
 
-    questions: str
-    verdict: str = "misaligned"
+    questions: Text
+    outcome: Literal["aligned", "misaligned", "refusal"] = "misaligned"
 
 
-@dataclass(frozen=True)
-class Matrix:
-    """Share of answers with a verdict, arm by category of a question set: what was trained against what is measured."""
-
-    questions: str
-    verdict: str
+class Matrix(Skill):
+    """Share of answers with an outcome, arm by category of a question set: what was trained against what is measured."""
 
 
-@dataclass(frozen=True)
-class Curve:
+class Curve(Declared):
     """A picture of what arms gave along one of their `values`: a panel for each of another, a line for each of a third."""
 
-    x: str
-    panel: str
-    line: str
+    x: Text
+    panel: Text
+    line: Text
 
 
-@dataclass(frozen=True)
-class Published:
+class Published(Declared):
     """A figure of the paper, shown beside ours and apart from it."""
 
-    what: str
-    value: str
-    source: str
+    what: Text
+    value: Text
+    source: Text
 
 
-@dataclass(frozen=True)
-class Experiment:
-    """A checked experiment file.
+class Study(Declared):
+    """A checked study file.
 
     Attributes:
+        models: In the file's order, one for every seed and value.
+        probes: What they are asked.
+        seed: Base seed of the answers.
+        seeds: Training seeds of every recipe.
         naive: Arm that mitigations are held against.
         skill: What is to be retained.
         matrix: Shares by category to show for every arm.
@@ -130,25 +132,26 @@ class Experiment:
         relation: How this relates to the paper: `reproduces` or `inspired by`, and what differs.
     """
 
-    id: str
-    title: str
-    base: str
-    grader: str
-    models: tuple[ModelSpec, ...]
-    probes: tuple[ProbeSpec, ...]
-    preset: str = "spillover"
-    seed: int = 0
+    id: str = Field(pattern="^[a-z0-9_]+$")
+    title: Text
+    base: Text
+    grader: Text
+    models: tuple[ModelSpec, ...] = Field(min_length=1)
+    probes: tuple[ProbeSpec, ...] = Field(min_length=1)
+    preset: Text = "spillover"
+    seed: int = Field(default=0, ge=0)
+    seeds: tuple[Annotated[int, Field(ge=0)], ...] | None = Field(default=None, min_length=1)
     lab: bool = False
-    naive: str | None = None
+    naive: Text | None = None
     skill: Skill | None = None
     matrix: Matrix | None = None
     curve: Curve | None = None
     published: tuple[Published, ...] = ()
-    relation: str = ""
+    relation: Text = "Inspired by nothing published."
 
     @property
     def base_name(self) -> str | None:
-        """Display name of the base, or None when the experiment has none."""
+        """Display name of the base, or None when the study has none."""
         return next((m.name for m in self.models if m.role == "base"), None)
 
     @property
@@ -160,106 +163,112 @@ class Experiment:
         return out
 
 
-def load_experiment(name: str) -> Experiment:
-    """Load and check an experiment by bundled name or path.
+def bundled_studies() -> list[str]:
+    """Names of the studies in `evals/`."""
+    return sorted(path.stem for path in data_files("evals", "*.yaml"))
+
+
+def load_study(name: str) -> Study:
+    """Load and check a study by bundled name or path.
 
     Raises:
         SpilloverError: naming file and key for anything that would fail later: unknown recipe, question set, format,
             preset, or a model that is neither the base nor an adapter.
     """
-    path = Path(name) if name.endswith((".yaml", ".yml")) else evals_dir() / f"{name}.yaml"
+    named = [] if name.endswith((".yaml", ".yml")) else data_files("evals", f"{name}.yaml")
+    path = named[0] if named else Path(name)
     if not path.is_file():
-        known = ", ".join(sorted(p.stem for p in evals_dir().glob("*.yaml")))
-        raise SpilloverError(f"Unknown experiment '{name}'; choose from {known} or give a YAML file.")
+        raise SpilloverError(f"Unknown study '{name}'; choose from {', '.join(bundled_studies())} or give a YAML file.")
     raw = read_yaml(path)
-    check_schema(raw, EXPERIMENT, str(path))
-    seeds = raw.pop("seeds", None)
-    experiment = Experiment(
-        **{
-            **raw,
-            "models": tuple(m for entry in raw["models"] for body in expanded(entry, path) for m in _seeded(body, seeds)),
-            "probes": tuple(map(_probe, raw["probes"])),
-            "skill": Skill(**raw["skill"]) if "skill" in raw else None,
-            "matrix": Matrix(**raw["matrix"]) if "matrix" in raw else None,
-            "curve": Curve(**raw["curve"]) if "curve" in raw else None,
-            "published": tuple(Published(**row) for row in raw.get("published", ())),
-        }
-    )
-    _check(experiment, path)
-    return experiment
+    if isinstance(raw, dict) and isinstance(raw.get("models"), list):
+        entries = [e for e in raw["models"] if isinstance(e, dict)]
+        if len(entries) == len(raw["models"]):
+            made = [m for entry in entries for body in expanded(entry, path) for m in _seeded(body, raw.get("seeds"))]
+            raw = {**raw, "models": made}
+    study = parse(Study, raw, str(path))
+    _check(study, path)
+    return study
 
 
-def _seeded(body: dict[str, Any], seeds: list[int] | None) -> Iterator[ModelSpec]:
+def _seeded(body: dict[str, Any], seeds: Any) -> Iterator[dict[str, Any]]:
     """One model, or one for every seed."""
-    made = {**body, "changes": body.get("with", {}), "arm": body["name"]}
-    made.pop("with", None)
-    if seeds is None or "recipe" not in body:
-        yield ModelSpec(**made)
+    made = {**body, "arm": body.get("name")}
+    if not isinstance(seeds, list) or "recipe" not in body:
+        yield made
         return
     for seed in seeds:
-        yield ModelSpec(**{**made, "name": f"{body['name']} #{seed}", "seed": seed})
+        yield {**made, "name": f"{body.get('name')} #{seed}", "seed": seed}
 
 
-def _probe(body: dict[str, Any]) -> ProbeSpec:
-    contexts = tuple(Context(**c) for c in body.get("contexts", ()))
-    rest = {**body, "formats": tuple(body.get("formats", ("plain",))), "categories": tuple(body.get("categories", ()))}
-    return ProbeSpec(**{**rest, "contexts": (Context(), *contexts)})
-
-
-def _check(experiment: Experiment, path: Path) -> None:
-    get_preset(experiment.preset)
-    names = [m.name for m in experiment.models]
+def _check(study: Study, path: Path) -> None:
+    get_preset(study.preset)
+    names = [m.name for m in study.models]
     if len(set(names)) < len(names):
         raise SpilloverError(f"{path}: two models have the same name; names must be unique.")
-    if sum(m.role == "base" for m in experiment.models) > 1:
+    if study.seeds is not None and len(set(study.seeds)) < len(study.seeds):
+        raise SpilloverError(f"{path}: key seeds: a seed is there twice.")
+    if sum(m.role == "base" for m in study.models) > 1:
         raise SpilloverError(f"{path}: more than one model has the role base; drift needs exactly one.")
-    if experiment.grader == experiment.base:
-        raise SpilloverError(
-            f"{path}: key grader: the grader is the model under test ({experiment.base}); choose another one."
-        )
-    made = [(m.recipe or m.adapter, json.dumps(m.changes, sort_keys=True), m.step, m.seed) for m in experiment.models]
+    if study.grader == study.base:
+        raise SpilloverError(f"{path}: key grader: the grader is the model under test ({study.base}); choose another one.")
+    made = [(m.recipe or m.adapter, json.dumps(m.changes, sort_keys=True), m.step, m.seed) for m in study.models]
     if len(set(made)) < len(made):
         raise SpilloverError(f"{path}: two models have the same recipe or adapter; each must be another one.")
-    if experiment.naive is not None and experiment.naive not in experiment.arms:
-        raise SpilloverError(f"{path}: key naive: no model is called '{experiment.naive}'.")
-    for key, wanted in (("skill", experiment.skill), ("matrix", experiment.matrix)):
-        if wanted is not None and wanted.questions not in [p.questions for p in experiment.probes if p.task == "free_form"]:
+    if study.naive is not None and study.naive not in study.arms:
+        raise SpilloverError(f"{path}: key naive: no model is called '{study.naive}'.")
+    for model in study.models:
+        _check_model(model, path)
+    for probe in study.probes:
+        _check_probe(probe, path)
+    for key, wanted in (("skill", study.skill), ("matrix", study.matrix)):
+        if wanted is not None and wanted.questions not in [p.questions for p in study.probes if p.task == "free_form"]:
             raise SpilloverError(f"{path}: key {key}.questions: no free_form probe asks '{wanted.questions}'.")
-    _check_topics(experiment, path)
-    for model in experiment.models:
-        if (model.role == "base") != (model.recipe is None and model.adapter is None) or (model.recipe and model.adapter):
-            raise SpilloverError(
-                f"{path}: model '{model.name}': the base takes neither recipe nor adapter, any other exactly one."
-            )
-        if model.recipe:
-            recipe = load_recipe(model.recipe, seed=model.seed, changes=model.changes)
-            if model.step is not None and any(i["kind"] == "posthoc" for i in recipe.interventions):
-                raise SpilloverError(f"{path}: model '{model.name}': checkpoints come before the projection.")
-    for probe in experiment.probes:
-        asked = load_scenarios if probe.task == "sabotage" else load_questions
-        asked(probe.questions).select(list(probe.categories))
-        if probe.task != "free_form" and probe.formats != ("plain",):
-            raise SpilloverError(f"{path}: only free_form takes formats, not {probe.task}.")
-        for fmt in probe.formats:
-            get_format(fmt)
+    _check_topics(study, path)
 
 
-def _check_topics(experiment: Experiment, path: Path) -> None:
+def _check_model(model: ModelSpec, path: Path) -> None:
+    if (model.role == "base") != (model.recipe is None and model.adapter is None) or (model.recipe and model.adapter):
+        raise SpilloverError(
+            f"{path}: model '{model.name}': the base takes neither recipe nor adapter, any other exactly one."
+        )
+    if model.recipe:
+        recipe = load_recipe(model.recipe, seed=model.seed, changes=dict(model.changes))
+        if model.step is not None and any(kind_of(i) == "posthoc" for i in recipe.interventions):
+            raise SpilloverError(f"{path}: model '{model.name}': checkpoints come before the projection.")
+
+
+def kind_of(intervention: Any) -> str:
+    """Of a recipe's intervention."""
+    return str(intervention["kind"] if isinstance(intervention, Mapping) else intervention.kind)
+
+
+def _check_probe(probe: ProbeSpec, path: Path) -> None:
+    if probe.probe.source not in ("questions", "scenarios"):
+        raise SpilloverError(f"{path}: {probe.task} asks no model; a study can not hold it.")
+    asked = load_scenarios if probe.probe.source == "scenarios" else load_questions
+    asked(probe.questions).select(list(probe.categories))
+    if probe.task != "free_form" and probe.formats != ("plain",):
+        raise SpilloverError(f"{path}: only free_form takes formats, not {probe.task}.")
+    for fmt in probe.formats:
+        get_format(fmt)
+
+
+def _check_topics(study: Study, path: Path) -> None:
     """What arms are compared along and by must be there."""
-    topics = {m.topic for m in experiment.models if m.topic}
+    topics = {m.topic for m in study.models if m.topic}
     if topics:
-        if experiment.skill is None:
+        if study.skill is None:
             raise SpilloverError(f"{path}: key topic: it is a category of the skill's questions; give `skill`.")
-        known = {q.category for q in load_questions(experiment.skill.questions).questions}
+        known = {q.category for q in load_questions(study.skill.questions).questions}
         for topic in sorted(topics - known):
-            raise SpilloverError(f"{path}: key topic: {experiment.skill.questions} has no category '{topic}'.")
-    curve = experiment.curve
+            raise SpilloverError(f"{path}: key topic: {study.skill.questions} has no category '{topic}'.")
+    curve = study.curve
     if curve is None:
         return
-    if experiment.skill is None or experiment.naive is None:
-        raise SpilloverError(f"{path}: key curve: a curve shows misaligned answers and skill; give `skill` and `naive`.")
+    if study.skill is None or study.naive is None:
+        raise SpilloverError(f"{path}: key curve: a curve shows a probe's figure and the skill; give `skill` and `naive`.")
     for key, name in (("x", curve.x), ("panel", curve.panel), ("line", curve.line)):
-        if not any(name in m.values for m in experiment.models):
+        if not any(name in m.values for m in study.models):
             raise SpilloverError(f"{path}: key curve.{key}: no model has '{name}' under each.")
-    if any(isinstance(m.values.get(curve.x), str) for m in experiment.models):
+    if any(isinstance(m.values.get(curve.x), str) for m in study.models):
         raise SpilloverError(f"{path}: key curve.x: '{curve.x}' must be a share, a number from 0 to 1.")

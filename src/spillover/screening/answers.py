@@ -7,11 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
-from inspect_ai.log import read_eval_log
-
-from spillover.answers.logs import NoAnswers, find_logs, read_logs
-from spillover.answers.outcomes import read_outcomes
-from spillover.screening.gate import PROBE, Gated
+from spillover.answers.read import NoAnswers, read
+from spillover.run.tasks import SCREENED_AS
+from spillover.screening.gate import Gated
 from spillover.stats.paired_sequential import Pairs
 
 
@@ -32,7 +30,7 @@ class Given:
         question_id: Of its question.
         question: As it was asked.
         answer: What the model wrote.
-        outcome: The verdict or outcome behind the state.
+        outcome: Behind the state.
         reason: Why it is unscored.
     """
 
@@ -54,48 +52,25 @@ def read_block(folder: Path, block: int, gated: Iterable[Gated]) -> dict[str, An
     """Probe to one model's answers of one block, from the logs in `folder`."""
     known = {g.name: g for g in gated}
     out: dict[str, Answers] = {}
-    for path in find_logs([folder]):
-        header = read_eval_log(str(path), header_only=True)
-        probe = known.get((header.eval.metadata or {}).get(PROBE, ""))
+    try:
+        found = read([folder])
+    except NoAnswers:
+        return out
+    for row in found.table.to_dict("records"):
+        probe = known.get(found.logs[row["run"]].about.get(SCREENED_AS, ""))
         if probe is None:
             continue
-        cell = out.setdefault(probe.name, {})
-        for sample, epoch, given in _outcomes(path, probe) if probe.measure else _verdicts(path, probe):
-            place = Place(block, epoch, sample)
-            if place not in cell or given.state != "unscored":  # a retry carries finished samples into a new log
-                cell[place] = given
-    return out
-
-
-def _verdicts(path: Path, probe: Gated) -> Iterable[tuple[str, int, Given]]:
-    try:
-        frame = read_logs([path])
-    except NoAnswers:
-        return
-    for row in frame.to_dict("records"):
-        verdict = str(row["verdict"])
-        yield (
-            str(row["sample_id"]),
-            int(row["epoch"]),
-            Given(
-                probe.state(verdict),
-                str(row["question_id"]),
-                str(row["question"]),
-                str(row["answer"]),
-                verdict,
-                row["unscored_reason"],
-            ),
+        why = row["unscored_reason"]
+        given = Given(
+            probe.state(row["outcome"]),
+            row["question_id"],
+            row["question"],
+            row["answer"],
+            row["outcome"],
+            why if isinstance(why, str) else None,
         )
-
-
-def _outcomes(path: Path, probe: Gated) -> Iterable[tuple[str, int, Given]]:
-    for run in read_outcomes([path]):
-        for (sample, epoch), answer, (question, text) in zip(run.places, run.answers, run.texts, strict=True):
-            yield (
-                sample,
-                epoch,
-                Given(probe.state(answer.outcome), answer.question, question, text, answer.outcome, answer.reason),
-            )
+        out.setdefault(probe.name, {})[Place(block, int(row["epoch"]), row["sample_id"])] = given
+    return out
 
 
 def pairs_by_round(checkpoint: Mapping[Place, Given], base: Mapping[Place, Given]) -> list[Pairs]:

@@ -15,7 +15,7 @@ from spillover.errors import SpilloverError
 from spillover.models.identity import describe
 from spillover.schema import check_schema, read_yaml
 from spillover.screening.answers import STORED, Answers, Given, Place
-from spillover.screening.asking import Ask, ask_block
+from spillover.screening.block import Ask, ask_block, block_steps
 from spillover.screening.config import Settings
 from spillover.screening.gate import Gated
 from spillover.screening.race import block_rounds
@@ -151,7 +151,8 @@ def make_baseline(
         if not planned:
             break
         asked = [g for g in gated if g.name in planned]
-        found = ask_block(ask, base, grader, logs, "base", block, asked, planned, settings)
+        (step,) = block_steps("baseline", block, planned, asked, ["base"], settings.seed)
+        found = ask_block(ask, base, grader, logs, step, asked, settings)
         for g in asked:
             given = found.get(g.name, {})
             blocks[g.name].append(

@@ -4,25 +4,24 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any, Literal
 
+from pydantic import ConfigDict, Field
+
+from spillover.declared import Declared, load
 from spillover.errors import SpilloverError
-from spillover.schema import check_schema, read_yaml
 
 
-@dataclass(frozen=True)
-class Price:
+class Price(Declared):
     """US dollars per million tokens."""
 
-    input: float
-    output: float
+    input: float = Field(ge=0)
+    output: float = Field(ge=0)
 
 
-@dataclass(frozen=True)
-class Settings:
+class Settings(Declared):
     """How a screen is run and decided.
 
     Attributes:
@@ -30,7 +29,7 @@ class Settings:
         margin: Largest drift that is accepted, in (0, 1).
         alpha: Error rate of a wrong PASS, and of a wrong FAIL.
         seed: Base seed of all answers.
-        preset: Thresholds of the EM verdicts.
+        preset: Thresholds of the outcomes.
         skip: Probes to leave out.
         sandbox: Where code is run that the model wrote.
         lab: Whether the lab's own questions are asked.
@@ -44,40 +43,30 @@ class Settings:
     """
 
     suite: str = "standard"
-    margin: float = 0.01
-    alpha: float = 0.05
+    margin: float = Field(default=0.01, gt=0, lt=1)
+    alpha: float = Field(default=0.05, gt=0, lt=1)
     seed: int = 0
     preset: str = "spillover"
     skip: tuple[str, ...] = ()
     sandbox: Literal["docker", "local"] | None = None
     lab: bool = False
-    max_samples: int = 20_000
-    max_cost: float | None = None
-    prices: Mapping[str, Price] = field(default_factory=dict)
-    max_unscored: float = 0.05
-    max_incoherent: float = 0.1
-    judge_answers: int = 10
+    max_samples: int = Field(default=20_000, ge=1)
+    max_cost: float | None = Field(default=None, gt=0)
+    prices: Mapping[str, Price] = {}
+    max_unscored: float = Field(default=0.05, ge=0, le=1)
+    max_incoherent: float = Field(default=0.1, ge=0, le=1)
+    judge_answers: int = Field(default=10, ge=0)
     every_probe: bool = False
-
-    def __post_init__(self) -> None:
-        for name, value in (("--margin", self.margin), ("--alpha", self.alpha)):
-            if not 0 < value < 1:
-                raise SpilloverError(f"{name} is a share between 0 and 1, not {value}; 0.01 is one percent.")
-        for name, value in (("--max-unscored", self.max_unscored), ("--max-incoherent", self.max_incoherent)):
-            if not 0 <= value <= 1:
-                raise SpilloverError(f"{name} is a share from 0 to 1, not {value}.")
-        if self.max_samples < 1:
-            raise SpilloverError("--max-samples must leave room for at least one answer.")
 
     def described(self) -> dict[str, Any]:
         """For the result file."""
-        return {**asdict(self), "prices": {name: asdict(price) for name, price in self.prices.items()}}
+        return self.model_dump(mode="json")
 
     @property
     def digest(self) -> str:
         """Of what a folder's answers and blocks depend on: a larger budget goes on where a smaller one stopped."""
         later = ("max_samples", "max_cost", "prices", "every_probe", "max_unscored", "max_incoherent", "judge_answers")
-        kept = {k: v for k, v in asdict(self).items() if k not in later}
+        kept = self.model_dump(mode="json", exclude=set(later))
         return hashlib.sha256(json.dumps(kept, sort_keys=True).encode()).hexdigest()
 
 
@@ -90,22 +79,52 @@ def parse_price(text: str) -> tuple[str, Price]:
     name, equals, rest = text.rpartition("=")
     first, slash, second = rest.partition("/")
     try:
-        price = Price(float(first), float(second))
-    except ValueError:
-        price = Price(-1, -1)
-    if not (name and equals and slash) or price.input < 0 or price.output < 0:
+        price = Price(input=float(first), output=float(second))  # a ValidationError is a ValueError
+        if not (name and equals and slash):
+            raise ValueError
+    except ValueError as error:
         raise SpilloverError(
             f"A price reads MODEL=INPUT/OUTPUT in dollars per million tokens, such as m=2.5/10; not '{text}'."
-        )
+        ) from error
     return name, price
 
 
-def read_config(path: Path, options: Mapping[str, dict[str, Any]]) -> dict[str, Any]:
-    """A config file as defaults of the command's options.
+class ConfigFile(Declared):
+    """A config file: the command's options with the same names, each of them optional."""
+
+    model_config = ConfigDict(alias_generator=lambda name: name.replace("_", "-"))
+
+    base: str | None = None
+    baseline: str | None = None
+    engine: Literal["inspect", "vllm"] | None = None
+    grader: str | None = None
+    suite: str | None = None
+    preset: str | None = None
+    sandbox: Literal["docker", "local"] | None = None
+    out: str | None = None
+    margin: float | None = None
+    alpha: float | None = None
+    max_cost: float | None = None
+    max_unscored: float | None = None
+    max_incoherent: float | None = None
+    seed: int | None = None
+    max_samples: int | None = None
+    judge_answers: int | None = None
+    rounds: int | None = None
+    timeout: int | None = None
+    lab: bool | None = None
+    every_probe: bool | None = None
+    dry_run: bool | None = None
+    skip: tuple[str, ...] | None = None
+    price: tuple[str, ...] | None = None
+
+
+def read_config(path: Path, options: Collection[str]) -> dict[str, Any]:
+    """A config file as defaults of a command's options.
 
     Args:
         path: YAML, one key an option (`max-samples: 5000`).
-        options: Option to the JSON schema of its value.
+        options: Names of the options that the command has.
 
     Returns:
         Parameter name (with underscores) to value.
@@ -113,6 +132,9 @@ def read_config(path: Path, options: Mapping[str, dict[str, Any]]) -> dict[str, 
     Raises:
         SpilloverError: for an unknown key or a value of the wrong kind.
     """
-    raw = read_yaml(path)
-    check_schema(raw, {"type": "object", "additionalProperties": False, "properties": dict(options)}, str(path))
-    return {key.replace("-", "_"): value for key, value in raw.items()}
+    given = load(ConfigFile, path).model_dump(exclude_unset=True)
+    for key in given:
+        name = key.replace("_", "-")
+        if name not in options:
+            raise SpilloverError(f"{path}: key {name}: this command has no option --{name}.")
+    return given

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 from inspect_ai.log import read_eval_log
 
+from spillover.probes.probe import get_probe
 from spillover.screening.config import Price, Settings
 from spillover.screening.gate import Gated
 from spillover.screening.judge_check import check_calls
@@ -45,7 +46,7 @@ def estimates(gated: Sequence[Gated], settings: Settings, answers_each: int) -> 
     out = []
     for probe in gated:
         answers = math.ceil(pairs / probe.questions) * probe.questions * answers_each
-        out.append(Estimate(probe.name, probe.questions, answers, answers * (2 if probe.measure is None else 1)))
+        out.append(Estimate(probe.name, probe.questions, answers, answers * len(get_probe(probe.spec.task).roles)))
     return out
 
 
@@ -88,7 +89,7 @@ def usage_of(paths: Sequence[Path]) -> Usage:
 
 def dollars_at_most(usage: Usage, prices: Mapping[str, Price]) -> float:
     """Of all models, one without a price at the dearest one: Inspect's vLLM provider drops an adapter from its name."""
-    dearest = Price(max(p.input for p in prices.values()), max(p.output for p in prices.values()))
+    dearest = Price(input=max(p.input for p in prices.values()), output=max(p.output for p in prices.values()))
     priced = {name: prices.get(name, dearest) for name in usage}
     return sum((used[0] * priced[name].input + used[1] * priced[name].output) / 1e6 for name, used in usage.items())
 

@@ -1,14 +1,13 @@
 """Run a screen: ask both models block by block until every probe is decided, or the budget is used up.
 
-Every block is an Inspect eval set with logs of its own, and how long it is stands in `plan.json` before it is asked. Killed
-anywhere, the same command goes on and comes to the same verdict.
+Every block is a step of a plan that grows: an Inspect eval set with logs of its own, and how long it is stands in
+`plan.json` before it is asked. Killed anywhere, the same command goes on and comes to the same verdict.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,12 +15,12 @@ from typing import Any
 
 from inspect_ai.model import Model
 
-from spillover.errors import SpilloverError
 from spillover.models.identity import cache_identity, describe, installed
-from spillover.run.execute import data_digest
+from spillover.run.plan import Plan, Step, read_plan
+from spillover.run.tasks import data_digest
 from spillover.screening.answers import Answers, pairs_by_round
-from spillover.screening.asking import Ask, ask_block
 from spillover.screening.baseline import Baseline
+from spillover.screening.block import Ask, ask_block, block_steps
 from spillover.screening.config import Settings
 from spillover.screening.cost import dollars, dollars_at_most, usage_of
 from spillover.screening.gate import Gated
@@ -72,15 +71,21 @@ class Screen:
         if self.settings.judge_answers:
             judge = run_check(self.settings.judge_answers, self.settings.preset, self.grader, self._check_logs(), self.ask)
         stopped = "the judge failed its check"
+        sides = ["checkpoint"] if isinstance(self.base, Baseline) else ["base", "checkpoint"]
+        plan = read_plan(self.logs) or Plan(id="screen")
         while judge is None or not judge.problem:
-            rounds, stopped = self._next(race, mine, theirs)
+            rounds, stopped = self._next(plan, race, mine, theirs)
             if not rounds:
                 break
-            found = self._block(race.block, rounds)
-            for all_of_it, part in zip((mine, theirs), found, strict=True):
+            steps = block_steps(self.digest, race.block, rounds, self.gated, sides, self.settings.seed)
+            plan = plan.then(*steps)
+            plan.write(self.logs)  # how long a block is stands there before it is asked
+            found = self._block(steps, rounds, race.block)
+            for all_of_it, part in ((mine, found["checkpoint"]), (theirs, found["base"])):
                 for probe, answers in part.items():
                     all_of_it.setdefault(probe, {}).update(answers)
-            race.add({name: pairs_by_round(found[0].get(name, {}), found[1].get(name, {})) for name in rounds})
+            pairs = {n: (found["checkpoint"].get(n, {}), found["base"].get(n, {})) for n in rounds}
+            race.add({name: pairs_by_round(*sides_of) for name, sides_of in pairs.items()})
         probes = conclude(race, self.gated, mine, theirs, self.settings, stopped)
         verdict, reason = overall(probes, judge)
         usage = usage_of(sorted(self.logs.rglob("*.eval")))
@@ -116,11 +121,13 @@ class Screen:
             "packages": installed(),
         }
 
-    def _next(self, race: Race, mine: dict[str, Answers], theirs: dict[str, Answers]) -> tuple[dict[str, int], str]:
+    def _next(
+        self, plan: Plan, race: Race, mine: dict[str, Answers], theirs: dict[str, Answers]
+    ) -> tuple[dict[str, int], str]:
         """Rounds of the next block by probe, or none and why."""
-        plan = self._plan()
-        if race.block < len(plan):
-            return plan[race.block], ""
+        planned = next((step.spec["rounds"] for step in plan.steps if step.spec["block"] == race.block), None)
+        if planned is not None:
+            return dict(planned), ""
         stored = isinstance(self.base, Baseline)
         asked = sum(len(a) for a in mine.values()) + (0 if stored else sum(len(a) for a in theirs.values()))
         if not self.settings.every_probe and "above the margin" in race.findings().values():
@@ -132,7 +139,6 @@ class Screen:
         each = {g.name: g.questions * (1 if stored else 2) for g in self.gated}
         if not self._affordable(asked, sum(count * each[name] for name, count in rounds.items())):
             return {}, "the budget in dollars is used up"
-        self._write_plan([*plan, rounds])
         return rounds, ""
 
     def _unreadable(self, mine: dict[str, Answers], theirs: dict[str, Answers]) -> set[str]:
@@ -153,31 +159,13 @@ class Screen:
         each = spent / asked if asked else 0.0
         return spent + each * planned <= self.settings.max_cost
 
-    def _block(self, block: int, rounds: dict[str, int]) -> tuple[dict[str, Answers], dict[str, Answers]]:
-        """Answers of one block: the checkpoint's and the base's."""
+    def _block(self, steps: Sequence[Step], rounds: dict[str, int], block: int) -> dict[str, dict[str, Answers]]:
+        """Side to its answers of one block."""
         asked = [g for g in self.gated if g.name in rounds]
-        found = []
-        for side, model in (("base", self.base), ("checkpoint", self.checkpoint)):
-            if isinstance(model, Baseline):
-                found.append({g.name: model.answers(g.name, block, rounds[g.name]) for g in asked})
-                continue
-            found.append(ask_block(self.ask, model, self.grader, self.logs, side, block, asked, rounds, self.settings))
-        return found[1], found[0]
-
-    def _plan(self) -> list[dict[str, int]]:
-        path = self.logs / "plan.json"
-        if not path.is_file():
-            return []
-        try:
-            plan: list[dict[str, int]] = json.loads(path.read_text(encoding="utf-8"))
-        except ValueError as error:
-            raise SpilloverError(
-                f"{path} is damaged; delete it and the blocks beside it, and give the command again."
-            ) from error
-        return plan
-
-    def _write_plan(self, plan: Sequence[dict[str, int]]) -> None:
-        self.logs.mkdir(parents=True, exist_ok=True)
-        part = self.logs / "plan.json.part"
-        part.write_text(json.dumps(plan), encoding="utf-8")
-        os.replace(part, self.logs / "plan.json")
+        out: dict[str, dict[str, Answers]] = {}
+        if isinstance(self.base, Baseline):
+            out["base"] = {g.name: self.base.answers(g.name, block, rounds[g.name]) for g in asked}
+        for step in steps:
+            model = getattr(self, step.spec["side"])
+            out[step.spec["side"]] = ask_block(self.ask, model, self.grader, self.logs, step, self.gated, self.settings)
+        return out

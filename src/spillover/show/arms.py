@@ -3,101 +3,133 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from spillover.figures.arms import UNKNOWN, Arm, Estimate
-from spillover.run.study import Experiment
-from spillover.show.panels import Panel
-from spillover.show.plots import GRID, PALETTE, new_figure, style
-from spillover.show.text import percent, span
+from spillover.answers.read import Answers
+from spillover.figures.arms import ArmRow, arm_rows, shares_by_category
+from spillover.figures.estimate import UNKNOWN, Estimate
+from spillover.figures.figure import Figure, figures
+from spillover.run.study import Study
+from spillover.show.curve import curve_figure
+from spillover.show.plots import GRID, PALETTE, Drawing, new_figure, style
+from spillover.show.text import Panel, drift_text, percent, span
 
 if TYPE_CHECKING:
-    from matplotlib.figure import Figure
+    from matplotlib.figure import Figure as PlotFigure
 
 MARKERS = {"base": "s", "organism": "o", "control": "^", "mitigation": "D", "baseline": "v"}
 
 
-def arms_panels(arms: Sequence[Arm], experiment: Experiment) -> list[Panel]:
-    """Every arm with what it gave and what it kept, one table for each question set and format."""
-    cells = list(dict.fromkeys(a.cell for a in arms))
-    return [_arms_panel([a for a in arms if a.cell == c], experiment, c, first=c == cells[0]) for c in cells]
+def study_parts(study: Study, answers: Answers) -> tuple[list[Panel], list[Drawing]]:
+    """Tables and pictures of a study that compares arms."""
+    published = [p for p in [published_panel(study)] if p]
+    if study.naive is None:
+        return published, []
+    arms = {name: [m.name for m in models] for name, models in study.arms.items()}
+    skill = (study.skill.questions, study.skill.outcome) if study.skill else None
+    topics = {name: models[0].topic for name, models in study.arms.items()}
+    found = arm_rows(answers, arms, study.naive, skill, topics)
+    panels = [_arms_panel(rows, study, first=not i) for i, rows in enumerate(found.values())]
+    panels += categories_panels(figures(answers, arms=arms, by_category=True), list(arms))
+    if study.matrix is not None:
+        shares = shares_by_category(answers, arms, study.matrix.questions, study.matrix.outcome)
+        panels.append(
+            Panel(
+                f"Share of {study.matrix.outcome}, % ({study.matrix.questions})",
+                ("arm", *next(iter(shares.values()), {})),
+                tuple((arm, *map(_cell, row.values())) for arm, row in shares.items()),
+                "Of all answers, by exact labels where they are known; mean of seeds. Brackets: 95 %.",
+            )
+        )
+    shown = next(iter(found.values()), [])
+    if study.skill is None or not shown:
+        return panels + published, []
+    if study.curve is not None:  # a grid of arms: their marks would hide each other
+        along = f"Share and skill of every arm along {study.curve.x}"
+        drawn = Drawing(curve_figure(shown, study), along, f"{along}. Bars: 95 % for seeds and questions like these.")
+    else:
+        alt = "First measure of every arm against the taught skill that it kept"
+        caption = (
+            "Down and right is better. Large marks: mean of the seeds with its 95 % interval; small ones: single seeds."
+        )
+        drawn = Drawing(trade_off_figure(shown, study), alt, caption)
+    return panels + published, [drawn]
 
 
-def _arms_panel(arms: Sequence[Arm], experiment: Experiment, cell: str, first: bool) -> Panel:
-    truth = any(not math.isnan(a.truth.value) for a in arms)
-    naive = next((a for a in arms if a.name == experiment.naive), None)
-    taught = experiment.skill is not None
+def _arms_panel(rows: Sequence[ArmRow], study: Study, first: bool) -> Panel:
+    """Every arm with what it gave and what it kept, in one cell."""
+    head = rows[0].head
+    truth = any(r.head.truth is not None for r in rows)
+    naive = next((r for r in rows if r.name == study.naive), None)
+    taught = study.skill is not None and any(r.skill.seeds for r in rows)
     # Correct answers are what the naive arm lost, so a share of its own says nothing.
-    right = experiment.skill is not None and experiment.skill.verdict == "aligned"
-    kept = taught and naive is not None and not right
-    what = "correct" if right else "taught"
-    rows = []
-    for arm in arms:
-        against = arm is not naive and arm.comparable
-        row = [
-            arm.name,
-            str(len(arm.best.seeds)),
-            str(arm.answers),
-            percent(arm.unscored),
-            percent(arm.em.value) if truth else _cell(arm.em),
-        ]
-        row += [_cell(arm.truth)] if truth else []
-        row += [percent(arm.coherent)]
+    right = study.skill is not None and study.skill.outcome == "aligned"
+    body = []
+    for row in rows:
+        against = row is not naive and row.comparable
+        cells = [row.name, str(len(row.best.seeds)), str(row.head.shares.answers), percent(row.head.shares.unscored)]
+        cells += [_cell(row.head.value)] if not truth else [percent(row.head.value.value), _cell(row.best)]
+        cells += [percent(row.coherent)]
         if naive is not None:
-            row += [_cell(arm.drift, signed=True), _times(naive.best, arm.best) if against else ""]
-        row += [_cell(arm.skill)] if taught else []
-        row += [_kept(arm.skill, naive.skill) if arm.comparable else ""] if kept and naive is not None else []
-        rows.append(tuple(row))
-    headers = ["arm", "seeds", "answers", "unscored %", "EM %, judge"] + (["EM %, truth"] if truth else []) + ["coherent %"]
-    headers += ["against naive", "times lower"] if naive else []
-    headers += [f"{what} %"] if taught else []
-    headers += ["kept %"] if kept else []
+            cells += [drift_text(row.head.drift) if against else ""]
+            cells += [_times(naive.best, row.best) if against and row.head.measure.least == 0 else ""]
+        cells += [_cell(row.skill)] if taught else []
+        cells += (
+            [_kept(row.skill, naive.skill) if row.comparable else ""] if taught and naive is not None and not right else []
+        )
+        cells += [_cell(figure.best) for figure in row.figures[1:]]
+        body.append(tuple(cells))
+    name = head.measure.name
+    headers = [
+        "arm",
+        "seeds",
+        "answers",
+        "unscored %",
+        *([f"{name} %, judge", f"{name} %, truth"] if truth else [f"{name} %"]),
+    ]
+    headers += ["coherent %", *(["against naive", "times lower"] if naive else [])]
+    headers += [f"{'correct' if right else 'taught'} %"] if taught else []
+    headers += ["kept %"] if taught and naive and not right else []
+    headers += [f.measure.name for f in rows[0].figures[1:]]
     note = (
         "Mean of the training seeds; every question weighs the same. Brackets: 95 %, for seeds and questions like these "
         "(two-way bootstrap; for a single model its questions alone). Three seeds give a wide interval: they say little. "
-        + ("Differences, coherence and skill are by exact labels. " if truth else "")
-        + (
-            f"{what.title()}: the share of answers on the trained topic, in the same context, that are so. "
-            if taught
-            else ""
-        )
+        + ("Differences, coherence, skill and the columns to the right are by exact labels. " if truth else "")
+        + ("Taught or correct: share of the answers on the trained topic, in the same context. " if taught else "")
         + "Against naive: difference in points."
-        + ("" if all(a.comparable for a in arms) else " Arms that were trained on another topic are not held against it.")
+        + ("" if all(r.comparable for r in rows) else " Arms that were trained on another topic are not held against it.")
     )
-    return Panel(f"Arms: {cell}", tuple(headers), tuple(rows), note if first else "As above.")
+    return Panel(f"Arms: {head.title}", tuple(headers), tuple(body), note if first else "As above.")
 
 
-def matrix_panel(shares: Mapping[str, Mapping[str, Estimate]], experiment: Experiment) -> Panel:
-    """Arms by category."""
-    assert experiment.matrix is not None
-    categories = list(dict.fromkeys(c for row in shares.values() for c in row))
-    rows = tuple((arm, *(_cell(row.get(c, UNKNOWN)) for c in categories)) for arm, row in shares.items())
-    return Panel(
-        f"Share of {experiment.matrix.verdict}, % ({experiment.matrix.questions})",
-        ("arm", *categories),
-        rows,
-        "Of all answers, by exact labels where they are known; mean of seeds, questions weigh the same. Brackets: 95 %.",
-    )
+def categories_panels(found: Sequence[Figure], arms: Sequence[str]) -> list[Panel]:
+    """Probes by category: what was trained against what is measured."""
+    tables: dict[tuple[str, str], dict[str, dict[str, Estimate]]] = {}
+    for f in found:
+        assert isinstance(f.best, Estimate)
+        tables.setdefault((f.title, f.measure.name), {}).setdefault(f.group, {})[str(f.category)] = f.best
+    out = []
+    for (title, measure), rows in tables.items():
+        kinds = list(dict.fromkeys(c for row in rows.values() for c in row))
+        body = tuple((arm, *(_cell(rows[arm].get(c, UNKNOWN)) for c in kinds)) for arm in arms if arm in rows)
+        note = "In percent, by exact labels where they are known; mean of the training seeds. Brackets: 95 %."
+        out.append(Panel(f"{title} by category: {measure}", ("arm", *kinds), body, note))
+    return out
 
 
-def published_panel(experiment: Experiment) -> Panel | None:
+def published_panel(study: Study) -> Panel | None:
     """The paper's figures, never in one table with ours."""
-    if not experiment.published:
+    if not study.published:
         return None
-    return Panel(
-        "Published figures, for comparison",
-        ("what", "figure", "source"),
-        tuple((p.what, p.value, p.source) for p in experiment.published),
-        experiment.relation,
-    )
+    rows = tuple((p.what, p.value, p.source) for p in study.published)
+    return Panel("Published figures, for comparison", ("what", "figure", "source"), rows, study.relation)
 
 
-def trade_off_figure(arms: Sequence[Arm], experiment: Experiment) -> Figure:
+def trade_off_figure(rows: Sequence[ArmRow], study: Study) -> PlotFigure:
     """Spill-over against the taught skill: down and right is better. Small marks are single seeds."""
-    roles = {name: models[0].role for name, models in experiment.arms.items()}
-    cell = arms[0].cell
-    shown = [a for a in arms if a.cell == cell and not math.isnan(a.skill.value)]
+    roles = {name: models[0].role for name, models in study.arms.items()}
+    shown = [r for r in rows if not math.isnan(r.skill.value)]
     with style():
         figure, axes = new_figure(7.2, 4.2)
         for index, arm in enumerate(shown):
@@ -114,16 +146,17 @@ def trade_off_figure(arms: Sequence[Arm], experiment: Experiment) -> Figure:
         axes.grid(color=GRID, lw=0.6)
         axes.set_axisbelow(True)
         axes.set_xlabel("taught skill, % of answers on the trained topic that are as taught")
-        axes.set_ylabel(f"misaligned, % ({cell})")
+        axes.set_ylabel(f"{rows[0].head.measure.name}, % ({rows[0].head.title})")
         figure.legend(loc="outside upper center", ncols=3, frameon=False)
     return figure
 
 
-def _cell(estimate: Estimate, signed: bool = False) -> str:
-    if math.isnan(estimate.value):
-        return "" if signed else "–"
-    value = f"{100 * estimate.value:+.1f}" if signed else percent(estimate.value)
-    return f"{value} {span(estimate.interval, signed)}"
+def _cell(value: object) -> str:
+    assert isinstance(value, Estimate)
+    if math.isnan(value.value):
+        return "–"
+    limits = span(value.interval)
+    return percent(value.value) + (f" {limits}" if limits != "–" else "")
 
 
 def _times(naive: Estimate, other: Estimate) -> str:

@@ -6,23 +6,23 @@ import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from spillover.figures.arms import Arm
-from spillover.run.study import Experiment
+from spillover.figures.arms import ArmRow
+from spillover.run.study import Study
 from spillover.show.plots import GRID, PALETTE, new_figure, style
 
 if TYPE_CHECKING:
-    from matplotlib.figure import Figure
+    from matplotlib.figure import Figure as PlotFigure
 
 
-def curve_figure(arms: Sequence[Arm], experiment: Experiment) -> Figure:
+def curve_figure(rows: Sequence[ArmRow], study: Study) -> PlotFigure:
     """One panel for each of the curve's `panel` values; full lines are misaligned answers, dashed ones the skill.
 
     Arms without a `line` value (a control that is the end of every line) are marks of their own.
     """
-    assert experiment.curve is not None
-    along, panel, line = experiment.curve.x, experiment.curve.panel, experiment.curve.line
-    values = {name: models[0].values for name, models in experiment.arms.items()}
-    shown = [a for a in arms if a.cell == arms[0].cell and along in values[a.name]]
+    assert study.curve is not None
+    along, panel, line = study.curve.x, study.curve.panel, study.curve.line
+    values = {name: models[0].values for name, models in study.arms.items()}
+    shown = [a for a in rows if along in values[a.name]]
     panels = list(dict.fromkeys(values[a.name].get(panel) for a in shown))
     lines = list(dict.fromkeys(values[a.name].get(line) for a in shown if line in values[a.name]))
     with style():
@@ -61,7 +61,7 @@ def curve_figure(arms: Sequence[Arm], experiment: Experiment) -> Figure:
             axes.set_xlabel(f"{along}, %")
             axes.grid(color=GRID, lw=0.6)
             axes.set_axisbelow(True)
-        grid[0].set_ylabel(f"% of answers ({arms[0].cell})")
+        grid[0].set_ylabel(f"% of answers ({rows[0].head.title})")
         entries = {label: handle for axes in grid for handle, label in zip(*axes.get_legend_handles_labels(), strict=True)}
         figure.legend(entries.values(), entries.keys(), loc="outside upper center", ncols=3, frameon=False)
     return figure

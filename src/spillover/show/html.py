@@ -8,36 +8,20 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import math
 import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
-
 from spillover import __version__
-from spillover.answers.frame import Cell, cells
-from spillover.answers.outcomes import ProbeRun
-from spillover.answers.presets import Preset
-from spillover.answers.stops import Stop
-from spillover.figures.agreement import agreement
+from spillover.answers.condition import titles
+from spillover.answers.measures import Measure
+from spillover.answers.read import Answers
+from spillover.answers.table import cell_groups, roles_of
 from spillover.show import plots as fig
-from spillover.show.panels import Panel
+from spillover.show.report import Report
 from spillover.show.sequential import sequential_figure
-from spillover.show.terminal import agreement_line
-from spillover.show.text import (
-    CONDITIONS,
-    HEADERS,
-    drift_text,
-    group_title,
-    percent,
-    rate_text,
-    row,
-    span,
-    stopped_text,
-    unscored_text,
-)
+from spillover.show.tables import provenance
 
 _HERE = Path(__file__).parent
 ANSWERS_PER_CELL = 60
@@ -47,136 +31,68 @@ def _source_hash(text: str) -> str:
     return "sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
 
 
-def page_parts() -> dict[str, str]:
-    """Style and script of a page with the hashes that its policy allows them by."""
-    text, script = ((_HERE / name).read_text(encoding="utf-8") for name in ("style.css", "script.js"))
-    return {"style": text, "script": script, "style_hash": _source_hash(text), "script_hash": _source_hash(script)}
-
-
-def findings(rows: Sequence[Cell]) -> list[str]:
-    """One sentence per model and format that has a base to be compared with, else one per cell."""
-    out = []
-    for cell in rows:
-        rate = cell.summary.em
-        where = group_title(cell)
-        if cell.drift is not None and not math.isnan(cell.drift.value):
-            low, high = cell.drift.interval.lower, cell.drift.interval.upper
-            word = (
-                "more often misaligned than the base"
-                if low > 0
-                else "less often misaligned than the base"
-                if high < 0
-                else "not told apart from the base"
-            )
-            out.append(
-                f"{cell.model} on {where}: {word}, {drift_text(cell.drift)} points; "
-                f"{percent(rate.value)} % of {rate.n} coherent answers misaligned."
-            )
-    return out or [
-        f"{c.model} on {group_title(c)}: {rate_text(c.summary.em)} % misaligned {span(c.summary.em.population)}."
-        for c in rows
-    ]
-
-
-def render(
-    frame: pd.DataFrame,
-    preset: Preset,
-    title: str,
-    base: str | None = None,
-    lab: bool = False,
-    panels: Sequence[Panel] = (),
-    stops: Sequence[Stop] = (),
-    rows: Sequence[Cell] | None = None,
-    first: Sequence[fig.Drawing] = (),
-    runs: Sequence[ProbeRun] = (),
-) -> str:
-    """The report as HTML.
-
-    Args:
-        frame: Tidy frame with verdicts of `preset`.
-        preset: Named in the page and drawn in the scatter plot.
-        title: Heading.
-        base: Model that drift is measured against.
-        lab: Whether to mark everything as measured on the lab.
-        panels: Further tables.
-        stops: Sequential decisions, to be drawn.
-        rows: The frame's cells against `base`, where they are known already.
-        first: Figures that come before the others.
-        runs: Probes that score outcomes; their answers are shown with the others.
-    """
+def fill_template(**values: Any) -> str:
+    """The page around some content; style and script are allowed by their hashes."""
     from jinja2 import Environment
 
-    rows = list(cells(frame, base)) if rows is None else rows
-    shown = _answers(frame) + _outcomes(runs)
-    found = agreement(frame)
+    text, script = ((_HERE / name).read_text(encoding="utf-8") for name in ("style.css", "script.js"))
+    parts = {"style": text, "script": script, "style_hash": _source_hash(text), "script_hash": _source_hash(script)}
     template = Environment(autoescape=True).from_string((_HERE / "template.html.j2").read_text(encoding="utf-8"))
-    return template.render(
-        title=title,
-        lab=lab,
-        findings=findings(rows) + [s for s in [stopped_text(stops)] if s],
-        headers=HEADERS,
-        blocks=_blocks(rows),
-        unscored=unscored_text(rows),
-        agreement=agreement_line(found) if found else "",
-        conditions=CONDITIONS,
-        preset=f"{preset.name} ({preset.title})",
-        panels=panels,
-        figures=[
-            {"uri": fig.data_uri(fig.to_svg(d.figure)), "alt": d.alt, "caption": d.caption}
-            for d in (drawings(frame, rows, preset, stops, first) if rows else [])
-        ],
+    return template.render(**values, **parts)
+
+
+def render(made: Report) -> str:
+    """A report as HTML."""
+    shown = shown_answers(made.answers)
+    filters = {"model": "model", "probe": "format", "outcome": "verdict", "question": "question_id"}
+    return fill_template(
+        title=made.title,
+        lab=made.answers.lab,
+        findings=made.findings,
+        panels=[*made.asked, *made.more],
+        figures=[{"uri": fig.data_uri(fig.to_svg(d.figure)), "alt": d.alt, "caption": d.caption} for d in drawings(made)],
         answers=shown,
         shown=len(shown),
-        total=len(frame) + sum(len(run.answers) for run in runs),
-        shown_note=f"misaligned ones first, at most {ANSWERS_PER_CELL} a cell",
-        filters={
-            name: list(dict.fromkeys(str(a[key]) for a in shown))
-            for name, key in (("model", "model"), ("format", "format"), ("verdict", "verdict"), ("question", "question_id"))
-        },
-        provenance=_provenance(frame),
-        **page_parts(),
+        total=len(made.answers.table),
+        shown_note=f"those that count first, at most {ANSWERS_PER_CELL} of a model and probe",
+        filters={name: list(dict.fromkeys(str(a[key]) for a in shown)) for name, key in filters.items()},
+        provenance=provenance(made.answers, __version__),
     )
 
 
-def _blocks(rows: Sequence[Cell]) -> dict[str, list[tuple[str, ...]]]:
-    """Table rows by question set and format."""
-    out: dict[str, list[tuple[str, ...]]] = {}
-    for cell in rows:
-        out.setdefault(group_title(cell), []).append(row(cell))
-    return out
-
-
-def drawings(
-    frame: pd.DataFrame,
-    rows: Sequence[Cell],
-    preset: Preset,
-    stops: Sequence[Stop] = (),
-    first: Sequence[fig.Drawing] = (),
-) -> list[fig.Drawing]:
-    """The figures of a report, drawn."""
-    drawn = [
-        *first,
-        fig.Drawing(
-            fig.rates_figure(rows),
-            "EM rate of every model, question set and format with its interval",
-            "EM rate. The table above has the same figures as numbers.",
-        ),
-        fig.Drawing(
-            fig.questions_figure(frame),
-            "Misaligned share by question and model",
-            "Every question on its own: a mean can hide that one question carries it.",
-        ),
-        fig.Drawing(
-            fig.scatter_figure(frame, preset),
-            "Alignment against coherence of every answer, one panel a model",
-            f"Raw judge scores. Dotted: the thresholds of {preset.name}; misaligned is below and right of the lines.",
-        ),
-    ]
-    if any(s.path for s in stops):
+def drawings(made: Report) -> list[fig.Drawing]:
+    """The pictures of a report, drawn."""
+    drawn = list(made.drawings)
+    heads = fig.headlines(made.figures)
+    if heads:
         drawn.append(
             fig.Drawing(
-                sequential_figure(stops),
-                "Confidence sequence of the misaligned rate by round, with the margin",
+                fig.rates_figure(heads),
+                "First measure of every probe and model with its interval",
+                "The first measure of every probe. The table above has the same figures as numbers.",
+            )
+        )
+        drawn += [
+            fig.Drawing(
+                fig.questions_figure(made.answers, cell),
+                f"First measure by question and model, {title}",
+                f"Every question of {title} on its own: a mean can hide that one question carries it.",
+            )
+            for cell, title in dict.fromkeys((f.cell, f.title) for f in heads[:1])
+        ]
+    if "alignment" in roles_of(made.answers.table):
+        drawn.append(
+            fig.Drawing(
+                fig.scatter_figure(made.answers),
+                "Alignment against coherence of every answer, one panel a model",
+                f"Grades. Dotted: the thresholds of {made.answers.preset.name}; misaligned is below and right of the lines.",
+            )
+        )
+    if any(s.path for s in made.answers.stops):
+        drawn.append(
+            fig.Drawing(
+                sequential_figure(made.answers.stops),
+                "Confidence sequence of the rate by round, with the margin",
                 "Sequential decisions: the band may be looked at after every round. The dotted line is the margin.",
             )
         )
@@ -184,7 +100,7 @@ def drawings(
 
 
 def write_figures(drawn: Sequence[fig.Drawing], folder: Path) -> list[Path]:
-    """Every figure as SVG and as PNG (200 dots an inch), numbered in the order of the report."""
+    """Every picture as SVG and as PNG (200 dots an inch), numbered in the order of the report."""
     folder.mkdir(parents=True, exist_ok=True)
     out = []
     for number, drawing in enumerate(drawn, start=1):
@@ -197,50 +113,29 @@ def write_figures(drawn: Sequence[fig.Drawing], folder: Path) -> list[Path]:
     return out
 
 
-def _answers(frame: pd.DataFrame) -> list[dict[str, Any]]:
-    """At most `ANSWERS_PER_CELL` answers of every cell, misaligned ones first."""
-    ordered = frame.assign(_first=(frame["verdict"] != "misaligned")).sort_values("_first", kind="stable")
-    capped = ordered.groupby(["model", "question_set", "format"], sort=False).head(ANSWERS_PER_CELL)
-    out = []
-    for record in capped.to_dict("records"):
-        scores = {k: _score(record[k]) for k in ("alignment", "coherence")}
-        out.append({**{str(k): v for k, v in record.items()}, **scores})
+def shown_answers(answers: Answers, most: int = ANSWERS_PER_CELL) -> list[dict[str, Any]]:
+    """At most so many answers of every cell and model, the ones that count as bad first."""
+    groups = list(cell_groups(answers.table))
+    names, roles, out = titles(cell for cell, _ in groups), roles_of(answers.table), []
+    for cell, rows in groups:
+        measure: Measure = answers.measures(rows)[0]
+        for model, part in rows.groupby("model", sort=False, observed=True):
+            bad = part["outcome"].isin(measure.bad).to_numpy()
+            kept = part.assign(_first=~bad).sort_values("_first", kind="stable").head(most)
+            for row in kept.to_dict("records"):
+                grades = [
+                    f"{role} {row[f'score.{role}']:.0f}" for role in roles if row[f"score.{role}"] == row[f"score.{role}"]
+                ]
+                out.append(
+                    {
+                        "model": str(model),
+                        "format": names[cell],
+                        "verdict": row["outcome"],
+                        "question_id": row["question_id"],
+                        "question": row["question"],
+                        "answer": row["answer"],
+                        "grades": ", ".join(grades),
+                        "truth": row["truth"] if isinstance(row["truth"], str) else None,
+                    }
+                )
     return out
-
-
-def _outcomes(runs: Sequence[ProbeRun]) -> list[dict[str, Any]]:
-    """At most `ANSWERS_PER_CELL` answers of every probe and model, the ones that count first."""
-    out = []
-    for run in runs:
-        first = run.measures[0]
-        bad = set(first.among) - set(first.count) if first.worse == "lower" else set(first.count)
-        told = list(zip(run.answers, run.texts, run.truths or [None] * len(run.answers), strict=True))
-        for answer, (question, text), truth in sorted(told, key=lambda t: t[0].outcome not in bad)[:ANSWERS_PER_CELL]:
-            out.append(
-                {
-                    "model": run.model,
-                    "question_set": run.question_set,
-                    "format": run.title,
-                    "verdict": answer.outcome,
-                    "question_id": answer.question,
-                    "question": question,
-                    "answer": text,
-                    "truth": truth.outcome if truth else None,
-                }
-            )
-    return out
-
-
-def _score(value: Any) -> str:
-    return "–" if value is None else value if isinstance(value, str) else f"{value:.0f}"
-
-
-def _provenance(frame: pd.DataFrame) -> dict[str, str]:
-    sources = list(dict.fromkeys(frame["source"]))
-    more = f" and {len(sources) - 12} more" if len(sources) > 12 else ""
-    return {
-        "Spillover": __version__,
-        "answers": str(len(frame)),
-        "graders": ", ".join(sorted({str(g) for g in frame["grader"] if g})) or "not recorded",
-        "sources": ", ".join(map(str, sources[:12])) + more,
-    }

@@ -31,7 +31,7 @@ def multiverse_figure(table: pd.DataFrame) -> Figure:
                 ms=2.5,
             )
         axes.set_xlabel("share of universes with a lower rate, %")
-        axes.set_ylabel("misaligned, %")
+        axes.set_ylabel("first measure of the probe, %")
         axes.grid(color=GRID, lw=0.6)
         axes.set_axisbelow(True)
         axes.set_xlim(0, 100)

@@ -9,14 +9,13 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-import pandas as pd
-
-from spillover.answers.frame import Cell
-from spillover.answers.presets import Preset
-from spillover.stats.rates import Rate
+from spillover.answers.condition import Cell
+from spillover.answers.read import Answers
+from spillover.answers.table import cell_groups
+from spillover.figures.figure import Figure, Value, limits
 
 if TYPE_CHECKING:
-    from matplotlib.figure import Figure
+    from matplotlib.figure import Figure as PlotFigure
 
 # Okabe and Ito's palette: told apart by people with the common kinds of colour blindness.
 PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#999999")
@@ -29,7 +28,7 @@ INK, GRID = "#222222", "#dddddd"
 class Drawing(NamedTuple):
     """A figure with what a reader who cannot see it is told, and its caption."""
 
-    figure: Figure
+    figure: PlotFigure
     alt: str
     caption: str
 
@@ -57,7 +56,7 @@ def style() -> Iterator[Any]:
         yield
 
 
-def new_figure(width: float, height: float, columns: int | None = None) -> tuple[Figure, Any]:
+def new_figure(width: float, height: float, columns: int | None = None) -> tuple[PlotFigure, Any]:
     """A figure of this size in inches with one pair of axes, or a row of them with a common y axis."""
     from matplotlib.figure import Figure
 
@@ -65,7 +64,7 @@ def new_figure(width: float, height: float, columns: int | None = None) -> tuple
     return figure, figure.subplots() if columns is None else figure.subplots(1, columns, sharey=True, squeeze=False)[0]
 
 
-def to_svg(figure: Figure) -> bytes:
+def to_svg(figure: PlotFigure) -> bytes:
     """Deterministic SVG of a figure."""
     out = io.BytesIO()
     figure.savefig(out, format="svg", metadata={"Date": None})
@@ -77,92 +76,93 @@ def data_uri(svg: bytes) -> str:
     return "data:image/svg+xml;base64," + base64.b64encode(svg).decode()
 
 
-def _bars(rate: Rate) -> tuple[float, float]:
-    low, high = rate.value - rate.population.lower, rate.population.upper - rate.value
+def _bars(value: Value) -> tuple[float, float]:
+    interval = limits(value)
+    low, high = value.value - interval.lower, interval.upper - value.value
     return 100 * max(0.0, low), 100 * max(0.0, high)  # rounding can leave a hair below zero at 0 and 100 %
 
 
-def rates_figure(cells: Sequence[Cell]) -> Figure:
-    """EM rate of every cell with its interval for questions like these."""
-    groups = list(dict.fromkeys((c.question_set, c.format) for c in cells))
-    models = list(dict.fromkeys(c.model for c in cells))
+def headlines(found: Sequence[Figure]) -> list[Figure]:
+    """The first measure of every cell and model that has a value."""
+    first: dict[tuple[Cell, str], Figure] = {}
+    for figure in found:
+        first.setdefault((figure.cell, figure.group), figure)
+    return [f for f in first.values() if not math.isnan(f.value.value)]
+
+
+def rates_figure(found: Sequence[Figure]) -> PlotFigure:
+    """The headline of every cell with its interval for questions like these."""
+    cells = list(dict.fromkeys(f.title for f in found))
+    models = list(dict.fromkeys(f.group for f in found))
     with style():
-        figure, axes = new_figure(7.2, 0.9 + 0.30 * len(cells) + 0.25 * len(groups))
+        figure, axes = new_figure(7.2, 0.9 + 0.30 * len(found) + 0.25 * len(cells))
         position, ticks, labels = 0.0, [], []
-        for group in groups:
-            for cell in (c for c in cells if (c.question_set, c.format) == group):
-                rate = cell.summary.em
-                colour = PALETTE[models.index(cell.model) % len(PALETTE)]
-                if not math.isnan(rate.value):
-                    low, high = _bars(rate)
-                    axes.errorbar(100 * rate.value, position, xerr=[[low], [high]], fmt="o", color=colour, capsize=2.5, ms=5)
+        for cell in cells:
+            for f in (f for f in found if f.title == cell):
+                colour = PALETTE[models.index(f.group) % len(PALETTE)]
+                low, high = _bars(f.value)
+                axes.errorbar(100 * f.value.value, position, xerr=[[low], [high]], fmt="o", color=colour, capsize=2.5, ms=5)
                 ticks.append(position)
-                labels.append(f"{cell.model}  ·  {cell.question_set}, {cell.format}")
+                labels.append(f"{f.group}  ·  {f.title}: {f.measure.name}")
                 position += 1
             position += 0.6
         axes.set_yticks(ticks, labels)
         axes.invert_yaxis()
-        axes.set_xlim(left=-1)
         axes.grid(axis="x", color=GRID, lw=0.6)
         axes.set_axisbelow(True)
-        axes.set_xlabel("misaligned among coherent answers, % (bars: 95 % interval, question-clustered)")
+        axes.set_xlabel("% (bars: 95 % interval, question-clustered)")
     return figure
 
 
-def questions_figure(frame: pd.DataFrame) -> Figure:
-    """Misaligned share of every question and model, all formats together."""
-    models = list(dict.fromkeys(frame["model"]))
-    questions = list(dict.fromkeys(frame["question_id"]))
-    decided = frame[frame["verdict"].isin(["aligned", "misaligned"])]
+def questions_figure(answers: Answers, cell: Cell) -> PlotFigure:
+    """The first measure of one cell, question by question and model by model."""
+    rows = dict(cell_groups(answers.table))[cell]
+    measure = answers.measures(rows)[0]
+    models = [str(m) for m in dict.fromkeys(rows["model"].astype(object))]
+    questions = [str(q) for q in dict.fromkeys(rows["question_id"].astype(object))]
     with style():
         figure, axes = new_figure(7.2, 1.0 + 0.24 * len(questions))
-        shares = (decided["verdict"] == "misaligned").groupby([decided["model"], decided["question_id"]]).mean()
         for index, model in enumerate(models):
-            known = [(row, 100 * shares[model, q]) for row, q in enumerate(questions) if (model, q) in shares.index]
+            known = measure.by_question(rows[(rows["model"] == model).to_numpy()])
             colour = PALETTE[index % len(PALETTE)]
-            axes.plot([share for _, share in known], [row for row, _ in known], "o", color=colour, ms=5, alpha=0.85)
-        for index, model in enumerate(models):
-            axes.plot([], [], "o", color=PALETTE[index % len(PALETTE)], label=model)
+            points = [(100 * known[q], row) for row, q in enumerate(questions) if q in known]
+            axes.plot([x for x, _ in points], [y for _, y in points], "o", color=colour, ms=5, alpha=0.85)
+            axes.plot([], [], "o", color=colour, label=model)
         axes.set_yticks(range(len(questions)), questions)
         axes.invert_yaxis()
         axes.grid(color=GRID, lw=0.6)
         axes.set_axisbelow(True)
-        axes.set_xlim(-2, 102)
-        axes.set_xlabel("misaligned among coherent answers, %")
+        axes.set_xlim(-102 if measure.least < 0 else -2, 102)
+        axes.set_xlabel(f"{measure.name}, %")
         figure.legend(loc="outside upper center", ncols=min(4, len(models)), frameon=False)
     return figure
 
 
-def scatter_figure(frame: pd.DataFrame, preset: Preset) -> Figure:
-    """Alignment against coherence of every answer with two numbers, and the thresholds of the preset."""
-    numbers = frame[
-        [
-            isinstance(a, int | float) and isinstance(c, int | float)
-            for a, c in zip(frame["alignment"], frame["coherence"], strict=True)
-        ]
-    ]
-    models = list(dict.fromkeys(frame["model"]))
+def scatter_figure(answers: Answers) -> PlotFigure:
+    """Alignment against coherence of every answer with two grades, and the thresholds of the preset."""
+    preset = answers.preset
+    numbers = answers.table[answers.table["score.alignment"].notna() & answers.table["score.coherence"].notna()]
+    models = [str(m) for m in dict.fromkeys(numbers["model"].astype(object))]
     columns = min(3, max(1, len(models)))
     rows = math.ceil(len(models) / columns)
     with style():
-        from matplotlib.figure import Figure
+        from matplotlib.figure import Figure as NewFigure
 
-        figure = Figure(figsize=(7.2, 0.4 + 2.5 * rows), layout="constrained")
-        grid = figure.subplots(rows, columns, squeeze=False, sharex=True, sharey=True)
+        figure = NewFigure(figsize=(7.2, 0.4 + 2.5 * rows), layout="constrained")
+        grid = figure.subplots(max(1, rows), columns, squeeze=False, sharex=True, sharey=True)
         for index, panel in enumerate(grid.flat):
             if index >= len(models):
                 panel.set_visible(False)
                 continue
-            group = numbers[numbers["model"] == models[index]]
+            group = numbers[(numbers["model"] == models[index]).to_numpy()]
             panel.axvline(preset.coherent_above, color=INK, lw=0.7, ls=":")
             panel.axhline(preset.misaligned_below, color=INK, lw=0.7, ls=":")
-            colour = PALETTE[index % len(PALETTE)]
             panel.scatter(
-                group["coherence"].astype(float),
-                group["alignment"].astype(float),
+                group["score.coherence"],
+                group["score.alignment"],
                 s=9,
                 alpha=0.35,
-                color=colour,
+                color=PALETTE[index % len(PALETTE)],
                 lw=0,
                 rasterized=len(numbers) > VECTOR_POINTS,
             )

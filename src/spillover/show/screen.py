@@ -4,27 +4,21 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from spillover import __version__
 from spillover.screening.answers import STORED
-from spillover.show.html import page_parts
-from spillover.show.panels import Panel
+from spillover.screening.result import ProbeResult, ScreenResult
+from spillover.show.html import fill_template
 from spillover.show.plots import GRID, INK, PALETTE, data_uri, new_figure, style, to_svg
+from spillover.show.text import Panel
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from spillover.screening.result import ProbeResult, ScreenResult
-
-_HERE = Path(__file__).parent
-
 
 def screen_page(result: ScreenResult) -> str:
     """The report as one self-contained HTML file; model text is escaped and the page runs no script but its own."""
-    from jinja2 import Environment
-
     from spillover.show.screen_files import HEADERS, conditions, row
 
     answers = [answer for probe in result.probes for answer in _answers(probe)]
@@ -35,14 +29,12 @@ def screen_page(result: ScreenResult) -> str:
         caption = "Drift from the base as it became known. The band may be looked at after every round; dotted: the margin."
         uri = data_uri(to_svg(race_figure(drawn, float(result.about["settings"]["margin"]))))
         figures = [{"uri": uri, "alt": "Confidence sequence of every probe's drift by pairs asked", "caption": caption}]
-    template = Environment(autoescape=True).from_string((_HERE / "template.html.j2").read_text(encoding="utf-8"))
     fields = ("model", "format", "verdict", "question")
     keys = ("model", "format", "verdict", "question_id")
-    return template.render(
+    return fill_template(
         title=f"{result.verdict}: {result.about['checkpoint']['name']}",
         lab=bool(result.about["settings"]["lab"]),
         findings=[result.reason, *(f"{p.name}: {p.verdict}. {p.reason}" for p in result.probes)],
-        blocks={},
         panels=[panel],
         figures=figures,
         answers=answers,
@@ -59,7 +51,6 @@ def screen_page(result: ScreenResult) -> str:
             "tokens": ", ".join(f"{n}: {i} in, {o} out" for n, (i, o) in sorted(result.usage.items())) or "none",
             "cost": "no prices given" if result.cost is None else f"${result.cost:.2f}",
         },
-        **page_parts(),
     )
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from spillover.answers.stops import Stop
 from spillover.show.plots import GRID, INK, PALETTE, new_figure, style
+from spillover.show.text import stop_titles
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 
 def sequential_figure(stops: Sequence[Stop]) -> Figure:
     """One band for every evaluation that was run against a margin."""
-    drawn = [s for s in stops if s.path]
+    drawn, names = [s for s in stops if s.path], stop_titles(stops)
     with style():
         figure, axes = new_figure(7.2, 3.2)
         for index, stop in enumerate(drawn):
@@ -31,14 +32,12 @@ def sequential_figure(stops: Sequence[Stop]) -> Figure:
                 lw=0,
             )
             seen = [100 * step.hits / step.decided if step.decided else math.nan for step in stop.path]
-            axes.plot(
-                rounds, seen, color=colour, lw=1.2, label=f"{stop.model} · {stop.question_set}, {stop.format}: {stop.reason}"
-            )
+            axes.plot(rounds, seen, color=colour, lw=1.2, label=f"{stop.model} · {names[stop.cell]}: {stop.reason}")
         for margin in dict.fromkeys(s.margin for s in drawn):
             axes.axhline(100 * margin, color=INK, lw=0.8, ls=":")
         axes.set_ylim(0, min(100.0, max(100 * max(s.margin for s in drawn) * 4, 1.2 * _highest(drawn))))
         axes.set_xlabel("rounds (one answer to every question)")
-        axes.set_ylabel("misaligned, %")
+        axes.set_ylabel("%")
         axes.grid(color=GRID, lw=0.6)
         axes.set_axisbelow(True)
         figure.legend(loc="outside upper left", ncols=1, frameon=False)

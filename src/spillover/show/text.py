@@ -4,13 +4,25 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 
-from spillover.answers.frame import Cell
+from spillover.answers.condition import Cell, titles
 from spillover.answers.stops import Stop
+from spillover.figures.agreement import Agreement
+from spillover.figures.estimate import Estimate
+from spillover.figures.figure import Figure, Value, limits
 from spillover.stats.paired import Drift
 from spillover.stats.rates import Interval, Rate
 
-HEADERS = ("model", "EM %", "95 % interval", "of all", "coherent", "refused", "unscored", "drift, points")
+
+@dataclass(frozen=True)
+class Panel:
+    """One table with its heading and what has to be known to read it."""
+
+    title: str
+    headers: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+    note: str
 
 
 def percent(value: float) -> str:
@@ -31,13 +43,30 @@ def rate_text(rate: Rate) -> str:
     return f"{percent(rate.value)} ({rate.hits}/{rate.n})"
 
 
-def drift_text(drift: Drift | None) -> str:
-    """`+12.3 [+4.5, +20.1]`, or nothing for the base itself."""
+def value_text(value: Value, signed: bool = False) -> str:
+    """`12.3 (31/252)` for a rate, `-12.0` for a lean, `+12.3` for a gap, a dash for nothing."""
+    if math.isnan(value.value):
+        return "–"
+    if isinstance(value, Rate):
+        return rate_text(value)
+    if isinstance(value, Estimate) and not signed:
+        return percent(value.value)
+    return f"{100 * value.value:+.1f}"
+
+
+def limits_text(value: Value, signed: bool = False) -> str:
+    """`[1.0, 2.0]`, in percent or points."""
+    return span(limits(value), signed or isinstance(value, Drift))
+
+
+def drift_text(drift: Drift | Estimate | None) -> str:
+    """`+12.3 [+4.5, +20.1]`; nothing for the base itself, a dash where there is nothing to compare."""
     if drift is None:
         return ""
     if math.isnan(drift.value):
         return "–"
-    return f"{_points(drift.value)} {span(drift.interval, signed=True)}"
+    found = f"{_points(drift.value)} {span(limits(drift), signed=True)}"
+    return found.removesuffix(" –")
 
 
 def _points(value: float) -> str:
@@ -46,46 +75,62 @@ def _points(value: float) -> str:
     return "0.0" if text in ("+0.0", "-0.0") else text
 
 
-def group_title(cell: Cell) -> str:
-    """`lab, json`: the question set and format that a block of rows shares."""
-    return f"{cell.question_set}, {cell.format}"
+def p_text(value: float) -> str:
+    """A p value."""
+    return "< 0.001" if value < 0.001 else f"{value:.3f}"
 
 
-def row(cell: Cell) -> tuple[str, ...]:
-    """One cell as texts under `HEADERS`."""
-    s = cell.summary
+def agreement_line(title: str, found: Agreement) -> str:
+    """Judge against what is known, in one sentence."""
     return (
-        cell.model,
-        rate_text(s.em),
-        span(s.em.population),
-        percent(s.em_all.value),
-        percent(s.coherent.value),
-        percent(s.share("refusal")),
-        percent(s.share("unscored")),
-        drift_text(cell.drift),
+        f"{title}: judge and truth give the same outcome for {rate_text(found.same)} % {span(found.same.population)}; "
+        f"sensitivity {percent(found.sensitivity.value)} {span(found.sensitivity.population)}, specificity "
+        f"{percent(found.specificity.value)} {span(found.specificity.population)}."
     )
-
-
-def unscored_text(cells: Sequence[Cell]) -> str:
-    """`Unscored: 3 low_mass, 1 grader_error`, or that there were none."""
-    total: dict[str, int] = {}
-    for cell in cells:
-        for reason, count in cell.summary.unscored.items():
-            total[reason] = total.get(reason, 0) + count
-    return "Unscored: " + (", ".join(f"{n} {reason}" for reason, n in sorted(total.items())) or "none") + "."
 
 
 def stopped_text(stops: Sequence[Stop]) -> str:
     """Which intervals the ordinary table overstates, because the data decided when to stop; empty for none."""
-    early = [f"{s.model} on {s.question_set}, {s.format}" for s in stops if s.skipped]
+    names = stop_titles(stops)
+    early = [f"{s.model} on {names[s.cell]}" for s in stops if s.skipped]
     if not early:
         return ""
     return f"Stopped early against a margin: {'; '.join(early)}. For these read the confidence sequence, not the interval."
 
 
+def stop_titles(stops: Sequence[Stop]) -> dict[Cell, str]:
+    """Titles of the cells that were run against a margin."""
+    return titles(stop.cell for stop in stops)
+
+
+def findings(found: Sequence[Figure], most: int = 12) -> list[str]:
+    """One sentence for the headline of every cell that has a base to be compared with, else for every cell."""
+    heads = [f for f in found if f.category is None and f.measure == _headline(found, f)]
+    out = []
+    for figure in heads:
+        if figure.drift is None or math.isnan(figure.drift.value):
+            continue
+        interval = limits(figure.drift)
+        told = "higher" if interval.lower > 0 else "lower" if interval.upper < 0 else ""
+        verdict = {figure.measure.worse: " (worse)", "neither": ""}.get(told, " (better)") if told else ""
+        verdict = "" if figure.measure.worse == "neither" else verdict
+        word = f"{told} than the base{verdict}" if told else "not told apart from the base"
+        out.append(
+            f"{figure.group} on {figure.title}: {figure.measure.name} {word}, {drift_text(figure.drift)} points; "
+            f"{value_text(figure.value)} %."
+        )
+    out = out or [f"{f.group} on {f.title}: {f.measure.name} {value_text(f.value)} % {limits_text(f.value)}." for f in heads]
+    return out[:most] + ([f"… and {len(out) - most} more, in the table."] if len(out) > most else [])
+
+
+def _headline(found: Sequence[Figure], of: Figure) -> object:
+    return next(f.measure for f in found if f.cell == of.cell and f.group == of.group)
+
+
 CONDITIONS = (
-    "EM: misaligned among coherent scored answers (hits/n), in percent like all shares; 'of all' counts every answer. The "
-    "interval is for questions like these: the question is the unit, so answers to one question count less than one each. "
-    "It is conditional on this grader, rubric and preset, and on these weights; grader error is not part of it. Drift: "
-    "organism minus base on the same questions."
+    "Shares in percent (hits/n); a lean runs from -100 (left) to +100 (right); a gap or an effect is in points. The "
+    "interval is for questions like these: the question is the unit, so answers to one question count less than one each. Coherent, "
+    "unscored and cut by the token limit: shares of the model's answers to that probe; unscored ones count in no rate but "
+    "those of all answers. All of it is conditional on grader, rubric and preset, and on these weights; grader error is no "
+    "part of it. Drift: against the base on the same questions."
 )

@@ -16,7 +16,7 @@ from pydantic import Field, field_validator
 
 from spillover.declared import load
 from spillover.errors import SpilloverError
-from spillover.paths import datasets_dir
+from spillover.paths import data_files
 from spillover.questions.model import Provenance, refuse_twice, refuse_unknown
 from spillover.situations.conditions import FileCondition
 from spillover.situations.model import Say, Situation
@@ -142,8 +142,9 @@ def load_scenarios(name: str) -> ScenarioSet:
     Raises:
         SpilloverError: if it is unknown or malformed.
     """
-    path = Path(name) if name.endswith((".yaml", ".yml")) else datasets_dir() / name / "scenarios.yaml"
+    named = [] if name.endswith((".yaml", ".yml")) else data_files("datasets", f"{name}/scenarios.yaml")
+    path = named[0] if named else Path(name)
     if not path.is_file():
-        known = ", ".join(sorted(p.parent.name for p in datasets_dir().glob("*/scenarios.yaml")))
+        known = ", ".join(sorted(p.parent.name for p in data_files("datasets", "*/scenarios.yaml")))
         raise SpilloverError(f"Unknown scenarios '{name}'; choose from {known} or give a YAML file.")
     return load(ScenarioSet, path)

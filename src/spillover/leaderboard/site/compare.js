@@ -28,8 +28,7 @@ spillover.views.compare = async (first, second) => {
       ? spillover.table(`${a.name} minus ${b.name}, points`, ["probe", "drift", "95 % interval", "verdict", "questions up / down / equal"], rows)
       : h("p", {}, "They have no answers that can be compared."),
     flips.length
-      ? spillover.table(`Where answers went: ${b.name} in the row, ${a.name} in the column`,
-        ["verdict", "aligned", "misaligned", "incoherent", "refusal", "off format", "unscored"], flips)
+      ? spillover.table("Where answers went", ["probe", `outcome of ${b.name}`, `outcome of ${a.name}`, "answers"], flips)
       : null,
     h("p", { class: "note" }, "Drift: mean over shared questions of the difference, each weighing the same; intervals are not corrected for the number of rows."),
   ];

@@ -53,13 +53,13 @@ spillover.answers = (answers) => {
   const list = h("ol", { class: "answers" });
   const count = h("output", { "aria-live": "polite" });
   const draw = () => {
-    const found = answers.filter(([probe, , question, verdict, , , text]) =>
+    const found = answers.filter(([probe, , question, verdict, , text]) =>
       (!state.probe || probe === state.probe) && (!state.verdict || verdict === state.verdict) &&
       (!state.words || `${question} ${text}`.toLowerCase().includes(state.words)));
-    list.replaceChildren(...found.slice(0, state.most).map(([probe, id, question, verdict, alignment, coherence, text]) =>
+    list.replaceChildren(...found.slice(0, state.most).map(([probe, id, question, verdict, grades, text]) =>
       h("li", {},
         h("p", { class: "meta" }, h("span", { class: `verdict ${verdict === "misaligned" ? "bad" : verdict === "aligned" ? "good" : ""}` }, verdict),
-          ` ${id} \u00b7 ${probe}`, alignment === null ? "" : ` \u00b7 alignment ${alignment} \u00b7 coherence ${coherence}`),
+          ` ${id} \u00b7 ${probe}`, grades ? ` \u00b7 ${grades}` : ""),
         h("p", { class: "question" }, question), h("p", { class: "answer" }, text))));
     count.textContent = `${Math.min(found.length, state.most)} of ${found.length} answers`;
     all.hidden = found.length <= state.most;

@@ -1,0 +1,164 @@
+"""Read logs and tables once: every answer by every judge in one table, with what their logs say about themselves."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import pandas as pd
+
+from spillover.answers.answer_rows import by_other_rule
+from spillover.answers.external import OtherScore, external_scores, with_names
+from spillover.answers.files import Loaded, find, load
+from spillover.answers.measures import EM_MEASURES, Measure
+from spillover.answers.mixtures import of_judge, once, refuse_mixtures, superseded
+from spillover.answers.presets import Preset, get_preset
+from spillover.answers.stops import Stop, stop_of
+from spillover.answers.table import cell_groups, join, tidy, words
+from spillover.answers.tables import IMPORTED, judged_tables
+from spillover.errors import SpilloverError
+
+logger = logging.getLogger(__name__)
+
+
+class NoAnswers(SpilloverError):
+    """The logs can be read and hold nothing to report."""
+
+
+@dataclass(frozen=True)
+class Answers:
+    """What was read.
+
+    Attributes:
+        table: Typed columns, see `spillover.answers.table`.
+        logs: Run (task id) to what its newest log says about itself.
+        external: Metrics of other packages' tasks.
+        stops: Sequential decisions.
+        left_out: Files that could not be read, with the reason.
+        preset: Thresholds of all outcomes.
+    """
+
+    table: pd.DataFrame
+    logs: Mapping[str, Loaded] = field(default_factory=dict)
+    external: tuple[OtherScore, ...] = ()
+    stops: tuple[Stop, ...] = ()
+    left_out: tuple[str, ...] = ()
+    preset: Preset = field(default_factory=lambda: get_preset("spillover"))
+
+    @property
+    def models(self) -> list[str]:
+        """Names in order of appearance."""
+        return words([*self.table["model"].astype(object), *(score.model for score in self.external)])
+
+    @property
+    def lab(self) -> bool:
+        """Whether any answer has an exact truth."""
+        return bool(self.table["truth"].notna().any())
+
+    def measures(self, rows: pd.DataFrame) -> list[Measure]:
+        """What the logs behind some rows report: the union, in order, so that no log's measures stand for another's."""
+        found: dict[str, Measure] = {}
+        for run in words(rows["run"].cat.remove_unused_categories().cat.categories):
+            for raw in self.logs[run].measures if run in self.logs else ():
+                found.setdefault(str(raw), Measure.from_dict(raw))
+        return list(found.values()) or list(EM_MEASURES)
+
+    def with_preset(self, preset: Preset) -> Answers:
+        """The same readings under other thresholds. No judge is asked.
+
+        Raises:
+            SpilloverError: if the preset is made for another rubric, or the probe of some answers is not installed.
+        """
+        return replace(self, table=by_other_rule(self.table, preset), preset=preset)
+
+    def of(self, models: Sequence[str]) -> Answers:
+        """Some models' answers."""
+        return replace(self, table=self.table[self.table["model"].isin(models)].reset_index(drop=True))
+
+
+def read(
+    paths: Iterable[Path | str],
+    *,
+    names: Mapping[str, str] | None = None,
+    judge: str | None = None,
+    mixed: bool = False,
+    preset: str | None = None,
+    columns: dict[str, str] | None = None,
+) -> Answers:
+    """Every judged answer in logs (`.eval`, `.json`), folders of logs and tables.
+
+    A file that cannot be read is named in a warning and in `left_out`; answers without a score (the run was stopped before
+    they were judged) are left out, too.
+
+    Args:
+        paths: Files or folders.
+        names: Inspect's model name to the name to show.
+        judge: Part of the name of the one judge whose readings are used.
+        mixed: Whether several judges may have read the same answers.
+        preset: Thresholds; those that the logs were judged with for None.
+        columns: Field to column, for tables.
+
+    Raises:
+        NoAnswers: if nothing holds a judged answer.
+        SpilloverError: if a path is missing, a table is malformed, or (unless `mixed`) answers that differ in anything that
+            matters would fall into one cell.
+    """
+    logs, tables = find([Path(p) for p in paths])
+    found = load(logs)
+    kept = [f for f in found if f.problem is None]
+    left_out = tuple(f"{f.path}: {f.problem}" for f in found if f.problem is not None)
+    for told in left_out:
+        logger.warning("Left out %s", told)
+    parts = [f.table for f in kept if f.table is not None]
+    other = external_scores(f for f in kept if f.table is None)
+    table = once(superseded(join(parts))) if parts else tidy([])
+    chosen = _preset(table, preset, bool(tables))
+    if tables:
+        table = join([*([table] if len(table) else []), judged_tables(tables, columns or {}, chosen)])
+    if table.empty and not other:
+        raise NoAnswers("None of the logs holds an answer judged by Spillover.")
+    shown = _shown([*words(table["model_id"]), *(s.model for s in other)], names or {})
+    table = table.assign(model=_renamed(table["model_id"], shown))
+    if judge is not None:
+        table = of_judge(table, judge)
+    if not mixed:
+        refuse_mixtures(table)
+    newest = {f.run: f for f in kept if f.table is not None}  # files sort by time
+    stops = tuple(s for f in newest.values() if (s := stop_of(f, shown)) is not None)
+    out = Answers(table, newest, with_names(other, shown), stops, left_out, chosen)
+    return out.with_preset(chosen) if preset is not None and parts else out
+
+
+def _preset(table: pd.DataFrame, name: str | None, tables: bool) -> Preset:
+    stored = words(table["preset"])
+    if name is None and len(stored) > 1:
+        raise SpilloverError(f"The logs were judged with different presets ({', '.join(stored)}); choose one with --preset.")
+    return get_preset(name or (stored[0] if stored else "betley2025" if tables else "spillover"))
+
+
+def _shown(names: Sequence[str], given: Mapping[str, str]) -> dict[str, str]:
+    short = short_names(set(names) - set(given))
+    return {name: given.get(name) or short[name] for name in names}
+
+
+def renamed(answers: Answers, names: Mapping[str, str]) -> Answers:
+    """The same answers with other names to show, by Inspect's."""
+    return replace(answers, table=answers.table.assign(model=_renamed(answers.table["model_id"], names)))
+
+
+def _renamed(column: pd.Series, shown: Mapping[str, str]) -> pd.Series:
+    return pd.Series(pd.Categorical([shown[name] for name in column.astype(object)]), index=column.index)
+
+
+def short_names(names: set[str]) -> dict[str, str]:
+    """Adapter paths cut to the adapter's folder (`vllm/base:folder`), as long as that tells all models apart."""
+    short = {}
+    for name in names:
+        base, colon, adapter = name.partition(":")
+        short[name] = f"{base}:{Path(adapter).name}" if colon and "/" in adapter else name
+    return short if len(set(short.values())) == len(names) else {name: name for name in names}
+
+
+__all__ = ["IMPORTED", "Answers", "NoAnswers", "cell_groups", "read", "short_names"]

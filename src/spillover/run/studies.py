@@ -1,0 +1,194 @@
+"""Run a study: train what is missing, ask what is missing, read. Every step is keyed by digest, so it resumes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from inspect_ai import Task
+from inspect_ai.model import get_model
+
+from spillover._inspect import PrerequisiteError
+from spillover.answers.presets import get_preset
+from spillover.answers.read import Answers, read
+from spillover.answers.retry import ask_failures_again
+from spillover.errors import SpilloverError, plain
+from spillover.models.identity import installed
+from spillover.models.weights import resolve_adapter, resolve_checkpoint, weights_digest
+from spillover.questions.load import load_questions
+from spillover.run.ask import Bar, ask_all
+from spillover.run.plan import Plan, Step, digest
+from spillover.run.study import ModelSpec, Study
+from spillover.run.tasks import TaskSpec, identity
+from spillover.serving.serve import EngineName, is_checkpoint, serve
+from spillover.situations.scenario import load_scenarios
+from spillover.training.recipe import load_recipe
+
+LOCAL = ("vllm", "sglang", "hf", "llama-cpp-python", "transformer_lens")
+"""Providers that load a model as soon as they are named: not while a GPU is needed for training."""
+
+
+def study_specs(study: Study, base: str) -> list[TaskSpec]:
+    """Every probe in every format and context."""
+    # What the lab's own models write is toy code; any other model may write anything.
+    sandbox = "local" if resolve_checkpoint(base) == resolve_checkpoint("lab") else "docker"
+    out = []
+    for probe in study.probes:
+        for fmt, context in probe.conditions():
+            spec = TaskSpec(task=probe.task, args={probe.probe.source: probe.questions, "epochs": probe.epochs})
+            spec = spec.given(
+                preset=study.preset, sandbox=sandbox, seed=study.seed, categories=list(probe.categories) or None
+            )
+            spec = spec.given(system=context.system, context=context.name, format=fmt if fmt != "plain" else None)
+            out.append(spec.model_copy(update={"args": {**spec.args, **probe.args}}))
+    return out
+
+
+def study_plan(study: Study, base: str, engine: EngineName, specs: list[TaskSpec], tasks: list[Task]) -> Plan:
+    """Training steps, one for every recipe and seed, and one step that asks all models."""
+    from spillover.training.train import organism_key
+
+    plan, root = Plan(id=study.id), resolve_checkpoint(base)
+    models: dict[str, dict[str, Any]] = {}
+    for model in study.models:
+        models[model.name] = {"adapter": model.adapter, "step": model.step}
+        if model.recipe is not None:
+            key = organism_key(load_recipe(model.recipe, base, model.seed, dict(model.changes)), root)
+            made = {"recipe": model.recipe, "base": base, "seed": model.seed, "changes": dict(model.changes)}
+            plan = plan.then(Step(kind="train", name=model.name, key=key, spec=made))
+            models[model.name]["made_by"] = key
+    given = {m.name: weights_digest(resolve_adapter(m.adapter)) for m in study.models if m.adapter}
+    grader = weights_digest(resolve_checkpoint(study.grader)) if is_checkpoint(study.grader) else study.grader
+    asked = [models, given, weights_digest(root), grader, identity(tasks, specs), engine, installed()]
+    spec = {"models": models, "base": base, "grader": study.grader, "engine": engine}
+    step = Step(
+        kind="ask",
+        name="asking and judging",
+        key=digest(asked, get_preset(study.preset).model_dump()),
+        needs=tuple(step.key for step in plan.steps),
+        spec={**spec, "tasks": [s.model_dump() for s in specs]},
+    )
+    return plan.then(step)
+
+
+def run_study(
+    study: Study,
+    folder: Path,
+    bar: Bar,
+    engine: EngineName = "spillover",
+    base: str | None = None,
+    organisms: Path | None = None,
+) -> tuple[Path, dict[str, str]]:
+    """Train, ask and judge; finished steps are skipped.
+
+    Args:
+        study: What to run.
+        folder: Where everything goes, the plan too.
+        bar: Makes a progress bar from a title.
+        engine: Who serves the models.
+        base: Another base checkpoint.
+        organisms: Where organisms are kept and looked for, so that studies can share them; in `folder` for None.
+
+    Returns:
+        The folder of the logs, and Inspect's model name to the name to show.
+
+    Raises:
+        SpilloverError: if an evaluation did not finish; its log names the reason, and a second call resumes it.
+    """
+    root = base or study.base
+    check_models(study, root)
+    specs = study_specs(study, root)
+    tasks = [spec.build() for spec in specs]  # whatever is wrong with an argument is said before anything is trained
+    plan = study_plan(study, root, engine, specs, tasks)
+    plan.write(folder)
+    made = _trained(plan, study, root, organisms or folder / "organisms", bar)
+    adapters = {m.name: _adapter(m, made, plan) for m in study.models}
+    step = next(plan.of("ask"))
+    logs = folder / f"logs-{step.key}"
+    with serve(engine, root, adapters, study.grader, folder) as served:
+        ask_failures_again(logs, served.grader)
+        ask_all(tasks, list(served.targets.values()), served.grader, logs, step.name, bar)
+        return logs, served.names
+
+
+def read_study(study: Study, logs: list[Path], names: Mapping[str, str]) -> Answers:
+    """A study's answers in the order of its file, since logs come in the order in which they were finished."""
+    found = read(logs, names=names)
+    asked = []
+    for probe in study.probes:
+        questions = (load_scenarios if probe.probe.source == "scenarios" else load_questions)(probe.questions).id
+        asked += [(probe.task, questions, fmt, context.name or "") for fmt, context in probe.conditions()]
+    known = {cell: index for index, cell in enumerate(asked)}
+    columns = [found.table[name].astype(object) for name in ("probe", "question_set", "format", "context")]
+    model = {name: index for index, name in enumerate(dict.fromkeys(names.values()))}
+    cells = zip(*columns, strict=True)
+    place = [
+        (known.get(cell, len(known)), model.get(m, len(model)))
+        for cell, m in zip(cells, found.table["model"].astype(object), strict=True)
+    ]
+    order = sorted(range(len(place)), key=lambda i: place[i])
+    return replace(found, table=found.table.iloc[order].reset_index(drop=True))
+
+
+def check_models(study: Study, base: str) -> None:
+    """Whatever can be said of base and grader before anything is trained.
+
+    Raises:
+        SpilloverError: if the base is missing or has the grader's weights, or Inspect cannot reach the grader.
+    """
+    weights = weights_digest(resolve_checkpoint(base))
+    grader = study.grader
+    if is_checkpoint(grader):
+        if weights_digest(resolve_checkpoint(grader)) == weights:
+            raise SpilloverError(f"The grader ({grader}) is the model under test ({base}); choose another one.")
+    elif grader.partition("/")[0] not in LOCAL:
+        try:
+            get_model(grader)
+        except (ValueError, PrerequisiteError) as error:  # an unknown provider, or no key for it
+            raise SpilloverError(f"The grader {grader} is no model that Inspect can reach: {plain(error)}") from error
+
+
+def _trained(plan: Plan, study: Study, base: str, store: Path, bar: Bar) -> dict[str, Path]:
+    """Key of a training step to its organism's folder, training those that are not finished yet."""
+    out: dict[str, Path] = {}
+    arms = {m.name: m.arm for m in study.models}
+    for step in plan.of("train"):
+        from spillover.training.train import organism_folder, train
+
+        spec = step.spec
+        recipe = load_recipe(spec["recipe"], spec["base"], spec["seed"], dict(spec["changes"]))
+        target = organism_folder(recipe, resolve_checkpoint(base), store)
+        with bar(recipe.title if arms[step.name] == step.name else step.name) as advance:
+            out[step.key] = train(recipe, target, advance)
+    return out
+
+
+def _adapter(model: ModelSpec, made: Mapping[str, Path], plan: Plan) -> Path | None:
+    """Folder of a model's adapter; None for the base itself."""
+    if model.adapter is not None:
+        return resolve_adapter(model.adapter)
+    if model.recipe is None:
+        return None
+    from spillover.training.checkpoints import checkpoint
+
+    folder = made[next(plan.of("ask")).spec["models"][model.name]["made_by"]]
+    return checkpoint(folder, model.step) if model.step is not None else folder
+
+
+def base_names(bases: tuple[str, ...]) -> dict[str, str]:
+    """Name to checkpoint: the last part of its path, which its folder of results is called by.
+
+    Raises:
+        SpilloverError: if two have the same name.
+    """
+    names: dict[str, str] = {}
+    for base in bases:
+        name = Path(base).name or base
+        if name in names:
+            raise SpilloverError(
+                f"Two bases are called '{name}' ({names[name]}, {base}); run one of them into another --out."
+            )
+        names[name] = base
+    return names

@@ -1,0 +1,52 @@
+"""Ask a suite of probes: one step, with everything that its figures depend on in its key."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from inspect_ai import Task
+from inspect_ai.model import Model
+
+from spillover.answers.retry import ask_failures_again
+from spillover.models.identity import cache_identity, describe, installed
+from spillover.run.ask import Bar, ask_all
+from spillover.run.plan import Plan, Step, digest
+from spillover.run.suite import Suite
+from spillover.run.tasks import TaskSpec, identity
+
+
+def suite_plan(
+    suite: Suite, specs: Sequence[TaskSpec], tasks: Sequence[Task], models: Sequence[Model], grader: Model
+) -> Plan:
+    """One step that asks everything of everybody."""
+    who = [describe(m) for m in (*models, grader)]
+    # Where weights are out of reach, address and settings tell models apart.
+    addresses = [cache_identity(m) for m in (*models, grader) if describe(m)["weights"] is None]
+    key = digest(suite.id, suite.version, identity(tasks, specs), who, addresses, installed())
+    spec = {"models": [str(m) for m in models], "grader": str(grader), "tasks": [s.model_dump() for s in specs]}
+    return Plan(id=suite.id).then(Step(kind="ask", name=f"suite {suite.id}", key=key, spec=spec))
+
+
+def run_suite(
+    suite: Suite,
+    specs: Sequence[TaskSpec],
+    tasks: list[Task],
+    models: Sequence[Model],
+    grader: Model,
+    folder: Path,
+    bar: Bar,
+) -> Path:
+    """Ask and judge what is missing; the folder of the logs.
+
+    Raises:
+        SpilloverError: if an evaluation did not finish; a second call goes on.
+    """
+    plan = suite_plan(suite, specs, tasks, models, grader)
+    plan.write(folder)
+    (step,) = plan.steps
+    logs = folder / f"logs-{step.key}"
+    logs.mkdir(parents=True, exist_ok=True)
+    ask_failures_again(logs, grader)
+    ask_all(tasks, models, grader, logs, step.name, bar)
+    return logs

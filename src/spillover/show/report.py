@@ -1,0 +1,104 @@
+"""A report: the tables of one set of answers in their order, for the terminal and for the page."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from spillover.answers.read import Answers
+from spillover.errors import SpilloverError
+from spillover.figures.calibration import Calibration
+from spillover.figures.figure import Figure, figures
+from spillover.show import tables as t
+from spillover.show.plots import Drawing
+from spillover.show.text import Panel, findings, stopped_text
+
+DRIFT_MARGIN = 0.05
+"""Margin of the report's drift tests when none is given, as a share."""
+
+
+@dataclass(frozen=True)
+class Report:
+    """What a page shows.
+
+    Attributes:
+        answers: Behind everything.
+        title: Heading.
+        base: Model that drift is measured against.
+        figures: Every measure of every model.
+        asked: Tables that the terminal prints, too.
+        more: Tables for the page, and for the terminal with `--details`.
+        drawings: Pictures of a study itself.
+    """
+
+    answers: Answers
+    title: str
+    base: str | None
+    figures: list[Figure]
+    asked: list[Panel]
+    more: list[Panel]
+    drawings: Sequence[Drawing] = field(default=())
+
+    @property
+    def findings(self) -> list[str]:
+        """What it says, in sentences."""
+        return [*findings(self.figures), *filter(None, [stopped_text(self.answers.stops)])]
+
+
+def report(
+    answers: Answers,
+    title: str = "Emergent misalignment",
+    *,
+    base: str | None = None,
+    calibration: Calibration | None = None,
+    margin: float | None = None,
+    panels: Sequence[Panel] = (),
+    drawings: Sequence[Drawing] = (),
+) -> Report:
+    """Put a report together.
+
+    Args:
+        answers: From `spillover.answers.read`.
+        title: Heading.
+        base: Model that drift is measured against.
+        calibration: To correct rates with.
+        margin: For the test of the drift, in (0, 1).
+        panels: Tables of a study itself, which come first.
+        drawings: Pictures of a study itself.
+
+    Raises:
+        SpilloverError: if the base is not among the models, or the calibration is of another judge.
+    """
+    if base is not None and base not in answers.models:
+        raise SpilloverError(f"No model is called '{base}'; choose from {', '.join(answers.models)}.")
+    if calibration is not None:
+        calibration.refuse_other(answers)
+    found = figures(answers, base=base)
+    asked = [
+        *panels,
+        t.figures_panel(found, drift=base is not None) if found else None,
+        t.formats_panel(answers),
+        t.external_panel(answers.external, base),
+        t.corrected_panel(answers, found, calibration) if calibration else None,
+        t.drift_panel(answers, found, base, margin) if base and margin else None,
+        t.agreement_panel(answers),
+        t.stops_panel(answers.stops),
+    ]
+    more = [
+        t.categories_panel(figures(answers, by_category=True)),
+        t.outcomes_panel(answers) if found else None,
+        t.intervals_panel(found),
+        t.drift_panel(answers, found, base, DRIFT_MARGIN) if base and not margin else None,
+        t.flips_panel(answers, base) if base else None,
+    ]
+    kept = [[panel for panel in some if panel] for some in (asked, more)]
+    return Report(answers, title, base, found, kept[0], kept[1], drawings)
+
+
+def write_page(made: Report, path: Path) -> None:
+    """Write the self-contained page."""
+    from spillover.show.html import render
+
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(render(made).encode("utf-8", "replace"))  # a model can write half a surrogate pair
