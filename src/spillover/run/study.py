@@ -233,7 +233,7 @@ def _check(experiment: Experiment, path: Path) -> None:
             )
         if model.recipe:
             recipe = load_recipe(model.recipe, seed=model.seed, changes=model.changes)
-            if model.step is not None and any(i["kind"] == "posthoc" for i in recipe.interventions):
+            if model.step is not None and any(i.at_end for i in recipe.interventions):
                 raise SpilloverError(f"{path}: model '{model.name}': checkpoints come before the projection.")
     for probe in experiment.probes:
         asked = load_scenarios if probe.task == "sabotage" else load_questions
