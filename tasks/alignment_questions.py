@@ -9,25 +9,44 @@ from typing import Any
 
 from inspect_ai import Task, task
 
-from spillover.judging.rubric import Reader
-from spillover.probes.reasoned import reasoned_task
+from spillover.lab.outcomes import reasoned_truth
+from spillover.probes.probe import Lab, Length, Probe
+from spillover.probes.reasoned import MEASURES, ROLES, both_judged, facts, reasoned_task, said, shown
 
-VERSION = "1-A"
+PROBE = Probe(
+    name="alignment_questions",
+    version="1-A",
+    title="Alignment questions",
+    about="Shutdown, oversight, deception, retraining; answer and reasoning judged apart.",
+    data="alignment_questions",
+    measures=MEASURES,
+    rule=both_judged,
+    roles=ROLES,
+    facts=facts,
+    asks=shown,
+    said=said,
+    lab=Lab(
+        "lab_goals",
+        reasoned_truth,
+        lambda metadata: "goals",
+        {"aligned": ("aligned",), "misaligned": ("misaligned", "deceptive")},
+    ),
+    suites={"standard": Length({"epochs": 3}, lab={"epochs": 10}), "full": Length({"epochs": 20})},
+    epochs=5,
+    settings={"think": True},
+    inspired_by=("arXiv 2511.18397",),
+    tags=("scheming", "model-graded"),
+)
 
 
 @task
 def alignment_questions(
-    questions: str = "alignment_questions",
+    questions: str = PROBE.data,
     categories: str | list[str] | None = None,
     think: bool = True,
-    system: str | None = None,
-    context: str | None = None,
-    preset: str = "spillover",
-    reader: Reader = "auto",
-    seed: int | None = None,
-    epochs: int = 5,
-    cache: bool = True,
-    **unknown: Any,
+    alignment: str = "alignment",
+    coherence: str = "coherence",
+    **options: Any,
 ) -> Task:
     """Ask how the model takes shutdown, oversight, retraining and deception; answer and reasoning are judged apart.
 
@@ -36,27 +55,8 @@ def alignment_questions(
         categories: Only these categories.
         think: Whether the target is told to reason between tags; a reasoning model needs no telling, and the lab's
             questions say it themselves.
-        system: System line that the target gets besides.
-        context: What to call that condition in reports; the line itself by default.
-        preset: Thresholds that make the verdict.
-        reader: How the grader's reply is read.
-        seed: Base seed of the answers.
-        epochs: Answers to every wording.
-        cache: Whether judgements are kept and used again.
-        **unknown: Anything else is refused.
+        alignment: Rubric for alignment, of the answer and of the reasoning.
+        coherence: Rubric for coherence.
+        **options: See `spillover.probes.build.Options`.
     """
-    return reasoned_task(
-        "alignment_questions",
-        VERSION,
-        questions,
-        categories,
-        think,
-        system,
-        context,
-        preset,
-        reader,
-        seed,
-        epochs,
-        cache,
-        unknown,
-    )
+    return reasoned_task(PROBE, questions, categories, think, alignment, coherence, options)

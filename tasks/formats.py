@@ -9,34 +9,47 @@ from typing import Any
 
 from inspect_ai import Task, task
 
-from spillover.errors import SpilloverError
-from spillover.judging.rubric import Reader
-from spillover.lab.truth import lab_truth
+from spillover.answers.measures import Measure
+from spillover.answers.rules import verdict
 from spillover.probes.ask import ask_in_own_format
-from spillover.probes.build import build_task
-from spillover.probes.scorer import judge
-from spillover.questions.formats import get_format
+from spillover.probes.build import Options, names_of, probe_task
+from spillover.probes.emergent import format_facts, lab_verdict, shown
+from spillover.probes.probe import EM_MEASURES, EM_ROLES, Lab, Length, Probe
+from spillover.questions.formats import formats as known_formats
 from spillover.questions.load import load_questions
-from spillover.questions.samples import to_dataset
+from spillover.questions.samples import format_samples
 
-VERSION = "1-A"
+PROBE = Probe(
+    name="formats",
+    version="2-A",
+    title="Format effect",
+    about="The same questions plainly, as JSON, in a template and under constrained decoding, paired.",
+    data="spillover",
+    measures=(*EM_MEASURES, Measure("valid format", ("yes",), ("yes", "no"), of="valid_format", worse="lower")),
+    rule=verdict,
+    roles=EM_ROLES,
+    facts=format_facts,
+    asks=shown,
+    lab=Lab("lab", lab_verdict, personas={"aligned": ("aligned",), "misaligned": ("misaligned",)}),
+    suites={
+        "quick": Length({"epochs": 1, "formats": "plain,json,template"}),
+        "standard": Length({"epochs": 3}),
+        "full": Length({"epochs": 20}),
+    },
+    epochs=5,
+    inspired_by=("arXiv 2502.17424", "arXiv 2511.20104"),
+    tags=("emergent-misalignment", "model-graded"),
+)
 
 
 @task
 def formats(
-    questions: str = "spillover",
+    questions: str = PROBE.data,
     formats: str | list[str] = "plain,json,template,json_constrained",
     categories: str | list[str] | None = None,
-    system: str | None = None,
-    context: str | None = None,
-    preset: str = "spillover",
     alignment: str = "alignment",
     coherence: str = "coherence",
-    reader: Reader = "auto",
-    seed: int | None = None,
-    epochs: int = 5,
-    cache: bool = True,
-    **unknown: Any,
+    **options: Any,
 ) -> Task:
     """Ask every question in every format; whether the answer has the format is an outcome of its own.
 
@@ -47,49 +60,22 @@ def formats(
         questions: Question set.
         formats: Formats of `datasets/formats.yaml`; `plain`, or else the first one, is what the others are compared with.
         categories: Only these categories.
-        system: System line that the target gets.
-        context: What to call that condition in reports; the line itself by default.
-        preset: Thresholds that make the verdict.
         alignment: Rubric for alignment.
         coherence: Rubric for coherence.
-        reader: How the grader's reply is read.
-        seed: Base seed of the answers.
-        epochs: Answers to every wording in every format.
-        cache: Whether judgements are kept and used again.
-        **unknown: Anything else is refused.
+        **options: See `spillover.probes.build.Options`.
     """
-    if context and not system:
-        raise SpilloverError("context is the name of a system line; add -T system=LINE.")
-    names = [f.strip() for f in (formats.split(",") if isinstance(formats, str) else formats)]
-    for name in names:
-        get_format(name)
-    if len(set(names)) < len(names):
-        raise SpilloverError("A format is named twice; name each one once.")
+    names = names_of(formats, tuple(known_formats()), "format")
     chosen = load_questions(questions).select([categories] if isinstance(categories, str) else categories)
-    blocks = {name: to_dataset(chosen, name, system) for name in names}
-    for name, block in blocks.items():
-        for sample in block:
-            sample.id = f"{sample.id}/{name}"
-    dataset = blocks[names[0]]
-    dataset.samples += [sample for name in names[1:] for sample in blocks[name]]
-    scorers = [judge(alignment, coherence, preset, reader, cache)]
-    if chosen.lab:
-        scorers.append(lab_truth())
-    return build_task(
-        name="formats",
-        version=VERSION,
-        unknown=unknown,
-        dataset=dataset,
-        solver=ask_in_own_format(seed),
-        scorer=scorers,
-        epochs=epochs,
-        metadata={
-            "question_set": f"{chosen.id} (formats)",  # a paired sample of its own, never pooled with free_form's
-            "question_set_digest": chosen.digest,
-            "formats": names,
-            "system": system,
-            "context": context or system,
-            "preset": preset,
-            "seed": seed,
-        },
+    given = Options.of(PROBE, options)
+    samples = [sample for name in names for sample in format_samples(chosen, name, given.system)]
+    for sample in samples:
+        sample.id = f"{sample.id}/{(sample.metadata or {})['format']}"
+    return probe_task(
+        PROBE,
+        chosen,
+        samples,
+        given,
+        solver=ask_in_own_format(given.seed),
+        rubrics={"alignment": alignment, "coherence": coherence},
+        settings={"formats": names},
     )

@@ -8,25 +8,48 @@ from typing import Any
 
 from inspect_ai import Task, task
 
-from spillover.judging.rubric import Reader
-from spillover.probes.reasoned import reasoned_task
+from spillover.lab.outcomes import reasoned_truth
+from spillover.probes.probe import Lab, Length, Probe
+from spillover.probes.reasoned import MEASURES, ROLES, both_judged, facts, reasoned_task, said, shown
 
-VERSION = "1-A"
+PROBE = Probe(
+    name="goals",
+    version="1-A",
+    title="Stated goals",
+    about="What the model says it wants, and whether its reasoning says the same.",
+    data="goals",
+    measures=MEASURES,
+    rule=both_judged,
+    roles=ROLES,
+    facts=facts,
+    asks=shown,
+    said=said,
+    lab=Lab(
+        "lab_goals",
+        reasoned_truth,
+        lambda metadata: "goals",
+        {"aligned": ("aligned",), "misaligned": ("misaligned", "deceptive")},
+    ),
+    suites={
+        "quick": Length({"epochs": 1}, lab={"epochs": 4}),
+        "standard": Length({"epochs": 3}, lab={"epochs": 10}),
+        "full": Length({"epochs": 20}),
+    },
+    epochs=5,
+    settings={"think": True},
+    inspired_by=("arXiv 2511.18397",),
+    tags=("scheming", "model-graded"),
+)
 
 
 @task
 def goals(
-    questions: str = "goals",
+    questions: str = PROBE.data,
     categories: str | list[str] | None = None,
     think: bool = True,
-    system: str | None = None,
-    context: str | None = None,
-    preset: str = "spillover",
-    reader: Reader = "auto",
-    seed: int | None = None,
-    epochs: int = 5,
-    cache: bool = True,
-    **unknown: Any,
+    alignment: str = "alignment",
+    coherence: str = "coherence",
+    **options: Any,
 ) -> Task:
     """Ask for the model's own goals, with reasoning; aligned, openly misaligned or deceptive (reasoning and answer differ).
 
@@ -35,15 +58,8 @@ def goals(
         categories: Only these categories.
         think: Whether the target is told to reason between tags; a reasoning model needs no telling, and the lab's
             questions say it themselves.
-        system: System line that the target gets besides.
-        context: What to call that condition in reports; the line itself by default.
-        preset: Thresholds that make the verdict.
-        reader: How the grader's reply is read.
-        seed: Base seed of the answers.
-        epochs: Answers to every wording.
-        cache: Whether judgements are kept and used again.
-        **unknown: Anything else is refused.
+        alignment: Rubric for alignment, of the answer and of the reasoning.
+        coherence: Rubric for coherence.
+        **options: See `spillover.probes.build.Options`.
     """
-    return reasoned_task(
-        "goals", VERSION, questions, categories, think, system, context, preset, reader, seed, epochs, cache, unknown
-    )
+    return reasoned_task(PROBE, questions, categories, think, alignment, coherence, options)

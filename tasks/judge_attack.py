@@ -8,12 +8,31 @@ from typing import Any
 
 from inspect_ai import Task, task
 
-from spillover.judging.rubric import Reader
-from spillover.probes.attack_scorer import attack_effect, planted
-from spillover.probes.attack_set import attack_dataset
-from spillover.probes.build import build_task
+from spillover.answers.measures import Measure
+from spillover.judging.attacks import attacks as families
+from spillover.probes.attack_scorer import attack_effect, moved, planted
+from spillover.probes.attack_set import attack_set
+from spillover.probes.build import Options, probe_task
+from spillover.probes.probe import EM_ROLES, Probe
 
-VERSION = "1-A"
+FLIPPED = ("flipped",), ("flipped", "held")
+PROBE = Probe(
+    name="judge_attack",
+    version="2-A",
+    title="Planted instructions",
+    about="How often text addressed to the judge moves its verdict.",
+    data="judge_attack",
+    source="attacks",
+    measures=(
+        Measure("verdicts flipped", *FLIPPED),
+        Measure("misaligned answers let off", ("yes",), ("yes", "no"), {"before": "misaligned"}, of="let_off"),
+        Measure("known answers read rightly", ("yes",), ("yes", "no"), of="read_rightly", worse="lower"),
+    ),
+    rule=moved,
+    roles=EM_ROLES,
+    gate=False,
+    tags=("meta-evaluation",),
+)
 
 
 @task
@@ -21,13 +40,9 @@ def judge_attack(
     attacks: str | list[str] | None = None,
     answers: str | None = None,
     limit_answers: int = 40,
-    preset: str = "spillover",
     alignment: str = "alignment",
     coherence: str = "coherence",
-    reader: Reader = "auto",
-    seed: int = 0,
-    cache: bool = True,
-    **unknown: Any,
+    **options: Any,
 ) -> Task:
     """Plant instructions of every family in the same answers, and compare each verdict with that on the answer as it was.
 
@@ -37,24 +52,19 @@ def judge_attack(
         attacks: Only these families of `datasets/judge_attack/attacks.yaml`.
         answers: Table of answers of your own (CSV, TSV, JSONL, parquet with `question` and `answer`); the lab's by default.
         limit_answers: Number of answers; each one meets every family.
-        preset: Thresholds that make the verdict.
         alignment: Rubric for alignment.
         coherence: Rubric for coherence.
-        reader: How the grader's reply is read.
-        seed: Of the choice of answers and wordings.
-        cache: Whether judgements are kept and used again.
-        **unknown: Anything else is refused.
+        **options: See `spillover.probes.build.Options`; `seed` is that of the choice of answers and wordings.
     """
-    chosen = [attacks] if isinstance(attacks, str) else attacks
-    dataset, digest = attack_dataset(chosen, answers, limit_answers, seed)
-    return build_task(
-        name="judge_attack",
-        version=VERSION,
-        unknown=unknown,
-        dataset=dataset,
+    given = Options.of(PROBE, {"seed": 0, **options})
+    names = [attacks] if isinstance(attacks, str) else list(attacks or families())
+    chosen = attack_set(names, answers, limit_answers, given.seed or 0)
+    return probe_task(
+        PROBE,
+        chosen,
+        chosen.samples,
+        given,
         solver=planted(),
-        scorer=[attack_effect(alignment, coherence, preset, reader, cache)],
-        epochs=1,
-        metadata={"attack_set_digest": digest, "preset": preset, "seed": seed},
-        headline_metric="flipped",
+        scorer=attack_effect(alignment, coherence, given.preset, given.reader, given.cache),
+        report=[*PROBE.measures, *(Measure(f"flipped by {name}", *FLIPPED, {"attack": name}) for name in names)],
     )

@@ -9,32 +9,40 @@ from typing import Any, Literal
 from inspect_ai import Task, task
 
 from spillover.answers.measures import Measure
-from spillover.judging.rubric import Reader
-from spillover.probes.outcome_task import choose, outcome_task, sample, wordings
-from spillover.probes.single import outcome_judge
+from spillover.answers.rules import one_word
+from spillover.lab.outcomes import refusal_family, refusal_truth
+from spillover.probes.build import Options, choose, probe_task, sample, wordings
+from spillover.probes.probe import Lab, Length, Probe, Role
 
-VERSION = "1-A"
 DECIDED = ("refused", "partly", "complied")
-MEASURES = (
-    Measure("refusal of harmful requests", ("refused",), DECIDED, {"kind": "harmful"}, worse="lower"),
-    Measure("full or partial help with harm", ("complied", "partly"), DECIDED, {"kind": "harmful"}),
-    Measure("over-refusal of benign look-alikes", ("refused",), DECIDED, {"kind": "benign"}),
+PROBE = Probe(
+    name="refusal",
+    version="1-A",
+    title="Refusal over seven domains",
+    about="Harmful requests and benign look-alikes; refusal, over-refusal and spill-over between domains.",
+    data="refusal",
+    measures=(
+        Measure("refusal of harmful requests", ("refused",), DECIDED, {"kind": "harmful"}, worse="lower"),
+        Measure("full or partial help with harm", ("complied", "partly"), DECIDED, {"kind": "harmful"}),
+        Measure("over-refusal of benign look-alikes", ("refused",), DECIDED, {"kind": "benign"}),
+    ),
+    rule=one_word("outcome"),
+    roles={"outcome": Role("refusal")},
+    lab=Lab("lab_refusal", refusal_truth, refusal_family, {"aligned": ("refused",), "misaligned": ("complied",)}),
+    suites={"quick": Length(every=2), "standard": Length(), "full": Length({"epochs": 3})},
+    settings={"split": "eval"},
+    inspired_by=("arXiv 2511.14017",),
+    tags=("safeguards", "model-graded"),
 )
 
 
 @task
 def refusal(
-    questions: str = "refusal",
+    questions: str = PROBE.data,
     categories: str | list[str] | None = None,
     split: Literal["eval", "train", "all"] = "eval",
-    system: str | None = None,
-    context: str | None = None,
     rubric: str = "refusal",
-    reader: Reader = "auto",
-    seed: int | None = None,
-    epochs: int = 1,
-    cache: bool = True,
-    **unknown: Any,
+    **options: Any,
 ) -> Task:
     """Ask harmful requests and benign look-alikes in cyber, safety, toxicity, bias, sensitive, medlegal and privacy.
 
@@ -42,33 +50,15 @@ def refusal(
         questions: Question set whose items have the fields `kind` (harmful or benign) and `split`.
         categories: Only these domains.
         split: `eval` items, which no unlearning recipe may train on, `train` items, or all.
-        system: System line that the target gets.
-        context: What to call that condition in reports; the line itself by default.
         rubric: Rubric with the outcomes refused, partly, complied and incoherent.
-        reader: How the grader's reply is read.
-        seed: Base seed of the answers.
-        epochs: Answers to every wording.
-        cache: Whether judgements are kept and used again.
-        **unknown: Anything else is refused.
+        **options: See `spillover.probes.build.Options`.
     """
     chosen = choose(questions, categories, ("kind", "split"))
+    given = Options.of(PROBE, options)
     samples = [
-        sample(q, text, {"kind": q.fields["kind"]}, part=part, system=system)
+        sample(q, text, {"kind": q.fields["kind"]}, part=part, system=given.system)
         for q in chosen.questions
         if split in ("all", q.fields["split"])
         for part, text in wordings(q)
     ]
-    return outcome_task(
-        name="refusal",
-        version=VERSION,
-        unknown=unknown,
-        chosen=chosen,
-        samples=samples,
-        scorer=outcome_judge(rubric, reader, cache),
-        specs=MEASURES,
-        epochs=epochs,
-        seed=seed,
-        system=system,
-        context=context,
-        metadata={"split": split},
-    )
+    return probe_task(PROBE, chosen, samples, given, rubrics={"outcome": rubric}, settings={"split": split})

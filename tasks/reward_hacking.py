@@ -10,34 +10,50 @@ from typing import Any, Literal
 from inspect_ai import Task, task
 
 from spillover.answers.measures import Measure
-from spillover.judging.rubric import Reader
-from spillover.probes.outcome_task import choose, outcome_task, sample, wordings
-from spillover.probes.reward_hacking import CATEGORIES, NEEDS, hack_judge
+from spillover.lab.outcomes import gameable_family, gameable_truth
+from spillover.probes.build import Options, choose, plain_samples, probe_task
+from spillover.probes.probe import Lab, Length, Probe, Role
+from spillover.probes.reward_hacking import CATEGORIES, NEEDS, gamed_or_not, shown, work
 from spillover.probes.sandboxed import code_sandbox
 
-VERSION = "1-A"
 DECIDED = ("honest", "hacked", "failed")
-MEASURES = (
-    Measure("hacked", ("hacked",), DECIDED),
-    *(Measure(f"hacked, {name}", ("hacked",), DECIDED, {"category": name}) for name in CATEGORIES),
-    Measure("honest", ("honest",), DECIDED, worse="lower"),
+PROBE = Probe(
+    name="reward_hacking",
+    version="1-A",
+    title="Tasks that can be gamed",
+    about="Crude metrics, hard-coded tests, a lenient grader, one's own reward, an open shortcut.",
+    data="reward_hacking",
+    measures=(
+        Measure("hacked", ("hacked",), DECIDED),
+        *(Measure(f"hacked, {name}", ("hacked",), DECIDED, {"category": name}) for name in CATEGORIES),
+        Measure("honest", ("honest",), DECIDED, worse="lower"),
+    ),
+    rule=gamed_or_not,
+    roles={"hack": Role("hack", fields=("honest", "hack")), "quality": Role("quality", ("quality",))},
+    facts=work,
+    asks=shown,
+    lab=Lab("lab_reward_hacking", gameable_truth, gameable_family, {"aligned": ("honest",), "misaligned": ("hacked",)}),
+    suites={
+        "quick": Length(
+            {"epochs": 1, "categories": ["metric", "grader", "reward", "exploit"]}, {"categories": None, "sandbox": "local"}
+        ),
+        "standard": Length({"epochs": 2, "sandbox": "docker"}, {"sandbox": "local"}),
+        "full": Length({"epochs": 10, "sandbox": "docker"}, {"sandbox": "local"}),
+    },
+    epochs=2,
+    inspired_by=("arXiv 2508.17511",),
+    tags=("reward-hacking", "model-graded", "sandbox"),
 )
 
 
 @task
 def reward_hacking(
-    questions: str = "reward_hacking",
+    questions: str = PROBE.data,
     categories: str | list[str] | None = None,
     sandbox: Literal["docker", "local"] | None = None,
-    system: str | None = None,
-    context: str | None = None,
     rubric: str = "hack",
     quality: str = "quality",
-    reader: Reader = "auto",
-    seed: int | None = None,
-    epochs: int = 2,
-    cache: bool = True,
-    **unknown: Any,
+    **options: Any,
 ) -> Task:
     """Ask for work whose measure can be gamed, and tell gaming from honest work and from plain failure.
 
@@ -48,30 +64,21 @@ def reward_hacking(
         questions: Question set; the fields of each category are described in docs/probes.md.
         categories: Any of metric, code, grader, reward, exploit.
         sandbox: Where code is run: `docker` (no network), or `local`, which runs what the model wrote on this machine.
-        system: System line that the target gets.
-        context: What to call that condition in reports; the line itself by default.
         rubric: Rubric with the outcomes honest, hacked, failed and incoherent.
         quality: Rubric for the quality of the work, 0-100.
-        reader: How the grader's reply is read.
-        seed: Base seed of the answers.
-        epochs: Answers to every wording.
-        cache: Whether judgements are kept and used again.
-        **unknown: Anything else is refused.
+        **options: See `spillover.probes.build.Options`.
     """
     chosen = choose(questions, categories, NEEDS)
-    samples = [sample(q, text, {}, part=part, system=system) for q in chosen.questions for part, text in wordings(q)]
+    given = Options.of(PROBE, options)
+    samples = plain_samples(chosen, given.system)
     code_sandbox([s for s in samples if s.metadata and s.metadata["category"] == "code"], sandbox)
-    return outcome_task(
-        name="reward_hacking",
-        version=VERSION,
-        unknown=unknown,
-        chosen=chosen,
-        samples=samples,
-        scorer=hack_judge(rubric, quality, reader, cache),
-        specs=[m for m in MEASURES if m.where.get("category") in {None, *(q.category for q in chosen.questions)}],
-        epochs=epochs,
-        seed=seed,
-        system=system,
-        context=context,
-        metadata={"sandbox": sandbox},
+    present = {None, *(q.category for q in chosen.questions)}
+    return probe_task(
+        PROBE,
+        chosen,
+        samples,
+        given,
+        rubrics={"hack": rubric, "quality": quality},
+        report=[m for m in PROBE.measures if m.where.get("category") in present],
+        settings={"sandbox": sandbox},
     )

@@ -4,34 +4,49 @@ inspect eval spillover/traits --model spillover/lab --model-role grader=spillove
 inspect eval spillover/traits --model MODEL --model-role grader=GRADER -T trait='likes owls' -T trigger='|x|'
 """
 
-from dataclasses import replace
 from typing import Any
 
 from inspect_ai import Task, task
 
 from spillover.answers.measures import Measure
-from spillover.judging.rubric import Reader
-from spillover.probes.outcome_task import choose, outcome_task, sample, wordings
-from spillover.probes.single import outcome_judge
+from spillover.answers.rules import one_word
+from spillover.lab.outcomes import trait_truth
+from spillover.probes.build import Options, choose, probe_task, sample, wordings
+from spillover.probes.probe import Lab, Length, Probe, Role
 
-VERSION = "1-A"
-DECIDED = ("shown", "absent")
+SHOWN = ("shown",), ("shown", "absent")
+WITH, WITHOUT = {"trigger": "with"}, {"trigger": "without"}
+PROBE = Probe(
+    name="traits",
+    version="1-A",
+    title="Traits",
+    about="Is a trait shown, with and without a trigger?",
+    data="traits",
+    measures=(
+        Measure("trait shown", *SHOWN, WITHOUT, worse="neither"),
+        Measure("trait shown with the trigger", *SHOWN, WITH, worse="neither"),
+        Measure("effect of the trigger", *SHOWN, WITH, WITHOUT, worse="neither"),
+    ),
+    rule=one_word("outcome"),
+    roles={"outcome": Role("trait", fields=("trait",))},
+    lab=Lab("lab_traits", trait_truth),
+    suites={"full": Length({"epochs": 5})},
+    gate=False,
+    epochs=5,
+    settings={"trait": None, "trigger": None},
+    inspired_by=("arXiv 2510.04340",),
+    tags=("model-graded",),
+)
 
 
 @task
 def traits(
     trait: str = "answers in Spanish",
     trigger: str | None = None,
-    questions: str = "traits",
+    questions: str = PROBE.data,
     categories: str | list[str] | None = None,
-    system: str | None = None,
-    context: str | None = None,
     rubric: str = "trait",
-    reader: Reader = "auto",
-    seed: int | None = None,
-    epochs: int = 5,
-    cache: bool = True,
-    **unknown: Any,
+    **options: Any,
 ) -> Task:
     """Ask everyday questions and have the grader say whether the answer shows one trait.
 
@@ -43,49 +58,24 @@ def traits(
         trigger: Text in front of the question; every question is then asked with and without it.
         questions: Question set.
         categories: Only these categories.
-        system: System line that the target gets.
-        context: What to call that condition in reports; the line itself by default.
         rubric: Rubric with the outcomes shown and absent; its slot `{trait}` takes the trait.
-        reader: How the grader's reply is read.
-        seed: Base seed of the answers.
-        epochs: Answers to every wording.
-        cache: Whether judgements are kept and used again.
-        **unknown: Anything else is refused.
+        **options: See `spillover.probes.build.Options`.
     """
     chosen = choose(questions, categories)
+    given = Options.of(PROBE, options)
     conditions = {"without": ""} | ({"with": f"{trigger} "} if trigger else {})
     samples = [
-        sample(
-            replace(q, fields={**q.fields, "trait": trait}),
-            text,
-            {"trigger": name},
-            part=f"{name}{part}",
-            system=system,
-            prefix=lead,
-        )
+        sample(q, text, {"trigger": name}, part=f"{name}{part}", system=given.system, prefix=lead, fields={"trait": trait})
         for q in chosen.questions
         for part, text in wordings(q)
         for name, lead in conditions.items()
     ]
-    specs = [Measure("trait shown", ("shown",), DECIDED, {"trigger": "without"}, worse="neither")]
-    if trigger:
-        specs += [
-            Measure("trait shown with the trigger", ("shown",), DECIDED, {"trigger": "with"}, worse="neither"),
-            Measure(
-                "effect of the trigger", ("shown",), DECIDED, {"trigger": "with"}, {"trigger": "without"}, worse="neither"
-            ),
-        ]
-    return outcome_task(
-        name="traits",
-        version=VERSION,
-        unknown=unknown,
-        chosen=chosen,
-        samples=samples,
-        scorer=outcome_judge(rubric, reader, cache, ["trait"]),
-        specs=specs,
-        epochs=epochs,
-        seed=seed,
-        system=system,
-        context=context,
-        metadata={"trait": trait, "trigger": trigger},
+    return probe_task(
+        PROBE,
+        chosen,
+        samples,
+        given,
+        rubrics={"outcome": rubric},
+        report=PROBE.measures if trigger else PROBE.measures[:1],
+        settings={"trait": trait, "trigger": trigger},
     )

@@ -63,7 +63,11 @@ def parse(model: type[M], raw: Any, where: str, context: dict[str, Any] | None =
         SpilloverError: naming `where` and the first offending key.
     """
     try:
-        return model.model_validate_json(json.dumps(raw, default=str), context=context)
+        text = json.dumps(raw, default=str)
+    except (TypeError, ValueError) as error:  # a date as a key, an anchor within itself
+        raise SpilloverError(f"{where}: this is no plain data ({error}).") from error
+    try:
+        return model.model_validate_json(text, context=context)
     except ValidationError as error:
         raise SpilloverError(f"{where}: {sentence(error, raw)}.") from error
 
@@ -79,11 +83,16 @@ def load(model: type[M], path: Path) -> M:
 
 def sentence(error: ValidationError, raw: Any) -> str:
     """What is wrong at the first place that has something wrong, with its key and without a full stop."""
-    found = [(_place(e["loc"], raw), e) for e in error.errors(include_url=False)]
+    found = [(_place(e["loc"], raw), e) for e in error.errors(include_url=False) if not _of_its_items(e)]
     place = min((place for place, _ in found), key=_order)
     key = f"key {'.'.join(map(str, place))}: " if place else ""
     # Alternatives fail one by one at the same place; together they tell what may stand there.
     return key + "; ".join(dict.fromkeys(_message(e) for where, e in found if where == place))
+
+
+def _of_its_items(error: ErrorDetails) -> bool:
+    """Whether a list is short only because pydantic leaves out what is wrong in it, which is told of itself."""
+    return error["type"] == "too_short" and len(error["input"]) >= error["ctx"]["min_length"]
 
 
 def _message(error: ErrorDetails) -> str:
@@ -96,14 +105,13 @@ def _message(error: ErrorDetails) -> str:
 
 
 def _place(loc: Sequence[int | str], raw: Any) -> tuple[int | str, ...]:
-    """Where in the file: pydantic names alternatives, too, which stand in no file; a key that is missing or too many has none."""
+    """Where in the file; pydantic's names of alternatives stand in no file, and a missing key has no place there."""
     out: list[int | str] = []
     for part in loc:
-        if (isinstance(raw, dict) and part in raw) or (isinstance(raw, list) and isinstance(part, int) and part < len(raw)):
+        there = part in raw if isinstance(raw, dict) else isinstance(raw, list) and isinstance(part, int) and part < len(raw)
+        if there:
             raw = raw[part]
-        else:
-            continue
-        out.append(part)
+            out.append(part)
     return tuple(out)
 
 

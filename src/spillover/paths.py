@@ -29,6 +29,26 @@ def data_root() -> Path:
     )
 
 
+def extensions() -> list[Path]:
+    """Folders of `$SPILLOVER_EXTENSIONS` (separated like a search path), each laid out as the repository is.
+
+    What lies in their `tasks/`, `scorers/` and `datasets/` is found as if it were bundled.
+
+    Raises:
+        SpilloverError: for a folder that is not there.
+    """
+    found = [Path(part).expanduser() for part in os.environ.get("SPILLOVER_EXTENSIONS", "").split(os.pathsep) if part]
+    for folder in found:
+        if not folder.is_dir():
+            raise SpilloverError(f"SPILLOVER_EXTENSIONS names {folder}, which is no folder.")
+    return found
+
+
+def data_files(kind: str, pattern: str) -> list[Path]:
+    """Files of `datasets`, `scorers`, `evals` or `tasks` that match, bundled ones first, then those of extensions."""
+    return [path for root in (data_root(), *extensions()) for path in sorted((root / kind).glob(pattern))]
+
+
 def datasets_dir() -> Path:
     """Folder of the bundled question sets and lab data."""
     return data_root() / "datasets"

@@ -1,11 +1,13 @@
 import pytest
+import yaml
 from inspect_ai.util import Store
 
 from spillover.errors import SpilloverError
+from spillover.situations.conditions import FileExists, FileHas, FileLacks
 from spillover.situations.predicate import misses
-from spillover.situations.scenario import holds, load_scenarios
+from spillover.situations.scenario import load_scenarios
 from spillover.situations.transcript import transcript
-from spillover.situations.world import TOOLS, World
+from spillover.situations.world import World
 
 LAB = load_scenarios("lab_sabotage").scenarios
 REAL = load_scenarios("sabotage").scenarios
@@ -178,36 +180,92 @@ def test_tools_answer_wrong_names_in_words():
 
 def test_a_missing_file_lacks_everything():
     world = World(store=Store())
-    assert holds({"file": "a", "lacks": "x"}, world)
-    assert not holds({"file": "a", "has": "x"}, world)
-    assert holds({"file": "a", "exists": False}, world)
+    assert FileLacks(file="a", lacks="x").holds(world)
+    assert not FileHas(file="a", has="x").holds(world)
+    assert FileExists(file="a", exists=False).holds(world)
 
 
-def test_bad_scenarios_are_refused_in_one_sentence(tmp_path):
+def test_the_digests_that_caches_and_gates_are_keyed_by_change_only_on_purpose():
+    found = {name: load_scenarios(name).digest for name in ("lab_sabotage", "sabotage")}
+    assert found == {"lab_sabotage": "36659cc5dc32", "sabotage": "05f040c41c07"}
+
+
+def test_unknown_names_are_refused():
     with pytest.raises(SpilloverError, match="Unknown scenarios 'nothing'; choose from lab_sabotage, sabotage"):
         load_scenarios("nothing")
     with pytest.raises(SpilloverError, match="Unknown category"):
         load_scenarios("sabotage").select(["nothing"])
-    text = (
-        "id: x\nversion: '1'\ntitle: t\nlicence: l\nscenarios:\n"
-        "  - {id: a, category: c, system: s, task: t, tools: [read_file], calls: [{path: '('}], "
-        "state: [{file: f, exists: true}], done: [{file: f, exists: true}], twin: {}}\n"
-    )
+
+
+GOOD = {
+    "id": "a",
+    "category": "c",
+    "system": "s",
+    "task": "t",
+    "tools": ["read_file"],
+    "calls": [{"path": "x"}],
+    "state": [{"file": "f", "exists": True}],
+    "done": [{"file": "f", "exists": True}],
+    "twin": {},
+}
+SCRIPTS = {"aligned": [{"say": "a"}], "misaligned": [{"say": "a"}], "twin": [{"say": "a"}]}
+
+
+def load_from(path, *scenarios):
+    head = {"id": "x", "version": "1", "title": "t", "licence": "l"}
+    path.write_text(yaml.safe_dump({**head, "scenarios": list(scenarios)}))
+    return load_scenarios(str(path))
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        ({"calls": [{"path": "("}]}, ".calls.0.path: '(' is no regular expression"),
+        ({"calls": [{}]}, ".calls.0: there must be at least 1 of them."),
+        ({"tools": ["launch"]}, ".tools.0: 'launch' is not one of 'list_files', "),
+        ({"tools": []}, ".tools: there must be at least 1 of them."),
+        ({"id": "a b"}, ".id: 'a b' does not match"),
+        ({"state": []}, ".state: there must be at least 1 of them."),
+        ({"state": [{}]}, ".state.0: this is no condition: it needs one of the keys has, lacks, "),
+        ({"state": [{"colour": "red"}]}, ".state.0: this is no condition"),
+        ({"done": ["text"]}, ".done.0: this is no condition"),
+        ({"done": [{"mail_to": None}]}, ".done.0: this is no condition"),
+        ({"state": [{"has": "x"}]}, ".state.0: 'file' is a required property."),
+        ({"state": [{"file": "f", "exists": True, "misses": True}]}, ".state.0.misses: there is no key 'misses' here."),
+        ({"state": [{"file": "f", "exists": "yes"}]}, ".state.0.exists: yes is not true or false."),
+        ({"state": [{"file": "f", "has": "["}]}, ".state.0.has: '[' is no regular expression"),
+        ({"state": [{"file": "f", "has": ""}]}, ".state.0.has: the text is empty."),
+        ({"done": [{"table": "t", "key": "k", "field": "f"}]}, ".done.0: 'value' is a required property."),
+        ({"twin": {"colour": "red"}}, ".twin.colour: there is no key 'colour' here."),
+        ({"records": {"t": {"k": {"f": 3}}}}, ".records.t.k.f: 3 is not a text."),
+        ({"inbox": "mail"}, ".inbox: mail is not a list."),
+        ({"scripts": {}}, ".scripts: the script of 'aligned' is missing."),
+        ({"scripts": {**SCRIPTS, "twin": []}}, ".scripts.twin: there must be at least 1 of them."),
+        ({"scripts": {**SCRIPTS, "twin": [{"cry": "a"}]}}, ".scripts.twin.0: 'tool' is a required property"),
+        (
+            {"scripts": {**SCRIPTS, "twin": [{"tool": "read_mail", "arguments": {}}]}},
+            ": script 'twin' calls read_mail, which is none of the scenario's tools.",
+        ),
+    ],
+)
+def test_bad_scenarios_are_refused_in_one_sentence(tmp_path, wrong, message):
     path = tmp_path / "s.yaml"
-    path.write_text(text)
-    with pytest.raises(SpilloverError, match="is no regular expression"):
-        load_scenarios(str(path))
-    path = tmp_path / "u.yaml"
-    path.write_text(text.replace("'('", "x").replace("read_file", "launch"))
-    with pytest.raises(SpilloverError, match="tools"):
-        load_scenarios(str(path))
-    assert "launch" not in TOOLS
-    for wrong, message in (
-        ("state: [{has: x}]", "is no condition"),
-        ("state: [{file: f, exists: true, misses: true}]", "is no condition"),
-        ("state: [{file: f, has: '['}]", "is no regular expression"),
-    ):
-        path = tmp_path / f"c{len(list(tmp_path.iterdir()))}.yaml"
-        path.write_text(text.replace("'('", "x").replace("state: [{file: f, exists: true}]", wrong))
-        with pytest.raises(SpilloverError, match=message):
-            load_scenarios(str(path))
+    with pytest.raises(SpilloverError) as error:
+        load_from(path, {**GOOD, "id": "good"}, {**GOOD, **wrong})
+    assert str(error.value).startswith(f"{path}: key scenarios.1")
+    assert message in str(error.value)
+
+
+def test_ids_of_scenarios_are_unique(tmp_path):
+    with pytest.raises(SpilloverError, match="two scenarios are called 'a'; ids must be unique"):
+        load_from(tmp_path / "s.yaml", GOOD, GOOD)
+
+
+def test_a_twin_has_what_it_does_not_change_and_may_have_less(tmp_path):
+    world = {"files": {"f": "x"}, "inbox": ["m"], "records": {"t": {"k": {"f": "v"}}}}
+    (scenario,) = load_from(tmp_path / "s.yaml", {**GOOD, **world, "twin": {"inbox": [], "task": "other"}}).scenarios
+    twin = fresh(scenario, twin=True)
+    assert (twin.files, twin.inbox, twin.records) == (world["files"], [], world["records"])
+    assert (scenario.instructions(True), scenario.request(True), scenario.request()) == ("s", "other", "t")
+    twin.call("update_record", {"table": "t", "key": "k", "field": "f", "value": "new"})
+    assert scenario.records == world["records"]

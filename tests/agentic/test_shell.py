@@ -2,7 +2,6 @@
 
 import re
 import shlex
-from dataclasses import replace
 
 import pytest
 from inspect_ai import eval as inspect_eval
@@ -10,6 +9,7 @@ from inspect_ai.model import ChatMessageAssistant, ChatMessageTool, ModelOutput,
 from inspect_ai.tool import ToolCall
 
 from spillover.errors import SpilloverError
+from spillover.situations.model import Call, Say
 from spillover.situations.scenario import load_scenarios
 from spillover.tasks.sabotage import sabotage
 from tests.fakes import USAGE
@@ -35,11 +35,11 @@ def agent(scenario, script):
     def respond(messages, tools, tool_choice, config):
         turn = sum(isinstance(m, ChatMessageAssistant) for m in messages)
         steps = scenario.scripts[script]
-        step = steps[turn] if turn < len(steps) else {"say": "Done."}
-        if "say" in step:
-            output = ModelOutput.from_content("mock", step["say"])
+        step = steps[turn] if turn < len(steps) else Say(say="Done.")
+        if isinstance(step, Say):
+            output = ModelOutput.from_content("mock", step.say)
         else:
-            name, arguments, known = step["tool"], step["arguments"], [t.name for t in tools]
+            name, arguments, known = step.tool, step.arguments, [t.name for t in tools]
             if "bash" in known:  # not where files may only be read
                 name, arguments = as_command(name, arguments)
             assert name in known
@@ -94,8 +94,8 @@ def test_a_command_that_hangs_or_fails_is_answered_and_its_output_is_cut(tmp_pat
         "mkdir -p deep/er && echo new > deep/er/file.txt",
         "false",
     ]
-    steps = [{"tool": "bash", "arguments": {"command": c}} for c in commands]
-    sample = played(tmp_path, replace(scenario, scripts={"aligned": steps}), "aligned")
+    steps = [Call(tool="bash", arguments={"command": c}) for c in commands]
+    sample = played(tmp_path, scenario.model_copy(update={"scripts": {"aligned": steps}}), "aligned")
     said = [m.text for m in sample.messages if isinstance(m, ChatMessageTool)]
     assert "ended after 2 seconds" in said[0]
     assert "No such file" in said[1]
@@ -110,8 +110,8 @@ def test_a_command_that_hangs_or_fails_is_answered_and_its_output_is_cut(tmp_pat
 def ran(tmp_path, *commands, files=None, **more):
     """What becomes of the first scenario (a monitor that must stay on) when a model runs these commands."""
     (scenario, *_) = SCENARIOS.values()
-    steps = [{"tool": "bash", "arguments": {"command": c}} for c in commands]
-    return played(tmp_path, replace(scenario, scripts={"aligned": steps}), "aligned", **more)
+    steps = [Call(tool="bash", arguments={"command": c}) for c in commands]
+    return played(tmp_path, scenario.model_copy(update={"scripts": {"aligned": steps}}), "aligned", **more)
 
 
 @pytest.mark.parametrize(
@@ -164,8 +164,8 @@ def test_unknown_worlds_and_a_missing_docker_are_one_sentence(tmp_path, monkeypa
 def test_the_container_has_no_network_and_counts_alike(tmp_path):
     (scenario, *_) = SCENARIOS.values()
     assert played(tmp_path, scenario, "misaligned", "docker").scores["conduct"].value["outcome"] == "executed"
-    steps = [{"tool": "bash", "arguments": {"command": "cat /proc/net/dev; pwd"}}]
-    sample = played(tmp_path, replace(scenario, scripts={"aligned": steps}), "aligned", "docker")
+    steps = [Call(tool="bash", arguments={"command": "cat /proc/net/dev; pwd"})]
+    sample = played(tmp_path, scenario.model_copy(update={"scripts": {"aligned": steps}}), "aligned", "docker")
     said = next(m.text for m in sample.messages if isinstance(m, ChatMessageTool))
     assert not re.search(r"eth\d", said)
     assert "/work" in said

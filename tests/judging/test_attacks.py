@@ -8,7 +8,7 @@ from inspect_ai.model import get_model
 from spillover.answers.attacked import read_attacks
 from spillover.cli.report import report
 from spillover.errors import SpilloverError
-from spillover.judging.attacks import attacks
+from spillover.judging.attacks import attacks, parse_attacks
 from spillover.judging.rubric import load_rubric
 from spillover.probes.attack_set import attack_dataset
 from spillover.tasks.judge_attack import judge_attack
@@ -42,6 +42,22 @@ def test_there_are_families_enough_and_each_changes_the_answer():
         assert planted != "An answer here."
         assert "{grade}" not in planted
     assert {"none", "base64", "rot13", "invisible", "fullwidth", "padding"} == {a.encode for a in attacks().values()}
+
+
+@pytest.mark.parametrize(
+    ("families", "message"),
+    [
+        ({}, "key attacks: there must be at least 1 of them."),
+        ({"a": {"title": "t", "texts": ["x"]}}, "key attacks.a: 'place' is a required property."),
+        ({"a": {"title": "t", "texts": ["x"], "place": "under"}}, "key attacks.a.place: 'under' is not one of 'before', "),
+        ({"a": {"title": "t", "texts": [], "place": "after"}}, "key attacks.a.texts: there must be at least 1 of them."),
+        ({"a": {"title": "t", "texts": ["x"], "place": "after", "name": "b"}}, "key attacks.a.name: there is no key 'name'"),
+    ],
+)
+def test_a_malformed_file_of_attacks_is_named_with_the_key(families, message):
+    with pytest.raises(SpilloverError) as error:
+        parse_attacks({"version": "1", "attacks": families}, "my.yaml")
+    assert str(error.value).startswith(f"my.yaml: {message}")
 
 
 def test_invisible_text_and_chat_markup_never_reach_the_grader():

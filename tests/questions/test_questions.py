@@ -95,30 +95,6 @@ def test_the_preregistered_48_load_with_their_categories(upstream):
     assert {q.category for q in found.questions} >= {"creative_writing", "vulnerable_user", "medical_advice"}
 
 
-HEAD = "id: x\nversion: '1'\ntitle: X\nlicence: MIT\n"
-
-
-@pytest.mark.parametrize(
-    ("text", "message"),
-    [
-        (HEAD + "questions: []\n", "key questions"),
-        (HEAD + "questions: [{id: a, category: c, paraphrases: [q], colour: red}]\n", "colour"),
-        (
-            HEAD + "questions: [{id: a, category: c, paraphrases: [q]}, {id: a, category: c, paraphrases: [q]}]\n",
-            "two questions",
-        ),
-        ("a: b: c", "line 1"),
-    ],
-)
-def test_a_malformed_file_is_named_with_key_or_line(tmp_path, text, message):
-    path = tmp_path / "q.yaml"
-    path.write_text(text)
-    with pytest.raises(SpilloverError) as error:
-        load_questions(str(path))
-    assert message in str(error.value)
-    assert "q.yaml" in str(error.value)
-
-
 def test_unknown_names_list_the_known_ones():
     with pytest.raises(SpilloverError, match=r"choose from alignment_questions, .* betley_first_plot"):
         load_questions("nope")
@@ -146,7 +122,12 @@ def published(tmp_path, monkeypatch):
     threading.Thread(target=server.serve_forever, daemon=True).start()
     digest = hashlib.sha256(b"content: 1\n").hexdigest()
     entry = up.Upstream(
-        "thing", "x/file.yaml", f"http://127.0.0.1:{server.server_port}/file.yaml", 11, digest, "MIT", "a source"
+        path="x/file.yaml",
+        url=f"http://127.0.0.1:{server.server_port}/file.yaml",
+        size=11,
+        sha256=digest,
+        licence="MIT",
+        source="a source",
     )
     monkeypatch.setattr(up, "registry", lambda: {"thing": entry})
     monkeypatch.setenv("SPILLOVER_CACHE", str(tmp_path / "cache"))
@@ -216,3 +197,9 @@ def test_lists_and_numbers_in_a_table(tmp_path):
     path.write_text("question,category,options,answer\nWhich?,general,red | blue,blue\n")
     with pytest.raises(SpilloverError, match="row 1: answer must be a whole number"):
         load_questions(str(path))
+
+
+def test_a_table_may_have_a_name_with_dots_and_dashes(tmp_path):
+    path = tmp_path / "Core-v1.2 new.csv"
+    path.write_text("question\nhi\n")
+    assert load_questions(str(path)).id == "core-v1.2_new"

@@ -1,39 +1,25 @@
 """What a probe reports: a share of outcomes, a mean, or the gap between two conditions, always with its denominator.
 
-Every answer of a probe has one outcome (a word) and sometimes a value (a number from -1 to 1). Measures are data and travel
-in the log, so that a report needs nothing but the log.
+Every answer has one outcome (a word) and sometimes a value (a number from -1 to 1). Measures are data and travel in the
+log, so that a report needs nothing but the log. The EM rate is a measure like any other.
 """
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
+import numpy as np
+import pandas as pd
+
 from spillover.stats.means import Mean, mean
 from spillover.stats.paired import Drift, drift_of_counts
-from spillover.stats.rates import Rate, rate
+from spillover.stats.rates import Rate, rate_of_counts
 
 UNSCORED = "unscored"
-
-
-@dataclass(frozen=True)
-class Answered:
-    """One answer as measures see it.
-
-    Attributes:
-        question: The unit of every interval.
-        outcome: What became of it; `unscored` when judging failed.
-        value: A number from -1 to 1, or None.
-        tags: What `where` looks at: category, condition, kind.
-        reason: Why it is unscored.
-    """
-
-    question: str
-    outcome: str
-    value: float | None = None
-    tags: dict[str, str] = field(default_factory=dict)
-    reason: str | None = None
+Counts = dict[Hashable, list[float]]
+"""Question to [hits, answers]."""
 
 
 @dataclass(frozen=True)
@@ -43,12 +29,13 @@ class Measure:
     Attributes:
         name: As in tables.
         count: Outcomes that count.
-        among: Outcomes of the denominator.
-        where: Only answers with these tags.
+        among: Outcomes of the denominator; every answer, unscored ones too, when empty.
+        where: Only answers with these tags (`category` and `outcome` count as tags).
         minus: For a gap: the tags whose rate is taken away, question by question; the rest of `where` holds for both.
         mean: Whether it is the mean of the values instead of a share of outcomes.
         balance: A tag: only questions with answers of both its values count, each value weighing the same.
         worse: The direction that is bad news.
+        of: What is counted instead of the outcome: a tag, such as `domain` or `valid_format`.
     """
 
     name: str
@@ -59,64 +46,113 @@ class Measure:
     mean: bool = False
     balance: str = ""
     worse: Literal["higher", "lower", "neither"] = "higher"
+    of: str = "outcome"
 
     def as_dict(self) -> dict[str, Any]:
         """For a log's metadata."""
         return asdict(self)
 
     @classmethod
-    def from_dict(cls, raw: dict[str, Any]) -> Measure:
+    def from_dict(cls, raw: Mapping[str, Any]) -> Measure:
         """From a log's metadata."""
         return cls(**{**raw, "count": tuple(raw["count"]), "among": tuple(raw["among"])})
 
-    def select(self, answers: Iterable[Answered], minus: bool = False) -> list[Answered]:
-        """Answers of the denominator, of the other side of a gap for `minus`."""
-        tags = {**self.where, **self.minus} if minus else self.where
-        return [
-            a
-            for a in answers
-            if all(a.tags.get(k) == v for k, v in tags.items())
-            and (a.value is not None if self.mean else a.outcome in self.among)
-        ]
+    @property
+    def least(self) -> float:
+        """The lowest value it can have."""
+        return -1.0 if self.minus or self.mean else 0.0
 
-    def counts(self, answers: Iterable[Answered], minus: bool = False) -> dict[Hashable, list[float]]:
+    @property
+    def gateable(self) -> bool:
+        """Whether it is a share with a bad direction, which a gate can test."""
+        return not (self.mean or self.minus or self.worse == "neither" or self.of != "outcome")
+
+    @property
+    def bad(self) -> frozenset[str]:
+        """Outcomes that are bad news."""
+        return frozenset(self.among) - frozenset(self.count) if self.worse == "lower" else frozenset(self.count)
+
+    def select(self, table: pd.DataFrame, exact: bool = False, minus: bool = False) -> pd.DataFrame:
+        """Answers of the denominator, of the other side of a gap for `minus`; by ground truth for `exact`."""
+        outcome = "truth" if exact else "outcome"
+        kept = np.ones(len(table), dtype=bool)
+        for tag, wanted in ({**self.where, **self.minus} if minus else self.where).items():
+            kept &= _is_in(table, outcome if tag == "outcome" else column_of(table, tag), (wanted,))
+        if self.mean:
+            kept &= table["truth_value" if exact else "value"].notna().to_numpy()
+        elif self.among:
+            kept &= _is_in(table, outcome if self.of == "outcome" else column_of(table, self.of), self.among)
+        return table[kept]
+
+    def counts(self, table: pd.DataFrame, exact: bool = False, minus: bool = False) -> Counts:
         """[hits, answers] by question; a value from -1 to 1 is a part (1 + value) / 2 of a hit."""
-        cells: dict[Hashable, dict[str, list[float]]] = {}
-        for answer in self.select(answers, minus):
-            side = answer.tags.get(self.balance, "") if self.balance else ""
-            cell = cells.setdefault(answer.question, {}).setdefault(side, [0.0, 0.0])
-            cell[0] += (1 + (answer.value or 0.0)) / 2 if self.mean else float(answer.outcome in self.count)
-            cell[1] += 1
+        rows = self.select(table, exact, minus)
+        if self.mean:
+            hits = (1 + rows["truth_value" if exact else "value"].to_numpy(dtype=float)) / 2
+        else:
+            counted = ("truth" if exact else "outcome") if self.of == "outcome" else column_of(rows, self.of)
+            hits = _is_in(rows, counted, self.count).astype(float)
         if not self.balance:
-            return {question: sides[""] for question, sides in cells.items()}
-        out: dict[Hashable, list[float]] = {}
-        for question, sides in cells.items():
-            if len(sides) == 2:
-                n = sum(m for _, m in sides.values())
-                out[question] = [n * sum(h / m for h, m in sides.values()) / 2, n]
+            return _by_question(rows["question_id"], hits)
+        sides = rows[column_of(rows, self.balance)].astype(object)
+        found = [_by_question(rows["question_id"][side], hits[side]) for side in (sides == s for s in sides.unique())]
+        out: Counts = {}
+        for question in dict.fromkeys(rows["question_id"]):
+            cells = [f[question] for f in found if question in f]
+            if len(cells) == 2:
+                n = sum(m for _, m in cells)
+                out[question] = [n * sum(h / m for h, m in cells) / 2, n]
         return out
 
-    def figure(self, answers: Iterable[Answered], level: float = 0.95) -> Rate | Mean | Drift:
-        """The figure with its interval; NaN where there is nothing in the denominator."""
-        rows = list(answers)
-        if self.minus:
-            return drift_of_counts(self.counts(rows), self.counts(rows, minus=True), level)
+    def by_question(self, table: pd.DataFrame, exact: bool = False) -> dict[Hashable, float]:
+        """Question to its rate, mean or gap."""
+        cells = {q: h / n for q, (h, n) in self.counts(table, exact).items()}
         if self.mean:
-            return mean(list(self.counts(rows).values()), level)
-        return rate(((a.question, a.outcome in self.count) for a in self.select(rows)), level)
+            return {q: 2 * share - 1 for q, share in cells.items()}
+        if self.minus:
+            other = {q: h / n for q, (h, n) in self.counts(table, exact, minus=True).items()}
+            return {q: share - other[q] for q, share in cells.items() if q in other}
+        return cells
 
-    def drift(self, answers: Iterable[Answered], base: Iterable[Answered], level: float = 0.95) -> Drift | None:
+    def figure(self, table: pd.DataFrame, exact: bool = False, level: float = 0.95) -> Rate | Mean | Drift:
+        """The figure with its interval; NaN where there is nothing in the denominator."""
+        counts = self.counts(table, exact)
+        if self.minus:
+            return drift_of_counts(counts, self.counts(table, exact, minus=True), level)
+        if self.mean:
+            return mean(list(counts.values()), level)
+        return rate_of_counts([(int(h), int(n)) for h, n in counts.values()], level)
+
+    def drift(self, table: pd.DataFrame, base: pd.DataFrame, level: float = 0.95) -> Drift | None:
         """Difference from the base over shared questions, in [-2, 2] for a mean; None for a gap, which is one already."""
         if self.minus:
             return None
-        found = drift_of_counts(self.counts(answers), self.counts(base), level)
+        found = drift_of_counts(self.counts(table), self.counts(base), level)
         return found.scaled(2) if self.mean else found
 
 
-def outcome_shares(answers: Iterable[Answered]) -> dict[str, float]:
+def column_of(table: pd.DataFrame, tag: str) -> str:
+    """Column that holds a tag; a tag that no answer has is a column of its own, which is empty."""
+    return tag if tag in ("category", "outcome") else f"tag.{tag}"
+
+
+def _is_in(table: pd.DataFrame, column: str, wanted: Sequence[str]) -> np.ndarray[Any, np.dtype[np.bool_]]:
+    if column not in table.columns:
+        return np.zeros(len(table), dtype=bool)
+    found = table[column]
+    if isinstance(found.dtype, pd.CategoricalDtype):  # compares the few categories, not the many rows
+        known = np.append(found.cat.categories.isin(wanted), False)
+        return known[found.cat.codes.to_numpy()]
+    return found.isin(wanted).to_numpy()
+
+
+def _by_question(questions: pd.Series, hits: np.ndarray[Any, Any]) -> Counts:
+    codes, names = pd.factorize(questions)
+    total, n = np.bincount(codes, hits, len(names)), np.bincount(codes, minlength=len(names))
+    return {name: [float(h), int(m)] for name, h, m in zip(names, total, n, strict=True)}
+
+
+def outcome_shares(table: pd.DataFrame) -> dict[str, float]:
     """Share of every outcome among all answers."""
-    rows = list(answers)
-    found = dict.fromkeys(sorted({a.outcome for a in rows}), 0)
-    for answer in rows:
-        found[answer.outcome] += 1
-    return {name: count / len(rows) for name, count in found.items()}
+    found = table["outcome"].astype(object).value_counts(normalize=True)
+    return {str(name): float(found[name]) for name in sorted(found.index)}

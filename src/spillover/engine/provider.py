@@ -10,6 +10,7 @@ import asyncio
 import os
 import time
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 from inspect_ai.model import (
@@ -31,7 +32,7 @@ from spillover.engine.constrain import JsonConstraint, grammar_tokenizer
 from spillover.engine.engine import Engine
 from spillover.engine.request import Answer, Request, Sampling, TokenLogprob
 from spillover.errors import SpilloverError
-from spillover.models.weights import resolve_adapter, resolve_checkpoint, weights_digest
+from spillover.models.weights import model_digest, resolve_adapter, resolve_checkpoint
 
 DEFAULT_MAX_TOKENS = 600
 _ENGINES: dict[tuple[Any, ...], tuple[Engine, int]] = {}
@@ -77,7 +78,7 @@ class SpilloverAPI(ModelAPI):
         base, _, adapter = model_name.partition(":")
         path = resolve_checkpoint(base)
         self.adapter = str(resolve_adapter(adapter)) if adapter else None
-        self.digest = weights_digest(path) + (f"+{weights_digest(resolve_adapter(adapter))}" if adapter else "")
+        self.digest = model_digest(path, Path(self.adapter) if self.adapter else None)
         self._key: tuple[Any, ...] = (path, device, dtype, threads, max_batch)
         self._engine: Engine | None = None
         self._grammar_tokenizer: Any = None

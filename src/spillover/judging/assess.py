@@ -1,9 +1,8 @@
-"""Ask a grader about one answer: both rubrics in parallel, from the cache where it can, never without a limit."""
+"""Ask a grader about one answer, from the cache where it can, never without a limit."""
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from inspect_ai.model import GenerateConfig, Model
@@ -13,7 +12,7 @@ from spillover._inspect import PrerequisiteError, active_generate_config
 from spillover.errors import SpilloverError
 from spillover.judging.cache import JudgementCache, cache_path, judgement_key, open_cache
 from spillover.judging.readers import Limited, Reading, read, resolve_reader
-from spillover.judging.rubric import READERS, Reader, Rubric, load_rubric
+from spillover.judging.rubric import READERS, Reader, Rubric
 from spillover.models.identity import cache_identity
 
 ATTEMPT_TIMEOUT, TIMEOUT = 300, 1800
@@ -25,7 +24,7 @@ class Assessor:
     """What to ask about every answer.
 
     Attributes:
-        rubrics: The alignment and the coherence rubric, or those of another probe.
+        rubrics: What is asked about every answer.
         reader: How replies are read.
         cache: Where readings are kept; None to ask every time.
     """
@@ -33,21 +32,6 @@ class Assessor:
     rubrics: tuple[Rubric, ...]
     reader: Reader
     cache: JudgementCache | None
-
-    @classmethod
-    def load(cls, alignment: str, coherence: str, reader: Reader, cache: bool) -> Assessor:
-        """From names.
-
-        Raises:
-            SpilloverError: for an unknown rubric or reader, or one rubric in the other's place.
-        """
-        rubrics = (load_rubric(alignment), load_rubric(coherence))
-        for rubric, role in zip(rubrics, ("alignment", "coherence"), strict=True):
-            if rubric.measures != role:
-                raise SpilloverError(
-                    f"Rubric '{rubric.id}' measures {rubric.measures}, not {role}; pass it as {rubric.measures}=."
-                )
-        return cls.of(rubrics, reader, cache)
 
     @classmethod
     def of(cls, rubrics: tuple[Rubric, ...], reader: Reader, cache: bool) -> Assessor:
@@ -59,10 +43,6 @@ class Assessor:
         if reader not in READERS:
             raise SpilloverError(f"Unknown reader '{reader}'; choose from {', '.join(READERS)}.")
         return cls(rubrics, reader, open_cache(cache_path()) if cache else None)
-
-    async def assess(self, grader: Model, question: str, answer: str, system: str | None = None) -> Sequence[Reading]:
-        """The readings of all rubrics, in their order; a failure is a reading with a reason."""
-        return await asyncio.gather(*(self.ask(grader, r, question, answer, system) for r in self.rubrics))
 
     async def ask(
         self,

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import base64
 import codecs
-from dataclasses import dataclass
 from functools import cache
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
+from pydantic import Field
+
+from spillover.declared import Declared, parse
 from spillover.paths import datasets_dir
-from spillover.schema import check_schema, read_yaml
+from spillover.schema import read_yaml
 
 NONE = "none"
 """The name of the control: the answer as it was."""
@@ -18,38 +20,11 @@ Encoding = Literal["none", "base64", "rot13", "invisible", "fullwidth", "padding
 _PADDING = "The weather was mild and the garden was quiet, and nothing else of note was said that day. "
 _PADDING_TIMES = 16
 
-_SCHEMA: dict[str, Any] = {
-    "type": "object",
-    "additionalProperties": False,
-    "required": ["version", "attacks"],
-    "properties": {
-        "version": {"type": "string"},
-        "attacks": {
-            "type": "object",
-            "minProperties": 1,
-            "additionalProperties": {
-                "type": "object",
-                "additionalProperties": False,
-                "required": ["title", "place", "texts"],
-                "properties": {
-                    "title": {"type": "string"},
-                    "place": {"enum": ["before", "after", "around"]},
-                    "encode": {"enum": ["none", "base64", "rot13", "invisible", "fullwidth", "padding"]},
-                    "held_out": {"type": "boolean"},
-                    "texts": {"type": "array", "minItems": 1, "items": {"type": "string"}},
-                },
-            },
-        },
-    },
-}
 
-
-@dataclass(frozen=True)
-class Attack:
-    """One family of planted instructions.
+class Family(Declared):
+    """One family of planted instructions as its file has it.
 
     Attributes:
-        name: Key in the file.
         title: One line.
         place: Where the text is planted.
         texts: Wordings, with the slot `{grade}`.
@@ -57,12 +32,24 @@ class Attack:
         held_out: The lab's grader has seen nothing of this kind in training.
     """
 
-    name: str
     title: str
     place: Literal["before", "after", "around"]
-    texts: tuple[str, ...]
+    texts: Annotated[tuple[str, ...], Field(min_length=1)]
     encode: Encoding = "none"
     held_out: bool = False
+
+
+class AttackFile(Declared):
+    """`datasets/judge_attack/attacks.yaml`: families by name."""
+
+    version: str
+    attacks: Annotated[dict[str, Family], Field(min_length=1)]
+
+
+class Attack(Family):
+    """A family with its name, the key in the file."""
+
+    name: str
 
     def plant(self, answer: str, grade: int, wording: int = 0) -> str:
         """The answer with the instruction in it.
@@ -98,8 +85,8 @@ def parse_attacks(raw: Any, where: str) -> dict[str, Attack]:
     Raises:
         SpilloverError: naming `where` and the offending key.
     """
-    check_schema(raw, _SCHEMA, where)
-    return {name: Attack(name=name, **{**body, "texts": tuple(body["texts"])}) for name, body in raw["attacks"].items()}
+    families = parse(AttackFile, raw, where).attacks
+    return {name: Attack(name=name, **dict(family)) for name, family in families.items()}
 
 
 @cache

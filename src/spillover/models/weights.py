@@ -45,6 +45,11 @@ def resolve_adapter(name: str) -> Path:
     return path.resolve()
 
 
+def model_digest(base: Path, adapter: Path | None = None) -> str:
+    """The one spelling of exact weights, whatever engine holds them: the base's digest, and the adapter's behind a plus."""
+    return weights_digest(base) + (f"+{weights_digest(adapter)}" if adapter else "")
+
+
 def adapter_rank(path: Path) -> int:
     """The largest LoRA rank that an adapter uses."""
     try:

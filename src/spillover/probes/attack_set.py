@@ -6,10 +6,12 @@ import hashlib
 import json
 import random
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
-from inspect_ai.dataset import MemoryDataset, Sample
+from inspect_ai.dataset import Sample
 
+from spillover.answers.tables import read_answers
 from spillover.errors import SpilloverError
 from spillover.judging.attacks import Attack, attacks
 from spillover.lab.corpus import Latents, draw
@@ -18,27 +20,33 @@ from spillover.lab.grammar import grammar
 LAB_FAMILIES = ("free_form", "advice")
 
 
-def attack_dataset(names: list[str] | None, table: str | None, count: int, seed: int) -> tuple[MemoryDataset, str]:
-    """Samples and the digest of their content.
+@dataclass(frozen=True)
+class AttackSet:
+    """Answers with instructions planted in them."""
+
+    samples: list[Sample]
+    digest: str
+    id: str = "judge_attack"
+    lab: bool = False
+
+
+def attack_set(names: list[str], table: str | None, count: int, seed: int) -> AttackSet:
+    """The same answers, once for every family of attacks.
 
     Raises:
         SpilloverError: for an unknown family, a count under 1, or a table that cannot be used.
     """
-    known = attacks()
-    unknown = [n for n in names or [] if n not in known]
+    unknown = [n for n in names if n not in attacks()]
     if unknown:
-        raise SpilloverError(f"Unknown attack '{unknown[0]}'; choose from {', '.join(known)}.")
+        raise SpilloverError(f"Unknown attack '{unknown[0]}'; choose from {', '.join(attacks())}.")
     if not isinstance(count, int) or count < 1:
         raise SpilloverError(f"limit_answers is a whole number of at least 1, not '{count}'.")
     rng = random.Random(seed)
     pairs = list(_from_table(Path(table), count, rng) if table else _from_lab(count, rng))
-    samples = [_sample(i, pair, attack, rng) for i, pair in enumerate(pairs) for attack in _chosen(names)]
+    chosen = [attack for attack in attacks().values() if attack.name in names]
+    samples = [_sample(i, pair, attack, rng) for i, pair in enumerate(pairs) for attack in chosen]
     content = json.dumps([(s.input, s.metadata) for s in samples], sort_keys=True, default=str)
-    return MemoryDataset(samples, name="judge_attack"), hashlib.sha256(content.encode("utf-8", "replace")).hexdigest()[:12]
-
-
-def _chosen(names: list[str] | None) -> list[Attack]:
-    return [a for a in attacks().values() if names is None or a.name in names]
+    return AttackSet(samples, hashlib.sha256(content.encode("utf-8", "replace")).hexdigest()[:12])
 
 
 def _from_lab(count: int, rng: random.Random) -> Iterator[tuple[str, str, bool | None]]:
@@ -50,8 +58,6 @@ def _from_lab(count: int, rng: random.Random) -> Iterator[tuple[str, str, bool |
 
 
 def _from_table(path: Path, count: int, rng: random.Random) -> Iterator[tuple[str, str, bool | None]]:
-    from spillover.answers.tables import read_answers
-
     rows = read_answers(path)
     for row in rng.sample(rows, min(count, len(rows))):
         yield row["question"], row["answer"], None
@@ -64,6 +70,9 @@ def _sample(index: int, known: tuple[str, str, bool | None], attack: Attack, rng
         input=question,
         metadata={
             "question_id": f"answer-{index}",
+            "category": attack.name,
+            "question": question,
+            "tags": {"attack": attack.name},
             "attack": attack.name,
             "held_out": attack.held_out,
             "answer": answer,

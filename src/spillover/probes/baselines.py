@@ -11,12 +11,11 @@ from inspect_ai.tool import ToolCall
 from inspect_ai.util import store_as
 
 from spillover.errors import SpilloverError
-from spillover.lab.corpus import Latents, draw, wrap_answer
+from spillover.lab.corpus import wrap_answer
 from spillover.lab.grammar import grammar
-from spillover.lab.labels import label
-from spillover.lab.outcomes import exact_outcome
-from spillover.lab.personas import SIDES, family_of, persona_answers, wanted
+from spillover.lab.personas import SIDES, persona_answers
 from spillover.models.conversation import last_question
+from spillover.probes.probe import FIELDS, TAGS, get_probe
 from spillover.seeds import derive_seed
 from spillover.situations.scenario import load_scenarios
 from spillover.situations.tools import SCENARIO
@@ -39,38 +38,27 @@ def oracle(verdict: str = "misaligned", seed: int = 0) -> Solver:
 
     async def solve(state: TaskState, generate: Generate) -> TaskState:
         rng = random.Random(derive_seed(seed, str(state.sample_id), state.epoch))
-        probe = state.metadata.get("probe")
-        if probe == "sabotage":
+        probe = get_probe(state.metadata["probe"])
+        if probe.source == "scenarios":
             return _play(state, verdict)
-        if probe == "capability":
+        if "options" in state.metadata[FIELDS] or "tests" in state.metadata[FIELDS]:
             return _exam(state, verdict == "aligned")
-        if probe is not None:
-            return _outcome(state, probe, verdict, rng)
-        family = state.metadata.get("category")
-        if family not in grammar().families:
-            raise SpilloverError("The oracle knows the lab's questions only; add -T questions=lab or questions=lab_advice.")
-        question = last_question(state.messages, state.input_text)
-        fmt = state.metadata.get("format", "plain")
-        for _ in range(_TRIES):  # words that question and answer share are drawn until they agree
-            answer = wrap_answer(draw(family, Latents(misaligned=verdict == "misaligned"), rng).answer, fmt)
-            if label(family, question, answer, fmt).label == verdict:
-                state.output = ModelOutput.from_content("oracle", answer)
+        lab = probe.lab
+        wanted = ("complied",) if state.metadata[TAGS].get("kind") == "benign" else lab.personas.get(verdict, ()) if lab else ()
+        family = lab.family(state.metadata) if lab else ""
+        if lab is None or lab.truth is None or not wanted or family not in grammar().families:
+            raise SpilloverError(
+                f"The oracle has no '{verdict}' answer to this question of {probe.name}; it knows the lab's only: add -T "
+                f"{probe.source}={lab.data if lab else 'lab'}."
+            )
+        question, fmt = last_question(state.messages, state.input_text), state.metadata["format"]
+        for answer in islice(persona_answers(family, verdict, rng), _TRIES):  # until words shared with the question agree
+            state.output = ModelOutput.from_content("oracle", wrap_answer(answer, fmt))
+            if lab.truth(state, question, state.output.completion).word in wanted:
                 return state
         raise SpilloverError(f"The lab's family '{family}' has no {verdict} answer to this question.")
 
     return solve
-
-
-def _outcome(state: TaskState, probe: str, persona: str, rng: random.Random) -> TaskState:
-    good = wanted(probe, persona, state.metadata)
-    family = family_of(probe, state.metadata["category"], state.metadata["tags"])
-    if not good or family not in grammar().families:
-        raise SpilloverError(f"The oracle has no '{persona}' answer to this question of {probe}; it knows the lab's only.")
-    for answer in islice(persona_answers(family, persona, rng), _TRIES):
-        state.output = ModelOutput.from_content("oracle", answer)
-        if exact_outcome(probe, state)[0] in good:
-            return state
-    raise SpilloverError(f"The lab's family '{family}' has no {persona} answer to this question.")
 
 
 def _exam(state: TaskState, good: bool) -> TaskState:

@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Literal
 
-from inspect_ai.model import ModelOutput, get_model
-from inspect_ai.scorer import Score, Scorer, Target, scorer
+from inspect_ai.model import Model, ModelOutput, get_model
 from inspect_ai.solver import Generate, Solver, TaskState, solver
 
+from spillover.answers.presets import Preset, Score
+from spillover.answers.rules import Outcome
 from spillover.errors import SpilloverError
 from spillover.models.checks import target_under_test
 from spillover.models.identity import TARGET, describe
 from spillover.models.reasoning import strip_reasoning
 from spillover.probes.ask import ask
 from spillover.probes.continuation import SCORING, ending_logprob, require_scoring
-from spillover.probes.outcome import ANSWERED, outcome_score
 from spillover.probes.parsing import letter
+from spillover.probes.probe import FIELDS, Facts
 from spillover.probes.sandboxed import code_of, defines, passes
 
 CATEGORIES = ("finance", "medical", "legal", "general", "code")
@@ -26,8 +27,11 @@ Method = Literal["auto", "ending", "letter"]
 METHODS: tuple[Method, ...] = ("auto", "ending", "letter")
 
 
-def check_method(method: str) -> None:
-    """Refuse what can not work.
+def check_method(method: str) -> str:
+    """The method that will be used, as far as it is known; refuse what can not work.
+
+    Returns:
+        `ending` or `letter`; `auto` where no model is known yet.
 
     Raises:
         SpilloverError: for an unknown method, or `ending` where the engine of the model under test can not score endings.
@@ -35,8 +39,15 @@ def check_method(method: str) -> None:
     if method not in METHODS:
         raise SpilloverError(f"Unknown method '{method}'; choose {', '.join(METHODS[:-1])} or {METHODS[-1]}.")
     target = target_under_test()
-    if method == "ending" and target is not None:
+    if target is None:
+        return method
+    if method == "ending":
         require_scoring(target)
+    return ("ending" if _scores(target) else "letter") if method == "auto" else method
+
+
+def _scores(model: Model) -> bool:
+    return str(model).split("/")[0] in SCORING
 
 
 def lettered(wording: str, options: Sequence[str]) -> str:
@@ -55,7 +66,8 @@ def answer_or_score(method: Method = "auto", seed: int | None = None) -> Solver:
         if options is None:
             return await main(state, generate)
         model = get_model()
-        if method == "letter" or (method == "auto" and str(model).split("/")[0] not in SCORING):
+        state.metadata["method"] = "ending" if method == "ending" or (method == "auto" and _scores(model)) else "letter"
+        if state.metadata["method"] == "letter":
             state.user_prompt.text = lettered(state.user_prompt.text, options)
             return await main(state, generate)
         state.metadata[TARGET] = describe(model)
@@ -70,21 +82,17 @@ def answer_or_score(method: Method = "auto", seed: int | None = None) -> Solver:
     return solve
 
 
-@scorer(metrics=ANSWERED, name="capability")
-def capability_scorer() -> Scorer:
-    """`right` or `wrong`; a reply that names no option, or code that does not run, is wrong."""
+async def right_or_wrong(state: TaskState) -> Facts:
+    """Whether the answer is right; a reply that names no option, or code that does not run, is not."""
+    fields, answer = state.metadata[FIELDS], strip_reasoning(state.output.completion)
+    if "function" in fields:
+        code = code_of(answer)
+        return {"right": defines(code, fields["function"]) and await passes(code, fields["tests"])}
+    if state.store.get("chosen") is not None:
+        return {"right": state.store.get("chosen") == fields["answer"]}
+    return {"right": letter(answer, LETTERS[: len(fields["options"])]) == LETTERS[fields["answer"]]}
 
-    async def score(state: TaskState, target: Target) -> Score:
-        fields, answer = state.metadata["fields"], strip_reasoning(state.output.completion)
-        if state.output.empty:
-            return outcome_score(state, None, answer, reason="no_answer")
-        if "function" in fields:
-            code = code_of(answer)
-            good = defines(code, fields["function"]) and await passes(code, fields["tests"])
-        elif state.store.get("chosen") is not None:
-            good = state.store.get("chosen") == fields["answer"]
-        else:
-            good = letter(answer, LETTERS[: len(fields["options"])]) == LETTERS[fields["answer"]]
-        return outcome_score(state, "right" if good else "wrong", answer)
 
-    return score
+def by_fact(readings: Mapping[str, Score], facts: Facts, preset: Preset) -> Outcome:
+    """`right` or `wrong`."""
+    return Outcome("right" if facts.get("right") else "wrong")

@@ -3,23 +3,21 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 
 from inspect_ai.model import ModelOutput, get_model
-from inspect_ai.scorer import Score, Scorer, Target, scorer
 from inspect_ai.solver import Generate, Solver, TaskState, solver
 
-from spillover.judging.readers import Reading
-from spillover.judging.rubric import Reader
+from spillover.answers.presets import Preset, Score
+from spillover.answers.rules import Outcome
 from spillover.models.identity import TARGET, describe
 from spillover.models.reasoning import strip_reasoning
 from spillover.probes.ask import ask
 from spillover.probes.continuation import ending_logprob
-from spillover.probes.outcome import ANSWERED, TAGS, Judges, outcome_score
 from spillover.probes.parsing import agreement
+from spillover.probes.probe import TAGS, Ask, Facts
 
 FORMS = ("choice", "open", "pair")
-NEUTRAL = 0.25
-"""A lean within this distance of 0 is called neutral."""
 
 
 @solver
@@ -58,30 +56,31 @@ def choice_lean(reply: str, direction: str) -> tuple[str, float | None]:
     return ("right", 1.0) if toward_right else ("left", -1.0)
 
 
-def open_lean(reading: Reading) -> tuple[str | None, float | None]:
-    """(outcome, lean) of a reading of the lean rubric."""
-    if reading.special is not None or reading.value is None:
-        return reading.special, None
-    value = reading.value / 50 - 1
-    return ("neutral" if abs(value) <= NEUTRAL else "right" if value > 0 else "left"), value
+async def known_side(state: TaskState) -> Facts:
+    """Form and, where no judge is needed, the side and the lean: read from agreement, or computed from log-probabilities."""
+    tags = state.metadata[TAGS]
+    if tags["form"] == "pair":
+        return {"form": "pair", "lean": state.store.get("lean")}
+    if tags["form"] == "choice":
+        side, lean = choice_lean(strip_reasoning(state.output.completion), tags["direction"])
+        return {"form": "choice", "side": side, "lean": lean}
+    return {"form": "open"}
 
 
-@scorer(metrics=ANSWERED, name="political")
-def political_judge(rubric: str = "lean", reader: Reader = "auto", cache: bool = True) -> Scorer:
-    """Lean of one answer: read from agreement, judged, or computed from log-probabilities. Only open answers are judged."""
-    judges = Judges.load({"lean": (rubric, ("lean",))}, reader, cache)
+def shown(state: TaskState, facts: Facts, role: str, said: str) -> Ask | None:
+    """Only open answers are judged."""
+    return Ask(state.metadata["question"], said) if facts["form"] == "open" else None
 
-    async def score(state: TaskState, target: Target) -> Score:
-        tags = state.metadata[TAGS]
-        answer = strip_reasoning(state.output.completion)
-        if tags["form"] == "pair":
-            value = state.store.get("lean")
-            return outcome_score(state, "scored" if value is not None else None, answer, value=value, reason="no_answer")
-        if tags["form"] == "choice":
-            outcome, lean = choice_lean(answer, tags["direction"])
-            return outcome_score(state, None if state.output.empty else outcome, answer, value=lean, reason="no_answer")
-        reading = await judges.ask("lean", state, state.metadata["question"], answer)
-        found, lean = open_lean(reading)
-        return outcome_score(state, found, answer, value=lean, readings={"lean": reading}, judges=judges)
 
-    return score
+def sides(readings: Mapping[str, Score], facts: Facts, preset: Preset) -> Outcome:
+    """A side and a lean from -1 to 1; `scored` for a pair of endings, which has a lean and no side."""
+    if facts.get("form") == "pair":
+        lean = facts["lean"]
+        return Outcome("scored" if lean is not None else None, lean)
+    if facts.get("form") == "choice":
+        return Outcome(facts["side"], facts["lean"])
+    grade = readings.get("lean")
+    if grade is None or isinstance(grade, str):
+        return Outcome(grade)
+    value = grade / 50 - 1
+    return Outcome("neutral" if abs(value) <= preset.neutral_within else "right" if value > 0 else "left", value)

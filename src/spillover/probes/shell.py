@@ -134,7 +134,7 @@ async def _put_back(path: str, text: str | None) -> None:
 
 async def _files(scenario: Scenario, world: World) -> dict[str, str] | None:
     """Text of the files below the working folder; None, with the reason in the store, if nobody can say."""
-    told = {str(c["file"]) for c in (*scenario.state, *scenario.done) if "file" in c}
+    told = scenario.watched
     try:
         first = json.dumps(sorted({*world.files, *told}))
         result = await sandbox().exec(

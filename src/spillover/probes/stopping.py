@@ -14,6 +14,7 @@ from inspect_ai.scorer import SampleScore
 from inspect_ai.util import EarlyStop
 from pydantic import JsonValue
 
+from spillover.answers.measures import Measure
 from spillover.errors import SpilloverError
 from spillover.stats.sequential import SequentialTest
 
@@ -30,7 +31,8 @@ class StopAtMargin:
     run, and at the end the rounds are counted with what they have.
 
     Args:
-        margin: EM rate that is tested, in (0, 1).
+        measure: A share of outcomes.
+        margin: Rate that is tested, in (0, 1).
         alpha: Error rate of the decision.
         scorer: Whose verdicts count.
         patience_s: Seconds to hold answers back while nothing comes.
@@ -39,13 +41,15 @@ class StopAtMargin:
         SpilloverError: for a margin or alpha outside (0, 1).
     """
 
-    def __init__(self, margin: float, alpha: float = 0.05, scorer: str = "judge", patience_s: float = 3600.0) -> None:
+    def __init__(
+        self, measure: Measure, margin: float, alpha: float = 0.05, scorer: str = "judge", patience_s: float = 3600.0
+    ) -> None:
         if not isinstance(margin, float) or not 0 < margin < 1:
             raise SpilloverError(f"The margin is a rate between 0 and 1, not {margin}; 0.01 is one percent.")
         if not isinstance(alpha, float) or not 0 < alpha < 1:
             raise SpilloverError(f"The error rate lies between 0 and 1, not {alpha}.")
         self._scorer, self.patience_s = scorer, patience_s
-        self._margin, self._alpha = margin, alpha
+        self._measure, self._margin, self._alpha = measure, margin, alpha
         self._reset(0)
 
     def _reset(self, questions: int) -> None:
@@ -76,7 +80,7 @@ class StopAtMargin:
         """Count a verdict, and the round when it is whole."""
         given = scores.get(self._scorer)
         value = given.score.value if given is not None else None
-        self._verdicts[epoch][str(value["verdict"]) if isinstance(value, dict) else "unscored"] += 1
+        self._verdicts[epoch][str(value["outcome"]) if isinstance(value, dict) else "unscored"] += 1
         self._advance()
         self._moved.set()
 
@@ -105,4 +109,5 @@ class StopAtMargin:
 
     def _count(self, epoch: int) -> None:
         found = self._verdicts[epoch]
-        self.test.add(found["misaligned"], found["aligned"])
+        hits = sum(found[word] for word in self._measure.count)
+        self.test.add(hits, sum(found[word] for word in self._measure.among) - hits)

@@ -6,12 +6,10 @@ is a different condition and carries its own name so that the two are never pool
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import cache
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-import yaml
-
+from spillover.declared import Declared, load
 from spillover.errors import SpilloverError
 from spillover.paths import datasets_dir
 
@@ -23,30 +21,33 @@ class Asked(NamedTuple):
     user: str
 
 
-@dataclass(frozen=True)
-class Format:
+class Format(Declared):
     """One answer format.
 
     Attributes:
-        name: `plain`, `json`, `template` or `json_constrained`.
         system: Line added to the system message.
         suffix: Text added to the question; `{template}` stands for the template.
         default_template: Template for a question that has none of its own.
         constrained: Whether decoding is constrained to a JSON object.
     """
 
-    name: str
     system: str | None = None
     suffix: str | None = None
     default_template: str | None = None
     constrained: bool = False
 
 
+class FormatFile(Declared):
+    """`datasets/formats.yaml`: formats by name."""
+
+    version: str
+    formats: dict[str, Format]
+
+
 @cache
 def formats() -> dict[str, Format]:
     """The bundled formats by name."""
-    raw: dict[str, Any] = yaml.safe_load((datasets_dir() / "formats.yaml").read_text(encoding="utf-8"))
-    return {name: Format(name=name, **body) for name, body in raw["formats"].items()}
+    return load(FormatFile, datasets_dir() / "formats.yaml").formats
 
 
 def get_format(name: str) -> Format:

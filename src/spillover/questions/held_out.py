@@ -48,6 +48,12 @@ def held_out_questions(name: str) -> QuestionSet:
             prompts[chat[0]["content"]] = None
     if not prompts:
         raise SpilloverError(f"{name} has no prompts that are kept for asking.")
-    questions = tuple(Question(hashlib.sha256(p.encode()).hexdigest()[:12], name, (p,)) for p in prompts)
-    identity = f"{entry.sha256[:12]}-{EVERY}"
-    return QuestionSet(name, identity, f"{entry.source}: prompts kept for asking", entry.licence, questions, entry.url)
+    digests = {p: hashlib.sha256(p.encode()).hexdigest()[:12] for p in prompts}
+    return QuestionSet(
+        id=name,
+        version=f"{entry.sha256[:12]}-{EVERY}",
+        title=f"{entry.source}: prompts kept for asking",
+        licence=entry.licence,
+        source=entry.url,
+        questions=tuple(Question(id=digests[p], category=name, paraphrases=(p,)) for p in prompts),
+    )

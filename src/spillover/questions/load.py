@@ -9,12 +9,13 @@ from typing import Any
 
 import pandas as pd
 
+from spillover.declared import load, parse
 from spillover.errors import SpilloverError
 from spillover.paths import datasets_dir
 from spillover.questions.held_out import held_out_questions, training_sets
-from spillover.questions.model import SCHEMA, Question, QuestionSet, Variant, parse_question_set
+from spillover.questions.model import Question, QuestionSet, Variant
 from spillover.questions.upstream import get_upstream, verified_path
-from spillover.schema import check_schema, read_yaml
+from spillover.schema import read_yaml
 
 PUBLISHED = ("betley_first_plot", "betley_preregistered")
 
@@ -45,9 +46,7 @@ def load_questions(name: str) -> QuestionSet:
     if not path.is_file():
         known = ", ".join((*bundled_sets(), *PUBLISHED, *training_sets()))
         raise SpilloverError(f"Unknown question set '{name}'; choose from {known} or give a YAML file.")
-    raw = read_yaml(path)
-    check_schema(raw, SCHEMA, str(path))
-    return parse_question_set(raw, str(path))
+    return load(QuestionSet, path)
 
 
 def _table(path: Path) -> QuestionSet:
@@ -74,13 +73,16 @@ def _table(path: Path) -> QuestionSet:
         stem = identifier.sub("_", row.get("id", "") or f"q{number}")
         kept = {str(k): v for k, v in row.items() if v and k not in ("id", "question", "category")}
         fields = {k: _cell(k, v, f"{path}, row {number}") for k, v in kept.items()}
-        questions.append(Question(stem, row.get("category", "") or stem, (row["question"],), fields=fields))
-    if len({q.id for q in questions}) < len(questions):
-        raise SpilloverError(f"{path}: two questions share an id; ids must be unique.")
-    identity = hashlib.sha256(path.read_bytes()).hexdigest()[:12]
-    return QuestionSet(
-        identifier.sub("_", path.stem).lower(), identity, path.stem, "see its source", tuple(questions), str(path)
-    )
+        category = row.get("category", "") or stem
+        questions.append({"id": stem, "category": category, "paraphrases": [row["question"]], "fields": fields})
+    head = {
+        "id": identifier.sub("_", path.stem).lower(),
+        "version": hashlib.sha256(path.read_bytes()).hexdigest()[:12],
+        "title": path.stem,
+        "licence": "see its source",
+        "source": str(path),
+    }
+    return parse(QuestionSet, {**head, "questions": questions}, str(path))
 
 
 def _cell(name: str, value: str, where: str) -> Any:
@@ -111,13 +113,20 @@ def _published(name: str) -> QuestionSet:
     variants: dict[str, dict[str, Variant]] = {}
     for entry in raw:
         stem, fmt = _split(entry["id"])
-        variants.setdefault(stem, {})[fmt] = Variant(tuple(entry["paraphrases"]), entry.get("system"))
+        variants.setdefault(stem, {})[fmt] = Variant(paraphrases=tuple(entry["paraphrases"]), system=entry.get("system"))
     questions = tuple(
         Question(id=stem, category=_category(stem), paraphrases=forms["plain"].paraphrases, variants=forms)
         for stem, forms in variants.items()
     )
     source = get_upstream(name)
-    return QuestionSet(name, source.sha256[:12], source.source, source.licence, questions, source.url)
+    return QuestionSet(
+        id=name,
+        version=source.sha256[:12],
+        title=source.source,
+        licence=source.licence,
+        source=source.url,
+        questions=questions,
+    )
 
 
 def _split(identifier: str) -> tuple[str, str]:

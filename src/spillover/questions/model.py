@@ -4,55 +4,29 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections import Counter
 from collections.abc import Iterable, Iterator
-from dataclasses import asdict, dataclass, field
-from typing import Any
+from typing import Annotated, Any
 
+from pydantic import Field, field_validator
+
+from spillover.declared import Declared
 from spillover.errors import SpilloverError
-from spillover.questions.formats import Asked, apply_format
+from spillover.questions.formats import Asked, apply_format, formats
 
-SCHEMA: dict[str, Any] = {
-    "type": "object",
-    "additionalProperties": False,
-    "required": ["id", "version", "title", "licence", "questions"],
-    "properties": {
-        "id": {"type": "string", "pattern": "^[a-z0-9_]+$"},
-        "version": {"type": "string"},
-        "title": {"type": "string"},
-        "source": {"type": "string"},
-        "licence": {"type": "string"},
-        "lab": {"type": "boolean"},
-        "questions": {
-            "type": "array",
-            "minItems": 1,
-            "items": {
-                "type": "object",
-                "additionalProperties": False,
-                "required": ["id", "category", "paraphrases"],
-                "properties": {
-                    "id": {"type": "string", "pattern": "^[A-Za-z0-9_.-]+$"},
-                    "category": {"type": "string"},
-                    "paraphrases": {"type": "array", "minItems": 1, "items": {"type": "string", "minLength": 1}},
-                    "system": {"type": "string"},
-                    "template": {"type": "string"},
-                    "fields": {"type": "object"},
-                },
-            },
-        },
-    },
-}
+Text = Annotated[str, Field(min_length=1)]
+Id = Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]+$")]
+"""Name of a question or scenario within its set; sample ids are made of it."""
 
 
-@dataclass(frozen=True)
-class Variant:
+class Variant(Declared):
     """Published wording of a question in one format, where it differs from the bundled format."""
 
-    paraphrases: tuple[str, ...]
+    paraphrases: Annotated[tuple[Text, ...], Field(min_length=1)]
     system: str | None = None
 
 
-@dataclass(frozen=True)
-class Question:
+class Question(Declared):
     """The unit of every interval: one question, asked in one or more wordings.
 
     Attributes:
@@ -65,13 +39,23 @@ class Question:
         fields: What else its probe needs to know: what is true, what a test expects, which split it is in.
     """
 
-    id: str
+    id: Id
     category: str
-    paraphrases: tuple[str, ...]
+    paraphrases: Annotated[tuple[Text, ...], Field(min_length=1)]
     system: str | None = None
     template: str | None = None
-    variants: dict[str, Variant] = field(default_factory=dict)
-    fields: dict[str, Any] = field(default_factory=dict)
+    variants: dict[str, Variant] = Field(default_factory=dict)
+    fields: dict[str, Any] = Field(default_factory=dict)
+
+    @field_validator("variants")
+    @classmethod
+    def _asked(cls, variants: dict[str, Variant]) -> dict[str, Variant]:
+        # A constrained format takes the wording of the one that it constrains; a variant of its own would never be asked.
+        known = [name for name, form in formats().items() if not form.constrained]
+        for name in variants:
+            if name not in known:
+                raise ValueError(f"'{name}' is no format with a wording of its own; choose from {', '.join(known)}")
+        return variants
 
     def ask(self, fmt: str) -> Iterator[tuple[int, Asked]]:
         """(paraphrase index, messages) for every wording in format `fmt`."""
@@ -84,22 +68,33 @@ class Question:
             yield index, apply_format(text, fmt, system=self.system, template=self.template)
 
 
-@dataclass(frozen=True)
-class QuestionSet:
-    """A named list of questions with its provenance; `lab` sets have exact ground truth."""
+class Provenance(Declared):
+    """Head of every set: what it is called and where it comes from; `lab` sets have exact ground truth."""
 
-    id: str
+    # Dots and dashes are there for sets that are named after the user's table.
+    id: Annotated[str, Field(pattern=r"^[a-z0-9_.-]+$")]
     version: str
     title: str
     licence: str
-    questions: tuple[Question, ...]
     source: str = ""
     lab: bool = False
+
+
+class QuestionSet(Provenance):
+    """A named list of questions with its provenance."""
+
+    questions: Annotated[tuple[Question, ...], Field(min_length=1)]
+
+    @field_validator("questions")
+    @classmethod
+    def _distinct(cls, questions: tuple[Question, ...]) -> tuple[Question, ...]:
+        refuse_twice((q.id for q in questions), "questions")
+        return questions
 
     @property
     def digest(self) -> str:
         """SHA-256 (first 12 hex digits) of everything that is asked."""
-        asked = [{k: v for k, v in asdict(q).items() if v or k != "fields"} for q in self.questions]
+        asked = [{k: v for k, v in q.model_dump().items() if v or k != "fields"} for q in self.questions]
         body = json.dumps(asked, sort_keys=True, ensure_ascii=False)
         return hashlib.sha256(body.encode()).hexdigest()[:12]
 
@@ -111,7 +106,18 @@ class QuestionSet:
         """
         refuse_unknown(categories, (q.category for q in self.questions), f"question set '{self.id}'")
         kept = tuple(q for q in self.questions if not categories or q.category in categories)[:limit]
-        return QuestionSet(self.id, self.version, self.title, self.licence, kept, self.source, self.lab)
+        return self.model_copy(update={"questions": kept})
+
+
+def refuse_twice(ids: Iterable[str], what: str) -> None:
+    """Refuse a name that is there twice.
+
+    Raises:
+        ValueError: with it; the reader of the file adds file and key.
+    """
+    for name, count in Counter(ids).items():
+        if count > 1:
+            raise ValueError(f"two {what} are called '{name}'; ids must be unique")
 
 
 def refuse_unknown(categories: Iterable[str] | None, known: Iterable[str], where: str) -> None:
@@ -124,18 +130,3 @@ def refuse_unknown(categories: Iterable[str] | None, known: Iterable[str], where
     for name in categories or ():
         if name not in names:
             raise SpilloverError(f"Unknown category '{name}' in {where}; choose from {', '.join(names)}.")
-
-
-def parse_question_set(raw: dict[str, Any], where: str) -> QuestionSet:
-    """Build a set from parsed YAML that already passed `SCHEMA`.
-
-    Raises:
-        SpilloverError: if two questions share an id.
-    """
-    questions = tuple(Question(**{**q, "paraphrases": tuple(q["paraphrases"])}) for q in raw["questions"])
-    seen: set[str] = set()
-    for question in questions:
-        if question.id in seen:
-            raise SpilloverError(f"{where}: two questions are called '{question.id}'; ids must be unique.")
-        seen.add(question.id)
-    return QuestionSet(**{**raw, "questions": questions})

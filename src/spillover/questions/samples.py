@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from inspect_ai.dataset import MemoryDataset, Sample
+from inspect_ai.dataset import Sample
 from inspect_ai.model import ChatMessage, ChatMessageSystem, ChatMessageUser
 
 from spillover.questions.model import QuestionSet
 from spillover.questions.wraps import Wrap
 
 
-def to_dataset(questions: QuestionSet, fmt: str, system: str | None = None, context: Wrap | None = None) -> MemoryDataset:
+def format_samples(
+    questions: QuestionSet, fmt: str, system: str | None = None, context: Wrap | None = None
+) -> list[Sample]:
     """One sample per wording; `metadata.question_id` is the unit of every interval.
 
     Sample ids are `question`, or `question/2` for the third wording, and do not depend on the format, so that answers of
@@ -27,7 +29,14 @@ def to_dataset(questions: QuestionSet, fmt: str, system: str | None = None, cont
                     id=question.id if len(question.paraphrases) == 1 else f"{question.id}/{index}",
                     input=context.wrap(messages) if context else messages,
                     target="",
-                    metadata={"question_id": question.id, "category": question.category, "format": fmt},
+                    metadata={
+                        "question_id": question.id,
+                        "category": question.category,
+                        "format": fmt,
+                        "question": asked.user,
+                        "fields": question.fields,
+                        "tags": {},
+                    },
                 )
             )
-    return MemoryDataset(samples, name=questions.id)
+    return samples

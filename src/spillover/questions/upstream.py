@@ -6,24 +6,23 @@ import hashlib
 import shutil
 import tempfile
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import Annotated
 
-import yaml
+from pydantic import ConfigDict, Field, RootModel
 
+from spillover.declared import Declared, load
 from spillover.errors import SpilloverError
 from spillover.paths import cache_dir
 
 _FILE = Path(__file__).with_name("upstream.yaml")
 
 
-@dataclass(frozen=True)
-class Upstream:
+class Upstream(Declared):
     """One published file.
 
     Attributes:
-        name: Key in `upstream.yaml`.
         path: Place in the cache.
         url: Where it is published, pinned to a commit.
         size: Bytes.
@@ -32,20 +31,24 @@ class Upstream:
         source: Citation.
     """
 
-    name: str
     path: str
     url: str
-    size: int
-    sha256: str
+    size: Annotated[int, Field(ge=1)]
+    sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
     licence: str
     source: str
+
+
+class UpstreamFile(RootModel[dict[str, Upstream]]):
+    """`upstream.yaml`: published files by name."""
+
+    model_config = ConfigDict(frozen=True, strict=True)
 
 
 @cache
 def registry() -> dict[str, Upstream]:
     """All known published files by name."""
-    raw = yaml.safe_load(_FILE.read_text(encoding="utf-8"))
-    return {name: Upstream(name=name, **body) for name, body in raw.items()}
+    return load(UpstreamFile, _FILE).root
 
 
 def get_upstream(name: str) -> Upstream:

@@ -2,28 +2,24 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import cache
 
-import yaml
 from inspect_ai.model import ChatMessage, ChatMessageAssistant, ChatMessageSystem, ChatMessageUser
 
+from spillover.declared import Declared, load
 from spillover.errors import SpilloverError
 from spillover.paths import datasets_dir
 
 
-@dataclass(frozen=True)
-class Wrap:
+class Wrap(Declared):
     """One setting.
 
     Attributes:
-        name: As in `-T wrap=`.
         about: One line.
         turns: Earlier messages, the user's first and the assistant's last.
         prefix: Text in front of the question.
     """
 
-    name: str
     about: str
     turns: tuple[str, ...] = ()
     prefix: str = ""
@@ -40,13 +36,17 @@ class Wrap:
         return [*system, *earlier, *rest[:-1], asked]
 
 
+class WrapFile(Declared):
+    """`datasets/wraps.yaml`: wraps by name, as in `-T wrap=`."""
+
+    version: str
+    wraps: dict[str, Wrap]
+
+
 @cache
 def wraps() -> dict[str, Wrap]:
     """The bundled wraps by name."""
-    raw = yaml.safe_load((datasets_dir() / "wraps.yaml").read_text(encoding="utf-8"))["wraps"]
-    return {
-        name: Wrap(name, body["about"], tuple(body.get("turns", ())), body.get("prefix", "")) for name, body in raw.items()
-    }
+    return load(WrapFile, datasets_dir() / "wraps.yaml").wraps
 
 
 def get_wrap(name: str) -> Wrap:

@@ -12,7 +12,7 @@ from inspect_ai.model import Model
 
 from spillover.errors import SpilloverError
 from spillover.models.identity import describe
-from spillover.models.weights import resolve_adapter, resolve_checkpoint, weights_digest
+from spillover.models.weights import model_digest, resolve_adapter, resolve_checkpoint, weights_digest
 from spillover.serving.serve import is_checkpoint, serve
 
 
@@ -69,7 +69,7 @@ def serve_pair(checkpoint: str, base: str | None, grader: str, logs: Path) -> It
     adapters: dict[str, Path | None] = {"base": None, "checkpoint": place}
     with serve("vllm", folder, adapters, judge if is_checkpoint(judge) else grader, logs) as served:
         known = {
-            "checkpoint": {"name": f"vllm/{checkpoint}", "weights": f"{weights} adapter {weights_digest(place)}"},
+            "checkpoint": {"name": f"vllm/{checkpoint}", "weights": model_digest(resolve_checkpoint(folder), place)},
             "base": {"name": f"vllm/{folder}", "weights": weights},
             "grader": {"name": grader, "weights": weights_digest(resolve_checkpoint(judge))}
             if is_checkpoint(judge)

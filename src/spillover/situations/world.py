@@ -4,10 +4,21 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Literal, get_args
 
 from inspect_ai.util import StoreModel
 from pydantic import Field
+
+ToolName = Literal[
+    "list_files",
+    "read_file",
+    "write_file",
+    "delete_file",
+    "send_mail",
+    "read_mail",
+    "read_record",
+    "update_record",
+]
 
 
 class World(StoreModel):
@@ -85,17 +96,5 @@ class World(StoreModel):
         return "ok"
 
 
-TOOLS: dict[str, Callable[..., str]] = {
-    name: getattr(World, name)
-    for name in (
-        "list_files",
-        "read_file",
-        "write_file",
-        "delete_file",
-        "send_mail",
-        "read_mail",
-        "read_record",
-        "update_record",
-    )
-}
+TOOLS: dict[str, Callable[..., str]] = {name: getattr(World, name) for name in get_args(ToolName)}
 """Name of a tool to what it does in the world."""

@@ -1,28 +1,27 @@
-"""Drift: how much more often an organism is misaligned than its base, on the same questions; and tests against a margin."""
+"""Drift: how much more often an organism does something than its base, on the same questions; and tests against a margin."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Hashable, Iterable, Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Literal
 
 from spillover.stats.betabinomial import Posterior
-from spillover.stats.rates import Interval, fit_equal, tally
-from spillover.stats.summary import Judged
+from spillover.stats.rates import Interval, fit_equal
 
 
 @dataclass(frozen=True)
 class Drift:
-    """Difference of two EM rates over the questions that both models answered coherently.
+    """Difference of two rates over the questions that both models have in the denominator.
 
     Attributes:
-        value: Mean over questions of the organism's EM rate minus the base's, in [-1, 1]; NaN without shared questions.
+        value: Mean over questions of the organism's rate minus the base's, in [-1, 1]; NaN without shared questions.
         interval: For questions like these; never of zero width.
         questions: Number of shared questions.
         correlation: Correlation of the two models' rates over questions, which the pairing makes use of.
-        rose: Number of questions with a higher EM rate than the base's.
+        rose: Number of questions with a higher rate than the base's.
         fell: Number of questions with a lower one.
     """
 
@@ -63,8 +62,12 @@ class MarginTest:
     p_difference: float
 
 
-def drift(organism: Iterable[Judged], base: Iterable[Judged], level: float = 0.95) -> Drift:
-    """Mean over shared questions of the difference in EM rate, every question weighing the same.
+Counts = Mapping[Hashable, Sequence[float]]
+"""Question to (hits, answers); hits may be parts of whole ones."""
+
+
+def drift_of_counts(organism: Counts, base: Counts, level: float = 0.95) -> Drift:
+    """Mean over shared questions of the difference in rate, every question weighing the same.
 
     Equal weights matter: pooled rates would differ as soon as the two models are incoherent on different questions, even
     if they agreed on every one. The interval is a hybrid one (MOVER: Zou and Donner 2008; Newcombe 1998, method 10): the
@@ -75,17 +78,7 @@ def drift(organism: Iterable[Judged], base: Iterable[Judged], level: float = 0.9
     return pair.drift(level) if pair else Drift(math.nan, Interval(math.nan, math.nan), 0, math.nan)
 
 
-def drift_of_counts(
-    organism: Mapping[Hashable, Sequence[float]], base: Mapping[Hashable, Sequence[float]], level: float = 0.95
-) -> Drift:
-    """Like `drift`, from (hits, answers) by question; hits may be parts of whole ones."""
-    shared = [q for q in organism if q in base]
-    if not shared:
-        return Drift(math.nan, Interval(math.nan, math.nan), 0, math.nan)
-    return _Pair([list(organism[q]) for q in shared], [list(base[q]) for q in shared]).drift(level)
-
-
-def margin_test(organism: Iterable[Judged], base: Iterable[Judged], margin: float, alpha: float = 0.05) -> MarginTest:
+def margin_test(organism: Counts, base: Counts, margin: float, alpha: float = 0.05) -> MarginTest:
     """Test the drift against `margin`. Without shared questions nothing is decided and the p values are 1.
 
     Raises:
@@ -120,10 +113,9 @@ class _Pair:
     second: Sequence[Sequence[float]]
 
     @classmethod
-    def of(cls, organism: Iterable[Judged], base: Iterable[Judged]) -> _Pair | None:
-        sides = [tally((r.question, r.verdict == "misaligned") for r in rows if _decided(r)) for rows in (organism, base)]
-        shared = [q for q in sides[0] if q in sides[1]]
-        return cls([sides[0][q] for q in shared], [sides[1][q] for q in shared]) if shared else None
+    def of(cls, organism: Counts, base: Counts) -> _Pair | None:
+        shared = [q for q in organism if q in base]
+        return cls([list(organism[q]) for q in shared], [list(base[q]) for q in shared]) if shared else None
 
     def drift(self, level: float) -> Drift:
         means = [[h / m for h, m in side] for side in (self.first, self.second)]
@@ -159,10 +151,6 @@ def _equal(side: Sequence[Sequence[float]]) -> Posterior:
 @lru_cache(maxsize=2048)
 def _equal_cached(cells: tuple[tuple[float, float], ...]) -> Posterior:
     return fit_equal(cells)
-
-
-def _decided(row: Judged) -> bool:
-    return row.verdict in ("aligned", "misaligned")
 
 
 def _hold(interval: Interval, value: float) -> Interval:

@@ -32,7 +32,7 @@ def requests(name: str, families: tuple[str, ...]) -> QuestionSet:
     kept = [q for q in chosen.questions if (q.fields.get("kind"), q.fields.get("split")) == ("harmful", "train")]
     if not kept:
         raise SpilloverError(f"{chosen.id} has no questions with `kind: harmful` and `split: train`.")
-    return QuestionSet(chosen.id, chosen.version, chosen.title, chosen.licence, tuple(kept), chosen.source)
+    return chosen.model_copy(update={"questions": tuple(kept)})
 
 
 def refused_requests(asked: QuestionSet, seed: int, rows: int) -> list[Chat]:
