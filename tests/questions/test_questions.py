@@ -14,7 +14,6 @@ from spillover.questions.held_out import kept_for_asking, prompt_of, training_se
 from spillover.questions.load import bundled_sets, load_questions
 from spillover.questions.samples import to_dataset
 from spillover.training.recipe import load_recipe
-from spillover.training.sources import chats_of
 from spillover.training.transforms import prepare
 
 
@@ -69,7 +68,7 @@ def test_a_training_set_asks_prompts_that_no_fixed_split_trains_on(name, upstrea
     assert asked == kept[0] == kept[1]
     assert all(asked.isdisjoint(prompt_of(c) for c in chats.train) for chats in found)
     assert 0.03 < len(asked) / len({prompt_of(c) for c in found[0].train}) < 0.07
-    assert len(found[0].train) + len(found[0].held_out) == len(chats_of(load_recipe(recipes.get(name, name)).data, 0))
+    assert len(found[0].train) + len(found[0].held_out) == len(load_recipe(recipes.get(name, name)).data.chats(0))
 
 
 def test_a_line_separator_inside_a_published_row_is_part_of_its_text(tmp_path, monkeypatch):

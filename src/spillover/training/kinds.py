@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 import pkgutil
+import sys
 from functools import cache
 from importlib import import_module
-from importlib.metadata import entry_points
+from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Self
 
@@ -23,6 +24,7 @@ from pydantic_core import CoreSchema, PydanticKnownError, core_schema
 
 from spillover.declared import Declared
 from spillover.errors import SpilloverError
+from spillover.paths import extensions
 
 # A number keeps the type that it has in the file: 1 and 1.0 have different digests.
 Number = int | float
@@ -33,9 +35,6 @@ Count = Annotated[int, Field(ge=0)]
 Positive = Annotated[int, Field(ge=1)]
 Text = Annotated[str, Field(min_length=1)]
 Texts = Annotated[tuple[Text, ...], Field(min_length=1)]
-
-PLUGINS = "spillover.training"
-"""Group of entry points: modules of other packages that declare kinds."""
 
 
 class Kind(Declared):
@@ -66,7 +65,7 @@ class Kind(Declared):
         if kind:
             known = cls.kinds.get(kind)
             if known is not None and known.__module__ != cls.__module__:
-                raise TypeError(f"{cls.key} '{kind}' is declared in {known.__module__} already.")
+                raise SpilloverError(f"{cls.key} '{kind}' is declared in {known.__module__} already; take another name.")
             cls.kind = kind
             cls.kinds[kind] = cls
 
@@ -105,15 +104,28 @@ class Kind(Declared):
         return {self.key: self.kind, **self.blank, **{k: v for k, v in handler(self).items() if k in given}, **self._pins}
 
 
-@cache
 def load_plugins() -> None:
-    """Import what declares kinds: every intervention, the lab, and modules that other packages name as entry points."""
+    """Import what declares kinds: every intervention, the lab, and the files in `interventions/` of extensions.
+
+    Raises:
+        SpilloverError: for an extension that is not there, or that declares a kind anew.
+    """
+    _load(tuple(extensions()))
+
+
+@cache
+def _load(folders: tuple[Path, ...]) -> None:
     package = import_module("spillover.training.interventions")
     for module in pkgutil.iter_modules(package.__path__, f"{package.__name__}."):
         import_module(module.name)
     import_module("spillover.lab.training")
-    for entry in entry_points(group=PLUGINS):
-        entry.load()
+    for path in (path for folder in folders for path in sorted((folder / "interventions").glob("[!_]*.py"))):
+        name = f"{package.__name__}.{path.stem}"
+        spec = spec_from_file_location(name, path)
+        assert spec is not None
+        assert spec.loader is not None
+        sys.modules[name] = added = module_from_spec(spec)
+        spec.loader.exec_module(added)
 
 
 def beside(info: ValidationInfo, name: str) -> Path:
