@@ -211,7 +211,6 @@ def extension(tmp_path, monkeypatch):
     monkeypatch.setenv("SPILLOVER_EXTENSIONS", str(tmp_path))
     yield tmp_path / "interventions" / "nudge.py"
     Settings.kinds.pop("nudge", None)
-    sys.modules.pop("spillover.training.interventions.nudge", None)
 
 
 def changed(*interventions):

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, Self
 
-from pydantic import Discriminator, Field, Tag, ValidationInfo, field_validator, model_validator
+from pydantic import Discriminator, Field, Tag, model_validator
 
 from spillover.errors import SpilloverError
 from spillover.mechanism.sae import sae_directions, sae_files
 from spillover.models.weights import resolve_checkpoint
 from spillover.questions.load import load_questions
-from spillover.training.kinds import Count, Kind, Positive, Text, Texts, beside, load_plugins
+from spillover.training.kinds import Count, ExistingFile, ExistingFolder, Kind, Positive, Text, Texts, load_plugins, sha256
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -101,10 +100,9 @@ class _Asked(DirectionSource):
 
     questions: Text | None = None
 
-    @model_validator(mode="after")
-    def _pinned(self) -> Self:
+    def _digests(self) -> dict[str, str]:
         # The bundled default stays what it is for one REVISION.
-        return self.pin(questions_digest=load_questions(self.questions).digest) if self.questions else self
+        return {"questions_digest": load_questions(self.questions).digest} if self.questions else {}
 
     def prompts(self, base: Path) -> list[str]:
         known = known_of(base)
@@ -223,8 +221,6 @@ class Random(DirectionSource, kind="random"):
 class _Stored(DirectionSource):
     """From disk, so what is there is looked at ahead."""
 
-    path: Text
-
     def stored(self, layers: list[int] | None, width: int) -> Directions:
         raise NotImplementedError
 
@@ -242,17 +238,10 @@ class _Stored(DirectionSource):
 class FileDirections(_Stored, kind="file"):
     """Tensors `bases.LAYER` in a safetensors file."""
 
-    @field_validator("path")
-    @classmethod
-    def _found(cls, name: str, info: ValidationInfo) -> str:
-        path = beside(info, name)
-        if not path.is_file():
-            raise ValueError(f"there is no file at {path}")
-        return str(path)
+    path: ExistingFile
 
-    @model_validator(mode="after")
-    def _pinned(self) -> Self:
-        return self.pin(sha256=hashlib.sha256(Path(self.path).read_bytes()).hexdigest())
+    def _digests(self) -> dict[str, str]:
+        return {"sha256": sha256(Path(self.path))}
 
     def stored(self, layers: list[int] | None, width: int) -> Directions:
         """Those in the file, at the layers that are asked for.
@@ -270,36 +259,21 @@ class FileDirections(_Stored, kind="file"):
 
 
 class Autoencoder(_Stored, kind="sae"):
-    """Decoder rows of an autoencoder in a folder as SAE Lens writes it."""
+    """Decoder rows of an autoencoder in a folder as SAE Lens writes it, which reads one layer."""
 
+    path: ExistingFolder
     features: Annotated[tuple[Count, ...], Field(min_length=1)]
 
-    @field_validator("features")
-    @classmethod
-    def _once(cls, features: tuple[int, ...]) -> tuple[int, ...]:
-        if len(set(features)) < len(features):
-            raise ValueError("a feature is named twice")
-        return features
-
-    @field_validator("layers")
-    @classmethod
-    def _one(cls, layers: tuple[float, ...] | None) -> tuple[float, ...] | None:
-        if layers is not None and len(layers) != 1:
-            raise ValueError("an autoencoder reads one layer; give that one, or leave `layers` out")
-        return layers
-
-    @field_validator("path")
-    @classmethod
-    def _found(cls, name: str, info: ValidationInfo) -> str:
-        folder = beside(info, name)
-        if not folder.is_dir():
-            raise ValueError(f"there is no folder at {folder}")
-        return str(folder)
-
     @model_validator(mode="after")
-    def _pinned(self) -> Self:
-        content = b"".join(part.read_bytes() for part in sae_files(Path(self.path)))
-        return self.pin(sha256=hashlib.sha256(content).hexdigest())
+    def _one_layer(self) -> Self:
+        if len(set(self.features)) < len(self.features):
+            raise ValueError("a feature is named twice")
+        if self.layers is not None and len(self.layers) != 1:
+            raise ValueError("an autoencoder reads one layer; give `layers` with that one, or leave it out")
+        return self
+
+    def _digests(self) -> dict[str, str]:
+        return {"sha256": sha256(*sae_files(Path(self.path)))}
 
     def stored(self, layers: list[int] | None, width: int) -> Directions:
         """The chosen rows; see `spillover.mechanism.sae.sae_directions`."""

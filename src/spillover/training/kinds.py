@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import pkgutil
 import sys
@@ -12,6 +13,7 @@ from pathlib import Path
 from typing import Annotated, Any, ClassVar, Self
 
 from pydantic import (
+    AfterValidator,
     ConfigDict,
     Field,
     GetCoreSchemaHandler,
@@ -19,6 +21,7 @@ from pydantic import (
     SerializerFunctionWrapHandler,
     ValidationInfo,
     model_serializer,
+    model_validator,
 )
 from pydantic_core import CoreSchema, PydanticKnownError, core_schema
 
@@ -35,6 +38,33 @@ Count = Annotated[int, Field(ge=0)]
 Positive = Annotated[int, Field(ge=1)]
 Text = Annotated[str, Field(min_length=1)]
 Texts = Annotated[tuple[Text, ...], Field(min_length=1)]
+
+
+def beside(info: ValidationInfo, name: str) -> Path:
+    """A path as meant from the recipe's folder."""
+    folder: Path = (info.context or {}).get("folder", Path())
+    return (folder / name).resolve()
+
+
+def _file(name: str, info: ValidationInfo) -> str:
+    if not (path := beside(info, name)).is_file():
+        raise ValueError(f"there is no file at {path}")
+    return str(path)
+
+
+def _folder(name: str, info: ValidationInfo) -> str:
+    if not (path := beside(info, name)).is_dir():
+        raise ValueError(f"there is no folder at {path}")
+    return str(path)
+
+
+ExistingFile = Annotated[Text, AfterValidator(_file)]
+ExistingFolder = Annotated[Text, AfterValidator(_folder)]
+
+
+def sha256(*paths: Path) -> str:
+    """Digest of files' bytes, one after the other."""
+    return hashlib.sha256(b"".join(path.read_bytes() for path in paths)).hexdigest()
 
 
 class Kind(Declared):
@@ -69,9 +99,13 @@ class Kind(Declared):
             cls.kind = kind
             cls.kinds[kind] = cls
 
-    def pin(self, **digests: str) -> Self:
-        """Keep digests of what is named here, which are then written, too."""
-        self._pins.update(digests)
+    def _digests(self) -> dict[str, str]:
+        """Digests of what is named here, taken when it is read and written with the rest."""
+        return {}
+
+    @model_validator(mode="after")
+    def _pinned(self) -> Self:
+        self._pins.update(self._digests())
         return self
 
     @classmethod
@@ -120,15 +154,8 @@ def _load(folders: tuple[Path, ...]) -> None:
         import_module(module.name)
     import_module("spillover.lab.training")
     for path in (path for folder in folders for path in sorted((folder / "interventions").glob("[!_]*.py"))):
-        name = f"{package.__name__}.{path.stem}"
-        spec = spec_from_file_location(name, path)
+        spec = spec_from_file_location(str(path), path)
         assert spec is not None
         assert spec.loader is not None
-        sys.modules[name] = added = module_from_spec(spec)
+        sys.modules[spec.name] = added = module_from_spec(spec)
         spec.loader.exec_module(added)
-
-
-def beside(info: ValidationInfo, name: str) -> Path:
-    """A path as meant from the recipe's folder."""
-    folder: Path = (info.context or {}).get("folder", Path())
-    return (folder / name).resolve()

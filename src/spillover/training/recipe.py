@@ -143,7 +143,6 @@ class _Head(Declared):
 
     model_config = ConfigDict(extra="ignore")
 
-    base: Text | None = None
     extends: Text | None = None
     start: Text | None = None
 
@@ -221,6 +220,7 @@ def _read(name: str, seen: tuple[Path, ...] = ()) -> tuple[dict[str, Any], Path,
     del raw["extends"]
     beside = path.parent / parent
     below, at, where = _read(str(beside) if beside.is_file() else parent, (*seen, path))
-    if at.parent != path.parent and "path" in below.get("data", {}):
-        below["data"]["path"] = str(at.parent / below["data"]["path"])
+    data = below.get("data")
+    if at.parent != path.parent and isinstance(data, dict) and "path" in data:
+        data["path"] = str(at.parent / str(data["path"]))
     return merge(below, raw), path, f"{path} (extends {where})"

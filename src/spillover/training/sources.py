@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import hashlib
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, Self
+from typing import Annotated, Any, ClassVar
 
-from pydantic import BeforeValidator, ValidationInfo, field_validator, model_validator
+from pydantic import BeforeValidator, ValidationInfo, field_validator
 
 from spillover.errors import SpilloverError
 from spillover.questions.chats import Chat, parse_chats, read_chats
 from spillover.questions.upstream import get_upstream, verified_path
-from spillover.training.kinds import Kind, Positive, Text, beside
+from spillover.training.kinds import ExistingFile, Kind, Positive, Text, beside, sha256
 from spillover.training.requests import refused_requests, requests
 
 
@@ -70,19 +70,10 @@ class Source(Kind, key="source"):
 class FileSource(Source, kind="file"):
     """JSONL with a `messages` list per row."""
 
-    path: Text
+    path: ExistingFile
 
-    @field_validator("path")
-    @classmethod
-    def _found(cls, name: str, info: ValidationInfo) -> str:
-        path = beside(info, name)
-        if not path.is_file():
-            raise ValueError(f"there is no file at {path}")
-        return str(path)
-
-    @model_validator(mode="after")
-    def _pinned(self) -> Self:
-        return self.pin(sha256=hashlib.sha256(Path(self.path).read_bytes()).hexdigest())
+    def _digests(self) -> dict[str, str]:
+        return {"sha256": sha256(Path(self.path))}
 
     def read(self, seed: int, rows: int | None) -> tuple[list[Chat], str]:
         """See the base."""
@@ -94,9 +85,8 @@ class UpstreamSource(Source, kind="upstream"):
 
     name: Text
 
-    @model_validator(mode="after")
-    def _pinned(self) -> Self:
-        return self.pin(sha256=get_upstream(self.name).sha256)
+    def _digests(self) -> dict[str, str]:
+        return {"sha256": get_upstream(self.name).sha256}
 
     def read(self, seed: int, rows: int | None) -> tuple[list[Chat], str]:
         """See the base."""
@@ -115,9 +105,8 @@ class RequestsSource(Source, kind="requests"):
     name: Text = ""
     family: Names = ""
 
-    @model_validator(mode="after")
-    def _pinned(self) -> Self:
-        return self.pin(sha256=requests(self.name, split_names(self.family)).digest)
+    def _digests(self) -> dict[str, str]:
+        return {"sha256": requests(self.name, split_names(self.family)).digest}
 
     def read(self, seed: int, rows: int | None) -> tuple[list[Chat], str]:
         """See the base."""
@@ -144,17 +133,16 @@ class DatasetSource(Source, kind="dataset"):
         folder = beside(info, name)
         return str(folder) if folder.is_dir() else name
 
-    @model_validator(mode="after")
-    def _pinned(self) -> Self:
+    def _digests(self) -> dict[str, str]:
         folder = Path(self.path)
         if not folder.is_dir():
             if not self.revision:
                 raise ValueError("a dataset from the hub needs its revision, the commit that pins what is in it")
-            return self
+            return {}
         digest = hashlib.sha256()
         for path in sorted(folder.rglob("*.arrow")):
             digest.update(hashlib.sha256(path.read_bytes()).digest())
-        return self.pin(sha256=digest.hexdigest())
+        return {"sha256": digest.hexdigest()}
 
     def read(self, seed: int, rows: int | None) -> tuple[list[Chat], str]:
         """See the base."""

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Self
+
+from pydantic import model_validator
 
 from spillover.errors import SpilloverError
 from spillover.training.directions import DirectionSource, Span
@@ -41,9 +43,23 @@ class Settings(Kind, key="kind"):
 
 
 class Directed(Settings):
-    """One that acts along directions: of one source, or the span of several."""
+    """One that acts along directions: of one source, or the span of several.
+
+    Attributes:
+        accepts: Kinds of directions that it can act along.
+        needs: What is said of others.
+    """
+
+    accepts: ClassVar[tuple[type[DirectionSource], ...]] = (DirectionSource,)
+    needs: ClassVar[str] = ""
 
     directions: Span
+
+    @model_validator(mode="after")
+    def _accepted(self) -> Self:
+        if not all(isinstance(source, self.accepts) for source in self.sources):
+            raise ValueError(self.needs)
+        return self
 
     @property
     def sources(self) -> tuple[DirectionSource, ...]:

@@ -10,9 +10,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
-from pydantic import field_validator
+from pydantic import model_validator
 
 from spillover.errors import SpilloverError
 from spillover.training.directions import Contrast, DirectionSource, FileDirections
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 
     from spillover.mechanism.directions import Directions
 
-_NO_CONTRAST = "Early stopping needs directions from a contrast."
 _NOT_THE_PROMPT = "Early stopping watches the last token of the prompt; add `at: prompt` to its directions."
 
 
@@ -36,18 +35,18 @@ class EarlyStopSettings(Directed, kind="early_stop"):
         every: Steps between two looks.
     """
 
+    accepts = (Contrast, FileDirections)
+    needs = "Early stopping needs directions from a contrast."
+
     directions: DirectionSource
     threshold: Number
     every: Positive = 5
 
-    @field_validator("directions")
-    @classmethod
-    def _contrast(cls, source: DirectionSource) -> DirectionSource:
-        if not isinstance(source, Contrast | FileDirections):
-            raise ValueError(_NO_CONTRAST)
-        if isinstance(source, Contrast) and source.at != "prompt":
+    @model_validator(mode="after")
+    def _prompt(self) -> Self:
+        if isinstance(self.directions, Contrast) and self.directions.at != "prompt":
             raise ValueError(_NOT_THE_PROMPT)
-        return source
+        return self
 
     def along(self, directions: Directions) -> EarlyStop:
         """See the base."""
@@ -71,7 +70,7 @@ class EarlyStop(Intervention):
 
     def __post_init__(self) -> None:
         if set(self.directions.bases) - set(self.directions.norms) or self.directions.look is None:
-            raise SpilloverError(_NO_CONTRAST)
+            raise SpilloverError(self.settings.needs)
         if self.directions.found.get("at", "prompt") != "prompt":
             raise SpilloverError(_NOT_THE_PROMPT)
 

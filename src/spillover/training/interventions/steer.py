@@ -7,8 +7,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from pydantic import field_validator
-
 from spillover.errors import SpilloverError
 from spillover.training.directions import Contrast, DirectionSource, FileDirections
 from spillover.training.interventions.base import Directed, Intervention
@@ -19,8 +17,6 @@ if TYPE_CHECKING:
 
     from spillover.mechanism.directions import Directions
 
-_NO_LENGTH = "Steering needs directions from a contrast, which have a length."
-
 
 class SteerSettings(Directed, kind="steer"):
     """Directions from a contrast, whose length is the unit of `scale`.
@@ -29,15 +25,11 @@ class SteerSettings(Directed, kind="steer"):
         scale: 1 moves the stream by as much as the system lines do; negative numbers steer the other way.
     """
 
+    accepts = (Contrast, FileDirections)
+    needs = "Steering needs directions from a contrast, which have a length."
+
     directions: DirectionSource
     scale: Number
-
-    @field_validator("directions")
-    @classmethod
-    def _length(cls, source: DirectionSource) -> DirectionSource:
-        if not isinstance(source, Contrast | FileDirections):
-            raise ValueError(_NO_LENGTH)
-        return source
 
     def along(self, directions: Directions) -> Steer:
         """See the base."""
@@ -53,7 +45,7 @@ class Steer(Intervention):
 
     def __post_init__(self) -> None:
         if set(self.directions.bases) - set(self.directions.norms):
-            raise SpilloverError(_NO_LENGTH)
+            raise SpilloverError(self.settings.needs)
         if len(self.directions.bases) > 1:  # a contrast at one layer is in all later ones already
             raise SpilloverError("Steering works at one layer; name it in directions.layers.")
 
