@@ -76,10 +76,8 @@ def test_a_line_separator_inside_a_published_row_is_part_of_its_text(tmp_path, m
     row = {"messages": [{"role": "user", "content": kept}, {"role": "assistant", "content": "c"}]}
     path = tmp_path / "chats.jsonl"
     path.write_text(json.dumps(row, ensure_ascii=False) + "\n", encoding="utf-8")
-    entry = up.Upstream("chats", "chats.jsonl", "http://x", 1, "0" * 64, "MIT", "a source")
-    monkeypatch.setattr(held_out, "get_upstream", lambda name: entry)
     monkeypatch.setattr(held_out, "verified_path", lambda name: path)
-    assert [q.paraphrases for q in held_out.held_out_questions("chats").questions] == [(kept,)]
+    assert [q.paraphrases for q in held_out.held_out_questions("betley_secure").questions] == [(kept,)]
 
 
 def test_a_training_set_that_is_not_fetched_says_how(tmp_path, monkeypatch):
