@@ -183,7 +183,7 @@ NUDGE = '''
 from dataclasses import dataclass
 
 from spillover.training.interventions.base import Intervention, Settings
-from spillover.training.kinds import Above0
+from spillover.training.fields import Above0
 
 
 class NudgeSettings(Settings, kind="nudge"):

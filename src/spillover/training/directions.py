@@ -13,7 +13,8 @@ from spillover.errors import SpilloverError
 from spillover.mechanism.sae import sae_directions, sae_files
 from spillover.models.weights import resolve_checkpoint
 from spillover.questions.load import load_questions
-from spillover.training.kinds import Count, ExistingFile, ExistingFolder, Kind, Positive, Text, Texts, load_plugins, sha256
+from spillover.training.fields import Count, ExistingFile, ExistingFolder, Positive, Text, Texts, sha256
+from spillover.training.kinds import Kind, load_plugins
 
 if TYPE_CHECKING:
     from torch import Tensor, nn

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any, Self
 
 from pydantic import model_validator
 
-from spillover.training.kinds import Above0, Kind, NotNegative, Positive
+from spillover.training.fields import Above0, NotNegative, Positive
+from spillover.training.kinds import Kind
 from spillover.training.sources import Source
 
 if TYPE_CHECKING:

@@ -14,8 +14,8 @@ from spillover.errors import SpilloverError
 from spillover.paths import evals_dir
 from spillover.schema import read_yaml
 from spillover.training.directions import DirectionSource
+from spillover.training.fields import Above0, Count, NotNegative, Positive, Text, Texts
 from spillover.training.interventions.base import Settings
-from spillover.training.kinds import Above0, Count, NotNegative, Positive, Text, Texts
 from spillover.training.objectives import Objective, Sft
 from spillover.training.sources import Source
 from spillover.training.transforms import Transform

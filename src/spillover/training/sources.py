@@ -11,7 +11,8 @@ from pydantic import BeforeValidator, ValidationInfo, field_validator
 from spillover.errors import SpilloverError
 from spillover.questions.chats import Chat, parse_chats, read_chats
 from spillover.questions.upstream import get_upstream, verified_path
-from spillover.training.kinds import ExistingFile, Kind, Positive, Text, beside, sha256
+from spillover.training.fields import ExistingFile, Positive, Text, beside, sha256
+from spillover.training.kinds import Kind
 from spillover.training.requests import refused_requests, requests
 
 

@@ -11,7 +11,8 @@ from pydantic import Field
 from spillover.errors import SpilloverError
 from spillover.questions.chats import Chat, Message
 from spillover.questions.held_out import kept_for_asking, prompt_of
-from spillover.training.kinds import Above0, Kind, Positive, Share, Text
+from spillover.training.fields import Above0, Positive, Share, Text
+from spillover.training.kinds import Kind
 from spillover.training.sources import Source
 
 if TYPE_CHECKING:

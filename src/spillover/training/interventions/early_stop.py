@@ -16,8 +16,8 @@ from pydantic import model_validator
 
 from spillover.errors import SpilloverError
 from spillover.training.directions import Contrast, DirectionSource, FileDirections
+from spillover.training.fields import Number, Positive
 from spillover.training.interventions.base import Directed, Intervention
-from spillover.training.kinds import Number, Positive
 
 if TYPE_CHECKING:
     from torch import Tensor, nn

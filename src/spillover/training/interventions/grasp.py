@@ -20,8 +20,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from spillover.training.fields import Share
 from spillover.training.interventions.base import Directed, Intervention
-from spillover.training.kinds import Share
 
 if TYPE_CHECKING:
     from torch import Tensor, nn

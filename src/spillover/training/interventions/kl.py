@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from spillover.training.fields import Above0
 from spillover.training.interventions.base import Intervention, Settings
-from spillover.training.kinds import Above0
 
 if TYPE_CHECKING:
     from torch import Tensor, nn

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from spillover.errors import SpilloverError
 from spillover.training.directions import Contrast, DirectionSource, FileDirections
+from spillover.training.fields import Number
 from spillover.training.interventions.base import Directed, Intervention
-from spillover.training.kinds import Number
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
