@@ -9,7 +9,9 @@ from spillover.questions.model import QuestionSet
 from spillover.questions.wraps import Wrap
 
 
-def format_samples(questions: QuestionSet, fmt: str, system: str | None = None, context: Wrap | None = None) -> list[Sample]:
+def format_samples(
+    questions: QuestionSet, fmt: str, system: str | None = None, context: Wrap | None = None
+) -> list[Sample]:
     """One sample per wording; `metadata.question_id` is the unit of every interval.
 
     Sample ids are `question`, or `question/2` for the third wording, and do not depend on the format, so that answers of
