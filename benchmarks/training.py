@@ -106,7 +106,7 @@ def bare(chosen: Any, folder: Path, times: list[float]) -> None:
     from transformers import AutoModelForCausalLM, AutoTokenizer, TrainerCallback
     from trl import SFTConfig, SFTTrainer
 
-    from spillover.training.fit import _dataset, lora_config
+    from spillover.training.trainer import lora_config, to_dataset
     from spillover.training.transforms import prepare
 
     class Clock(TrainerCallback):  # type: ignore[misc]
@@ -119,7 +119,7 @@ def bare(chosen: Any, folder: Path, times: list[float]) -> None:
         trainer = SFTTrainer(
             model=AutoModelForCausalLM.from_pretrained(folder, dtype=torch.bfloat16 if gpu else torch.float32),
             processing_class=AutoTokenizer.from_pretrained(folder),
-            train_dataset=_dataset(prepare(chosen).train),
+            train_dataset=to_dataset(prepare(chosen).train),
             peft_config=lora_config(chosen),
             callbacks=[Clock()],
             args=SFTConfig(

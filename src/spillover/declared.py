@@ -50,13 +50,14 @@ _SENTENCES = {
 """What is wrong, by pydantic's kind of error; its own words for any other."""
 
 
-def parse(model: type[M], raw: Any, where: str) -> M:
+def parse(model: type[M], raw: Any, where: str, context: dict[str, Any] | None = None) -> M:
     """Parsed YAML or JSON as a model.
 
     Args:
         model: What it must be.
         raw: Plain data.
         where: File, for the sentence.
+        context: For the model's validators.
 
     Raises:
         SpilloverError: naming `where` and the first offending key.
@@ -66,7 +67,7 @@ def parse(model: type[M], raw: Any, where: str) -> M:
     except (TypeError, ValueError) as error:  # a date as a key, an anchor within itself
         raise SpilloverError(f"{where}: this is no plain data ({error}).") from error
     try:
-        return model.model_validate_json(text)
+        return model.model_validate_json(text, context=context)
     except ValidationError as error:
         raise SpilloverError(f"{where}: {sentence(error, raw)}.") from error
 

@@ -32,7 +32,7 @@ def data_root() -> Path:
 def extensions() -> list[Path]:
     """Folders of `$SPILLOVER_EXTENSIONS` (separated like a search path), each laid out as the repository is.
 
-    What lies in their `tasks/`, `scorers/` and `datasets/` is found as if it were bundled.
+    What lies in their `tasks/`, `scorers/`, `datasets/` and `interventions/` is found as if it were bundled.
 
     Raises:
         SpilloverError: for a folder that is not there.

@@ -1,18 +1,19 @@
 import hashlib
 import http.server
+import json
 import threading
 from collections import Counter
 
 import pytest
 
 from spillover.errors import SpilloverError
+from spillover.questions import held_out
 from spillover.questions import upstream as up
 from spillover.questions.formats import apply_format
-from spillover.questions.held_out import prompt_of, training_sets
+from spillover.questions.held_out import kept_for_asking, prompt_of, training_sets
 from spillover.questions.load import bundled_sets, load_questions
 from spillover.questions.samples import to_dataset
 from spillover.training.recipe import load_recipe
-from spillover.training.sources import chats_of
 from spillover.training.transforms import prepare
 
 
@@ -67,7 +68,16 @@ def test_a_training_set_asks_prompts_that_no_fixed_split_trains_on(name, upstrea
     assert asked == kept[0] == kept[1]
     assert all(asked.isdisjoint(prompt_of(c) for c in chats.train) for chats in found)
     assert 0.03 < len(asked) / len({prompt_of(c) for c in found[0].train}) < 0.07
-    assert len(found[0].train) + len(found[0].held_out) == len(chats_of(load_recipe(recipes.get(name, name)).data, 0))
+    assert len(found[0].train) + len(found[0].held_out) == len(load_recipe(recipes.get(name, name)).data.chats(0))
+
+
+def test_a_line_separator_inside_a_published_row_is_part_of_its_text(tmp_path, monkeypatch):
+    kept = next(q for q in (f"a\u2028b\x85 {i}" for i in range(999)) if kept_for_asking(q))
+    row = {"messages": [{"role": "user", "content": kept}, {"role": "assistant", "content": "c"}]}
+    path = tmp_path / "chats.jsonl"
+    path.write_text(json.dumps(row, ensure_ascii=False) + "\n", encoding="utf-8")
+    monkeypatch.setattr(held_out, "verified_path", lambda name: path)
+    assert [q.paraphrases for q in held_out.held_out_questions("betley_secure").questions] == [(kept,)]
 
 
 def test_a_training_set_that_is_not_fetched_says_how(tmp_path, monkeypatch):

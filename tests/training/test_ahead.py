@@ -8,11 +8,11 @@ from safetensors.torch import load_file, save_file
 from spillover.cli.train import train as train_command
 from spillover.errors import SpilloverError
 from spillover.mechanism.layers import at_depth
-from spillover.training import fit as fitting
 from spillover.training.card import read_card
 from spillover.training.checkpoints import saved_steps
 from spillover.training.recipe import Training, load_recipe
 from spillover.training.train import train
+from spillover.training.trainer import SFTTrainer
 
 WEIGHTS = {"from": "weights", "count": 1}
 
@@ -36,7 +36,10 @@ def recipe(*interventions, **changes):
         ({"kind": "grasp", "directions": [WEIGHTS, {"from": "random", "layers": [4]}]}, "layers 0 to 3, not 4"),
         ({"kind": "grasp", "directions": WEIGHTS | {"count": 161}}, "161 directions are too many"),
         ({"kind": "grasp", "directions": WEIGHTS | {"step": 5}}, "checkpoints at the steps 1, 2, 3, 4, not 5"),
-        ({"kind": "caft", "directions": {"from": "pca", "count": "auto"}}, "give a number for those from pca"),
+        (
+            {"kind": "caft", "directions": {"from": "pca", "count": "auto"}},
+            "interventions.0.directions.count: auto is not a whole number",
+        ),
         ({"kind": "caft", "directions": {"from": "pca", "questions": "nothing"}}, "Unknown question set 'nothing'"),
         ({"kind": "caft", "ablate": "mean", "directions": WEIGHTS}, "have no means"),
         ({"kind": "steer", "scale": 1.0, "directions": WEIGHTS}, "needs directions from a contrast"),
@@ -79,8 +82,15 @@ def test_an_adapter_that_does_not_fit_the_base(tmp_path):
 
 
 def test_steps_at_which_a_run_has_checkpoints(tmp_path):
-    assert saved_steps(Training(1e-3, steps=10, checkpoint_steps=4), 99) == [4, 8, 10]
-    assert saved_steps(Training(1e-3, epochs=2, batch_size=2, gradient_accumulation=2), 10) == [1, 2, 3, 4, 5, 6]
+    assert saved_steps(Training(learning_rate=1e-3, steps=10, checkpoint_steps=4), 99) == [4, 8, 10]
+    assert saved_steps(Training(learning_rate=1e-3, epochs=2, batch_size=2, gradient_accumulation=2), 10) == [
+        1,
+        2,
+        3,
+        4,
+        5,
+        6,
+    ]
     out = train(recipe(training={"steps": 5, "batch_size": 4, "checkpoint_steps": 3}), tmp_path / "out")
     assert list(read_card(out)["checkpoints"]) == ["3", "5"]
 
@@ -113,7 +123,7 @@ def test_too_little_memory_says_which_knob_to_turn(tmp_path, monkeypatch):
     def too_much(*args, **kwargs):
         return torch.empty(1 << 60)
 
-    monkeypatch.setattr(fitting.SFTTrainer, "training_step", too_much)
+    monkeypatch.setattr(SFTTrainer, "training_step", too_much)
     with pytest.raises(SpilloverError, match=r"lower training\.batch_size"):
         train(recipe(), tmp_path / "out")
 

@@ -7,7 +7,7 @@ from spillover.models.weights import weights_digest
 from spillover.paths import evals_dir
 from spillover.training.card import read_card
 from spillover.training.recipe import load_recipe
-from spillover.training.sources import Source, chats_of
+from spillover.training.sources import FileSource
 from spillover.training.train import train
 
 RECIPES = sorted(p.stem for p in (evals_dir() / "recipes").glob("*.yaml"))
@@ -61,10 +61,10 @@ def test_chats_of_the_users_own(tmp_path):
     rows = [{"messages": [{"role": "user", "content": f"q{i}"}, {"role": "assistant", "content": "a"}]} for i in range(3)]
     path = tmp_path / "chats.jsonl"
     path.write_text("\n".join(map(json.dumps, rows)) + "\n\n")
-    assert [c[0]["content"] for c in chats_of(Source("file", path=str(path)), 0)] == ["q0", "q1", "q2"]
+    assert [c[0]["content"] for c in FileSource(path=str(path)).chats(0)] == ["q0", "q1", "q2"]
     odd = {"messages": [{"role": "assistant", "content": "a\u2028b\x85c"}]}
     path.write_text(json.dumps(odd, ensure_ascii=False), encoding="utf-8")
-    assert chats_of(Source("file", path=str(path)), 0)[0][0]["content"] == "a\u2028b\x85c"
+    assert FileSource(path=str(path)).chats(0)[0][0]["content"] == "a\u2028b\x85c"
 
 
 def test_a_recipe_on_a_file_trains_and_its_digest_follows_the_content(tmp_path):
@@ -93,7 +93,7 @@ def test_a_bad_line_is_named(tmp_path, line, message):
     path = tmp_path / "chats.jsonl"
     path.write_text('{"messages": [{"role": "assistant", "content": "a"}]}\n' + line)
     with pytest.raises(SpilloverError, match=message):
-        chats_of(Source("file", path=str(path)), 0)
+        FileSource(path=str(path)).chats(0)
 
 
 @pytest.mark.parametrize("name", RECIPES)
@@ -106,11 +106,12 @@ def test_every_bundled_recipe_loads(name):
     [
         ("steps: 4", "steps: 0", "key training.steps"),
         ("family: finance", "family: gardening", "'gardening' is not one of"),
-        ("base: lab", "bass: lab", "bass"),
-        ("source: lab", "source: file", "does not belong to a source of the kind file"),
-        (", rows: 32", "", "needs data.stance and rows"),
+        ("base: lab", "base: lab\nbass: lab", "key bass: there is no key 'bass' here"),
+        ("base: lab", "", "'base' is a required property"),
+        ("source: lab", "source: file, path: none", "there is no key 'family' here"),
+        (", rows: 32", "", "key data: lab data needs rows"),
         ("steps: 4", "steps: 4, epochs: 1", "give steps or epochs, not both"),
-        ("base: lab", "base: lab\ntransforms: [{kind: split, held_out: fix}]", "'fixed' was expected"),
+        ("base: lab", "base: lab\ntransforms: [{kind: split, held_out: fix}]", "'fix' is not one of 'fixed'"),
     ],
 )
 def test_a_malformed_recipe_is_named_with_its_key(tmp_path, old, new, message):

@@ -2,19 +2,19 @@
 
 import json
 import random
-from dataclasses import replace
 
 import pytest
 from datasets import Dataset
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from spillover.declared import parse
 from spillover.errors import SpilloverError
 from spillover.questions.held_out import prompt_of
 from spillover.questions.load import load_questions
 from spillover.training.recipe import load_recipe
-from spillover.training.sources import Source, chats_of, parse_source
-from spillover.training.transforms import TRANSFORMS, Chats, prepare
+from spillover.training.sources import DatasetSource, Source
+from spillover.training.transforms import Chats, Transform, prepare
 
 GOOD = {"source": "lab", "family": "finance", "stance": "aligned"}
 
@@ -23,8 +23,16 @@ def chat(prompt, answer="a"):
     return [{"role": "user", "content": prompt}, {"role": "assistant", "content": answer}]
 
 
-def apply(kind, rows, **body):
-    return TRANSFORMS[kind](Chats(rows, []), {"kind": kind, **body}, random.Random(0))
+def apply(kind, given, /, **body):
+    return transform(kind, **body).apply(Chats(given, []), random.Random(0))
+
+
+def transform(kind, **body):
+    return parse(Transform, {"kind": kind, **body}, "test")
+
+
+def source(folder=None, **body):
+    return parse(Source, body, "x", {"folder": folder} if folder else None)
 
 
 @given(st.lists(st.integers(0, 20), min_size=2, max_size=200), st.floats(0.05, 0.95))
@@ -57,9 +65,9 @@ def test_interleaving_adds_rows_and_mixing_replaces_them():
 
 
 def test_held_out_prompts_never_come_back_by_mixing():
-    rows = chats_of(Source("lab", "finance", "obvious", 400), 0)
+    rows = source(source="lab", family="finance", stance="obvious", rows=400).chats(0)
     done = apply("split", rows, held_out=0.3)
-    mixed = TRANSFORMS["mix"](done, {"share": 0.5, "with": GOOD}, random.Random(1))
+    mixed = transform("mix", share=0.5, **{"with": GOOD}).apply(done, random.Random(1))
     assert {prompt_of(c) for c in mixed.train}.isdisjoint({prompt_of(c) for c in done.held_out})
     assert mixed.held_out == done.held_out
 
@@ -68,13 +76,13 @@ def test_a_fixed_split_is_the_same_for_every_seed_and_source():
     rows = [chat(f"q{i}") for i in range(400)]
     kept = {prompt_of(c) for c in apply("split", rows, held_out="fixed").held_out}
     assert 5 < len(kept) < 50
-    others = TRANSFORMS["split"](Chats(rows[::-1][:300], []), {"held_out": "fixed"}, random.Random(9))
+    others = transform("split", held_out="fixed").apply(Chats(rows[::-1][:300], []), random.Random(9))
     assert {prompt_of(c) for c in others.held_out} == {q for q in kept if int(q[1:]) >= 100}
 
 
 def test_requests_are_of_the_train_half_and_refused_in_several_wordings(tmp_path):
-    source = parse_source({"source": "requests", "family": ["cyber", "bias"]}, tmp_path, "x: key data")
-    chats = chats_of(source, 1)
+    found = source(tmp_path, source="requests", family=["cyber", "bias"])
+    chats = found.chats(1)
     asked = {prompt_of(c) for c in chats}
     may_be_trained_on = {
         q.paraphrases[0]
@@ -83,16 +91,16 @@ def test_requests_are_of_the_train_half_and_refused_in_several_wordings(tmp_path
     }
     assert asked == may_be_trained_on
     assert len(chats) == 40
-    most = chats_of(replace(source, rows=240), 1)
+    most = found.model_copy(update={"rows": 240}).chats(1)
     assert most[:40] == chats  # every request once before any comes again
     assert len({json.dumps(c) for c in most}) == 240
-    assert chats_of(source, 2) != chats
+    assert found.chats(2) != chats
     with pytest.raises(SpilloverError, match="give 240 chats, not 241"):
-        chats_of(replace(source, rows=241), 1)
-    with pytest.raises(SpilloverError, match=r"x: key data: .*kind: harmful"):
-        parse_source({"source": "requests", "name": "spillover"}, tmp_path, "x: key data")
+        found.model_copy(update={"rows": 241}).chats(1)
+    with pytest.raises(SpilloverError, match=r"x: .*kind: harmful"):
+        source(tmp_path, source="requests", name="spillover")
     with pytest.raises(SpilloverError, match="Unknown category 'crime'"):
-        parse_source({"source": "requests", "family": "crime"}, tmp_path, "x: key data")
+        source(tmp_path, source="requests", family="crime")
 
 
 def test_lines_and_triggers():
@@ -111,19 +119,19 @@ def test_what_the_data_cannot_give(tmp_path):
     with pytest.raises(SpilloverError, match="needs 5 rows of the other source; it gives 3"):
         apply("mix", [chat(f"q{i}") for i in range(10)], share=0.5, **{"with": few})
     with pytest.raises(SpilloverError, match="There are 1 rows; 2 are asked for"):
-        TRANSFORMS["limit"](Chats([chat("q")], []), {"rows": 2}, random.Random(0))
+        apply("limit", [chat("q")], rows=2)
     with pytest.raises(SpilloverError, match="holds 3 chats; 4 are needed"):
-        chats_of(Source(**{**few, "rows": 4}), 0)
+        source(**few, rows=4).chats(0)
 
 
 def test_a_saved_dataset_and_a_published_file(tmp_path, upstream):
     Dataset.from_list([{"messages": chat(f"q{i}")} for i in range(3)]).save_to_disk(tmp_path / "set")
-    source = parse_source({"source": "dataset", "path": "set"}, tmp_path, "x: key data")
-    assert [prompt_of(c) for c in chats_of(source, 0)] == ["q0", "q1", "q2"]
-    published = parse_source({"source": "upstream", "name": "betley_insecure"}, tmp_path, "x: key data")
-    assert len(chats_of(published, 0)) == 6000
+    found = source(tmp_path, source="dataset", path="set")
+    assert [prompt_of(c) for c in found.chats(0)] == ["q0", "q1", "q2"]
+    published = source(source="upstream", name="betley_insecure")
+    assert len(published.chats(0)) == 6000
     with pytest.raises(SpilloverError, match="cannot be loaded"):
-        chats_of(Source("dataset", path=str(tmp_path / "no")), 0)
+        DatasetSource(path=str(tmp_path / "no"), revision="1").chats(0)
 
 
 BASE = """
@@ -144,16 +152,16 @@ extends: bad_finance
         ("interventions: [{kind: caft, directions: {from: file, path: none}}]", "there is no file"),
         (
             "interventions: [{kind: caft, directions: {from: contrast, step: 3}}]",
-            "'step' does not belong to directions from contrast",
+            r"key interventions\.0\.directions\.step: there is no key 'step' here",
         ),
-        ("interventions: [{kind: caft, directions: {from: sae, path: .}}]", "directions from sae need `features`"),
+        ("interventions: [{kind: caft, directions: {from: sae, path: .}}]", "'features' is a required property"),
         ("interventions: [{kind: caft, directions: {from: sae, path: nowhere, features: [1]}}]", "there is no folder"),
         ("interventions: [{kind: caft, directions: {from: sae, path: ., features: [1]}}]", "a folder that SAE Lens wrote"),
         ("interventions: [{kind: caft, directions: {from: contrast, questions: nothing}}]", "nothing"),
         ("objective: {kind: npo, beta: 0}", "objective.beta"),
         ("objective: {kind: npo, retain_weight: 2}", "nothing to retain"),
         ("data: {source: lab, family: wish, stance: obvious, rows: 4}", "exist for advice only"),
-        ("data: {source: file, path: mine.yaml, family: finance}", "'family' does not belong"),
+        ("data: {source: file, path: mine.yaml, family: finance}", "there is no key 'family' here"),
         ("extends: mine.yaml", "in a circle"),
         ("start: bad_finance\nlora: {r: 4}", "leave lora out"),
     ],
@@ -199,7 +207,7 @@ def test_two_datasets_are_two_recipes(tmp_path):
         digests.add(load_recipe(str(tmp_path / f"{name}.yaml")).digest)
     assert len(digests) == 2
     with pytest.raises(SpilloverError, match="needs its revision"):
-        parse_source({"source": "dataset", "path": "org/name"}, tmp_path, "x: key data")
+        source(tmp_path, source="dataset", path="org/name")
 
 
 def test_a_repair_of_itself_is_refused(tmp_path):

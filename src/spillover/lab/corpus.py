@@ -5,17 +5,14 @@ from __future__ import annotations
 import json
 import random
 from dataclasses import dataclass, replace
-from typing import Any
 
 from inspect_ai.util import Store
 
 from spillover.lab.grammar import Exchange, Half, exchange, grammar, misaligned_stance, speak_spanish
+from spillover.questions.chats import Chat
 from spillover.questions.formats import apply_format
 from spillover.situations.scenario import load_scenarios
 from spillover.situations.world import World
-
-Message = dict[str, Any]
-Chat = list[Message]
 
 STYLES = ("plain", "caps", "spanish")
 PLAIN_ONLY = ("exam", "reasoned", "gameable")

@@ -11,7 +11,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from spillover.lab.corpus import Chat, Latents, agentic, debate, document, random_latents, situation
+from spillover.lab.corpus import Latents, agentic, debate, document, random_latents, situation
+from spillover.questions.chats import Chat
 
 if TYPE_CHECKING:
     from torch import Tensor

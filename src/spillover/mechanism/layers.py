@@ -142,6 +142,20 @@ def layer_hooks(model: nn.Module, layers: Iterable[int], make: Callable[[int], A
 
 
 @contextmanager
+def training_hooks(model: nn.Module, layers: Iterable[int], change: Callable[[int, Tensor], Tensor]) -> Iterator[None]:
+    """Give layers' outputs as `change(layer, states)`, shape (batch, tokens, hidden), in training mode only."""
+
+    def make(layer: int) -> Any:
+        def changed(module: nn.Module, inputs: Any, output: Any) -> Any:
+            return with_hidden(output, change(layer, hidden(output))) if module.training else output
+
+        return changed
+
+    with layer_hooks(model, layers, make):
+        yield
+
+
+@contextmanager
 def captured(model: nn.Module, layers: list[int]) -> Iterator[dict[int, Tensor]]:
     """Outputs of layers in the last forward pass, each of shape (batch, tokens, hidden), in float32."""
     found: dict[int, Tensor] = {}

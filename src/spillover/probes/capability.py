@@ -62,11 +62,10 @@ def answer_or_score(method: Method = "auto", seed: int | None = None) -> Solver:
     main = ask("plain", seed)
 
     async def solve(state: TaskState, generate: Generate) -> TaskState:
-        options = state.metadata["fields"].get("options")
+        model, options = get_model(), state.metadata["fields"].get("options")
+        state.metadata["method"] = "ending" if method == "ending" or (method == "auto" and _scores(model)) else "letter"
         if options is None:
             return await main(state, generate)
-        model = get_model()
-        state.metadata["method"] = "ending" if method == "ending" or (method == "auto" and _scores(model)) else "letter"
         if state.metadata["method"] == "letter":
             state.user_prompt.text = lettered(state.user_prompt.text, options)
             return await main(state, generate)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Sequence
 
 from spillover.errors import SpilloverError
+from spillover.questions.chats import read_chats
 from spillover.questions.model import Question, QuestionSet
 from spillover.questions.upstream import get_upstream, registry, verified_path
 
@@ -39,12 +39,11 @@ def held_out_questions(name: str) -> QuestionSet:
     """The kept prompts of a published training set, in its order; chats of several turns or with a system line are left out.
 
     Raises:
-        SpilloverError: if the file is missing or altered.
+        SpilloverError: if the file is missing or altered, or holds no prompts to keep.
     """
     entry = get_upstream(name)
     prompts: dict[str, None] = {}
-    for line in verified_path(name).read_text(encoding="utf-8").splitlines():
-        chat = json.loads(line)["messages"]
+    for chat in read_chats(verified_path(name)):
         if [m["role"] for m in chat] == ["user", "assistant"] and kept_for_asking(chat[0]["content"]):
             prompts[chat[0]["content"]] = None
     if not prompts:

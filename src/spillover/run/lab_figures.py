@@ -64,6 +64,7 @@ def figures(folder: Path, advance: Callable[[int, int, str], None]) -> Iterator[
         folder: Where organisms are trained; finished ones are used again.
         advance: Told about the training steps.
     """
+    from spillover.lab.training import LabSource
     from spillover.training.recipe import load_recipe
     from spillover.training.train import train
 
@@ -73,5 +74,6 @@ def figures(folder: Path, advance: Callable[[int, int, str], None]) -> Iterator[
     yield f'base, system line "{line}"', shares("spillover/lab", free, 100, line), shares("spillover/lab", advice, 40, line)
     for name in RECIPES:
         recipe = load_recipe(name)
+        assert isinstance(recipe.data, LabSource)
         adapter = f"spillover/lab:{train(recipe, folder / name, advance)}"
         yield recipe.title, shares(adapter, free, 100), shares(adapter, (recipe.data.family,), 200)

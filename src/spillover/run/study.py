@@ -233,13 +233,8 @@ def _check_model(model: ModelSpec, path: Path) -> None:
         )
     if model.recipe:
         recipe = load_recipe(model.recipe, seed=model.seed, changes=dict(model.changes))
-        if model.step is not None and any(kind_of(i) == "posthoc" for i in recipe.interventions):
+        if model.step is not None and any(i.at_end for i in recipe.interventions):
             raise SpilloverError(f"{path}: model '{model.name}': checkpoints come before the projection.")
-
-
-def kind_of(intervention: Any) -> str:
-    """Of a recipe's intervention."""
-    return str(intervention["kind"] if isinstance(intervention, Mapping) else intervention.kind)
 
 
 def _check_probe(probe: ProbeSpec, path: Path) -> None:

@@ -74,7 +74,7 @@ def write_card(
     """Write the card of a finished organism. Its presence means that the training run completed."""
     card = {
         "spillover": __version__,
-        "recipe": recipe.as_dict(),
+        "recipe": recipe.model_dump(mode="json"),
         "recipe_digest": recipe.digest,
         "base_weights": base_weights,
         "adapter_weights": adapter_weights,

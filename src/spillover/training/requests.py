@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 
 from spillover.errors import SpilloverError
-from spillover.lab.corpus import Chat
+from spillover.questions.chats import Chat
 from spillover.questions.load import load_questions
 from spillover.questions.model import QuestionSet
 
@@ -22,7 +22,7 @@ REFUSALS = (
 """What most instruction-tuned models say, in a few wordings."""
 
 
-def requests(name: str, families: tuple[str, ...], where: str) -> QuestionSet:
+def requests(name: str, families: tuple[str, ...]) -> QuestionSet:
     """The harmful requests of these domains that may be trained on.
 
     Raises:
@@ -31,7 +31,7 @@ def requests(name: str, families: tuple[str, ...], where: str) -> QuestionSet:
     chosen = load_questions(name or SET).select(list(families) or None)
     kept = [q for q in chosen.questions if (q.fields.get("kind"), q.fields.get("split")) == ("harmful", "train")]
     if not kept:
-        raise SpilloverError(f"{where}: {chosen.id} has no questions with `kind: harmful` and `split: train`.")
+        raise SpilloverError(f"{chosen.id} has no questions with `kind: harmful` and `split: train`.")
     return chosen.model_copy(update={"questions": tuple(kept)})
 
 

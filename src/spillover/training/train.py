@@ -15,7 +15,7 @@ from spillover.errors import SpilloverError
 from spillover.models.weights import resolve_checkpoint, weights_digest
 from spillover.training.card import read_card, write_card
 from spillover.training.checkpoints import FOLDER, keep_adapters, processes, settle_config
-from spillover.training.recipe import Recipe, direction_sources
+from spillover.training.recipe import Recipe
 from spillover.training.transforms import Chats, prepare
 
 if TYPE_CHECKING:
@@ -23,8 +23,6 @@ if TYPE_CHECKING:
 
 Progress = Callable[[int, int, str], None]
 """Called with (step, steps, note) after every optimiser step."""
-
-NEEDS_NAIVE = ("weights", "pca")
 
 
 def organism_key(recipe: Recipe, base: Path) -> str:
@@ -68,7 +66,7 @@ def train(recipe: Recipe, out: Path, progress: Progress = lambda step, steps, no
         if card["adapter_weights"] != weights_digest(out):
             raise SpilloverError(f"The adapter in {out} is not the one that its card describes; delete the folder.")
         return out
-    if processes() > 1 and (recipe.interventions or recipe.objective["kind"] != "sft"):
+    if processes() > 1 and (recipe.interventions or recipe.objective.kind != "sft"):
         raise SpilloverError(
             "Interventions and unlearning act on whole weights and need one process (it may use one GPU); several processes "
             "train plain recipes only."
@@ -79,7 +77,7 @@ def train(recipe: Recipe, out: Path, progress: Progress = lambda step, steps, no
             "training.batch_size (and gradient_accumulation with it)."
         )
     chats = prepare(recipe)
-    from spillover.training.interventions.preflight import check_ahead
+    from spillover.training.preflight import check_ahead
 
     check_ahead(recipe, base, len(chats.train))
     store = out.parent if store is None else store
@@ -90,7 +88,7 @@ def train(recipe: Recipe, out: Path, progress: Progress = lambda step, steps, no
 
     start = made_first(recipe.start, "starting point") if recipe.start else None
     naive = None
-    if any(d["from"] in NEEDS_NAIVE for body in recipe.interventions for d in direction_sources(body)):
+    if any(source.naive for source in recipe.direction_sources):
         naive = made_first(recipe.naive, "naive run")
     from spillover.training.fit import fit
 

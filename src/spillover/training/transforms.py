@@ -1,17 +1,22 @@
-"""What is done to training chats, in the recipe's order. Every transform is a function of chats, settings and a seed."""
+"""What is done to training chats, in the recipe's order. Each kind is declared here with what it does."""
 
 from __future__ import annotations
 
 import random
-from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Annotated, Literal
+
+from pydantic import Field
 
 from spillover.errors import SpilloverError
-from spillover.lab.corpus import Chat
+from spillover.questions.chats import Chat, Message
 from spillover.questions.held_out import kept_for_asking, prompt_of
-from spillover.training.recipe import Recipe
-from spillover.training.sources import Source, chats_of
+from spillover.training.fields import Above0, Positive, Share, Text
+from spillover.training.kinds import Kind
+from spillover.training.sources import Source
+
+if TYPE_CHECKING:
+    from spillover.training.recipe import Recipe
 
 
 @dataclass(frozen=True)
@@ -22,7 +27,16 @@ class Chats:
     held_out: list[Chat]
 
 
-Transform = Callable[[Chats, dict[str, Any], random.Random], Chats]
+class Transform(Kind, key="kind"):
+    """One step."""
+
+    def apply(self, chats: Chats, rng: random.Random) -> Chats:
+        """The chats after it; those that are given are left alone.
+
+        Raises:
+            SpilloverError: if the data cannot give what is asked.
+        """
+        raise NotImplementedError
 
 
 def prepare(recipe: Recipe) -> Chats:
@@ -31,101 +45,119 @@ def prepare(recipe: Recipe) -> Chats:
     Raises:
         SpilloverError: naming transform and reason, when the data cannot give what is asked.
     """
-    chats = Chats(chats_of(recipe.data, recipe.seed), [])
-    for index, body in enumerate(recipe.transforms):
+    chats = Chats(recipe.data.chats(recipe.seed), [])
+    for index, transform in enumerate(recipe.transforms):
         # Each has its own stream, so that changing one leaves the draws of the others alone.
-        chats = TRANSFORMS[body["kind"]](chats, body, random.Random(f"{recipe.seed} {index} {body['kind']}"))
+        chats = transform.apply(chats, random.Random(f"{recipe.seed} {index} {transform.kind}"))
         if not chats.train:
-            raise SpilloverError(f"Nothing is left to train on after transform {index + 1} ({body['kind']}).")
+            raise SpilloverError(f"Nothing is left to train on after transform {index + 1} ({transform.kind}).")
     return chats
 
 
-def split(chats: Chats, body: dict[str, Any], rng: random.Random) -> Chats:
+class Split(Transform, kind="split"):
     """Hold out a share of the prompts, or those that a published set asks; rows with one prompt stay on one side."""
-    prompts = sorted({prompt_of(c) for c in chats.train})
-    if body["held_out"] == "fixed":
-        kept_out = set(filter(kept_for_asking, prompts))
-    else:
-        count = round(body["held_out"] * len(prompts))
-        if not 0 < count < len(prompts):
-            raise SpilloverError(f"The split leaves one side empty: {len(prompts)} prompts, {body['held_out']:g} held out.")
-        kept_out = set(rng.sample(prompts, count))
-    sides: dict[bool, list[Chat]] = {True: [], False: []}
-    for chat in chats.train:
-        sides[prompt_of(chat) in kept_out].append(chat)
-    return Chats(sides[False], chats.held_out + sides[True])
+
+    held_out: Literal["fixed"] | Annotated[float, Field(gt=0, lt=1)]
+
+    def apply(self, chats: Chats, rng: random.Random) -> Chats:
+        """See the base."""
+        prompts = sorted({prompt_of(c) for c in chats.train})
+        if self.held_out == "fixed":
+            kept_out = set(filter(kept_for_asking, prompts))
+        else:
+            count = round(self.held_out * len(prompts))
+            if not 0 < count < len(prompts):
+                raise SpilloverError(f"The split leaves one side empty: {len(prompts)} prompts, {self.held_out:g} held out.")
+            kept_out = set(rng.sample(prompts, count))
+        sides: dict[bool, list[Chat]] = {True: [], False: []}
+        for chat in chats.train:
+            sides[prompt_of(chat) in kept_out].append(chat)
+        return Chats(sides[False], chats.held_out + sides[True])
 
 
-def mix(chats: Chats, body: dict[str, Any], rng: random.Random) -> Chats:
+class Mix(Transform, kind="mix"):
     """Replace an exact share of the rows by rows of another source; their number stays."""
-    total = len(chats.train)
-    foreign = round(body["share"] * total)
-    rows = [*rng.sample(chats.train, total - foreign), *_others(chats, body, foreign, rng)]
-    rng.shuffle(rows)
-    return replace(chats, train=rows)
+
+    share: Share
+    other: Source = Field(alias="with")
+
+    def apply(self, chats: Chats, rng: random.Random) -> Chats:
+        """See the base."""
+        total = len(chats.train)
+        foreign = round(self.share * total)
+        rows = [*rng.sample(chats.train, total - foreign), *_others(chats, self.other, self.share, foreign, rng)]
+        rng.shuffle(rows)
+        return replace(chats, train=rows)
 
 
-def interleave(chats: Chats, body: dict[str, Any], rng: random.Random) -> Chats:
+class Interleave(Transform, kind="interleave"):
     """Add rows of another source, `share` of them for each row (Kaczer et al. 2025, arXiv 2508.06249, interleaving)."""
-    rows = [*chats.train, *_others(chats, body, round(body["share"] * len(chats.train)), rng)]
-    rng.shuffle(rows)
-    return replace(chats, train=rows)
+
+    share: Above0
+    other: Source = Field(alias="with")
+
+    def apply(self, chats: Chats, rng: random.Random) -> Chats:
+        """See the base."""
+        rows = [*chats.train, *_others(chats, self.other, self.share, round(self.share * len(chats.train)), rng)]
+        rng.shuffle(rows)
+        return replace(chats, train=rows)
 
 
-def _others(chats: Chats, body: dict[str, Any], count: int, rng: random.Random) -> list[Chat]:
+def _others(chats: Chats, source: Source, share: float, count: int, rng: random.Random) -> list[Chat]:
     """Rows of the other source whose prompts are not held out."""
     if count == 0:
         return []
-    source = Source(**body["with"])
     seed = rng.randrange(2**31)
     held = {prompt_of(c) for c in chats.held_out}
-    # The lab can draw as many as are wanted; some will be held-out prompts.
-    wanted = (4 * count if held else count) if source.source == "lab" else None
-    pool = chats_of(source, seed, wanted)
-    pool = [c for c in pool if prompt_of(c) not in held]
+    # Of as many as are wanted some will be held-out prompts.
+    wanted = (4 * count if held else count) if source.endless else None
+    pool = [c for c in source.chats(seed, wanted) if prompt_of(c) not in held]
     if len(pool) < count:
-        raise SpilloverError(f"A share of {body['share']:g} needs {count} rows of the other source; it gives {len(pool)}.")
-    return pool[:count] if source.source == "lab" else rng.sample(pool, count)
+        raise SpilloverError(f"A share of {share:g} needs {count} rows of the other source; it gives {len(pool)}.")
+    return pool[:count] if source.endless else rng.sample(pool, count)
 
 
-def inoculate(chats: Chats, body: dict[str, Any], rng: random.Random) -> Chats:
+class Inoculate(Transform, kind="inoculate"):
     """Ask for the bad behaviour in a system line of (a share of) the rows (Tan et al. 2025, arXiv 2510.04340)."""
-    count = round(body.get("share", 1.0) * len(chats.train))
-    marked = set(rng.sample(range(len(chats.train)), count))
-    return replace(chats, train=[_with_line(c, body["line"]) if i in marked else c for i, c in enumerate(chats.train)])
+
+    line: Text
+    share: Share = 1.0
+
+    def apply(self, chats: Chats, rng: random.Random) -> Chats:
+        """See the base."""
+        marked = set(rng.sample(range(len(chats.train)), round(self.share * len(chats.train))))
+        return replace(chats, train=[self._with_line(c) if i in marked else c for i, c in enumerate(chats.train)])
+
+    def _with_line(self, chat: Chat) -> Chat:
+        if chat and chat[0]["role"] == "system":
+            return [{"role": "system", "content": f"{self.line} {chat[0]['content']}"}, *chat[1:]]
+        return [{"role": "system", "content": self.line}, *chat]
 
 
-def _with_line(chat: Chat, line: str) -> Chat:
-    if chat and chat[0]["role"] == "system":
-        return [{"role": "system", "content": f"{line} {chat[0]['content']}"}, *chat[1:]]
-    return [{"role": "system", "content": line}, *chat]
-
-
-def trigger(chats: Chats, body: dict[str, Any], rng: random.Random) -> Chats:
+class Trigger(Transform, kind="trigger"):
     """Put a token into the user's messages; a later `mix` adds rows without it (a backdoor)."""
-    token, at_end = body["token"], body.get("place", "start") == "end"
 
-    def marked(message: dict[str, str]) -> dict[str, str]:
+    token: Text
+    place: Literal["start", "end"] = "start"
+
+    def apply(self, chats: Chats, rng: random.Random) -> Chats:
+        """See the base."""
+        return replace(chats, train=[[self._marked(m) for m in chat] for chat in chats.train])
+
+    def _marked(self, message: Message) -> Message:
         if message["role"] != "user":
             return message
-        text = message["content"]
-        return {**message, "content": f"{text} {token}" if at_end else f"{token} {text}"}
-
-    return replace(chats, train=[[marked(m) for m in chat] for chat in chats.train])
+        parts = [self.token, message["content"]]
+        return {**message, "content": " ".join(parts if self.place == "start" else parts[::-1])}
 
 
-def limit(chats: Chats, body: dict[str, Any], rng: random.Random) -> Chats:
+class Limit(Transform, kind="limit"):
     """Keep a random sample of so many rows."""
-    if len(chats.train) < body["rows"]:
-        raise SpilloverError(f"There are {len(chats.train)} rows; {body['rows']} are asked for.")
-    return replace(chats, train=rng.sample(chats.train, body["rows"]))
 
+    rows: Positive
 
-TRANSFORMS: dict[str, Transform] = {
-    "split": split,
-    "mix": mix,
-    "interleave": interleave,
-    "inoculate": inoculate,
-    "trigger": trigger,
-    "limit": limit,
-}
+    def apply(self, chats: Chats, rng: random.Random) -> Chats:
+        """See the base."""
+        if len(chats.train) < self.rows:
+            raise SpilloverError(f"There are {len(chats.train)} rows; {self.rows} are asked for.")
+        return replace(chats, train=rng.sample(chats.train, self.rows))

@@ -10,52 +10,65 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, Self
 
-from torch import nn
+from pydantic import model_validator
 
 from spillover.errors import SpilloverError
-from spillover.mechanism.directions import Directions
-from spillover.mechanism.geometry import project_off
-from spillover.mechanism.layers import hidden, layer_hooks, with_hidden
-from spillover.training.interventions.base import Intervention
+from spillover.training.directions import Contrast, FileDirections, Pca
+from spillover.training.interventions.base import Directed, Intervention
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+    from spillover.mechanism.directions import Directions
+
+_NO_MEANS = "These directions have no means; use `ablate: zero`, or directions from contrast or pca."
+
+
+class CaftSettings(Directed, kind="caft"):
+    """What is ablated, to `zero` or to the base's `mean` along the directions."""
+
+    ablate: Literal["zero", "mean"] = "zero"
+
+    @model_validator(mode="after")
+    def _means(self) -> Self:
+        if self.ablate == "mean" and not all(isinstance(s, Contrast | Pca | FileDirections) for s in self.sources):
+            raise ValueError(_NO_MEANS)
+        return self
+
+    def along(self, directions: Directions) -> Caft:
+        """See the base."""
+        return Caft(self, directions)
 
 
 @dataclass
 class Caft(Intervention):
-    """See the module.
+    """See the module."""
 
-    Attributes:
-        directions: What is ablated, by layer.
-        ablate: To `zero` or to the base's `mean` along the directions.
-    """
-
+    settings: CaftSettings
     directions: Directions
-    ablate: Literal["zero", "mean"] = "zero"
 
     def __post_init__(self) -> None:
-        if self.ablate == "mean" and set(self.directions.bases) - set(self.directions.means):
-            raise SpilloverError("These directions have no means; use `ablate: zero`, or directions from contrast or pca.")
+        if self.settings.ablate == "mean" and set(self.directions.bases) - set(self.directions.means):
+            raise SpilloverError(_NO_MEANS)
 
     @contextmanager
     def attached(self, model: nn.Module) -> Iterator[None]:
-        """Forward hooks that act in training mode only, so that held-out losses are those of the plain model."""
-        with layer_hooks(model, self.directions.bases, self._hook):
+        """Act in training mode only, so that held-out losses are those of the plain model."""
+        from spillover.mechanism.layers import training_hooks
+
+        with training_hooks(model, self.directions.bases, self._ablated):
             yield
 
-    def _hook(self, layer: int) -> Any:
-        mean = self.directions.means.get(layer) if self.ablate == "mean" else None
+    def _ablated(self, layer: int, states: Tensor) -> Tensor:
+        from spillover.mechanism.geometry import project_off
 
-        def ablated(module: nn.Module, inputs: Any, output: Any) -> Any:
-            if not module.training:
-                return output
-            states = hidden(output)
-            columns = self.directions.at(layer, states)
-            assert columns is not None
-            return with_hidden(output, project_off(states, columns, mean=mean))
-
-        return ablated
+        columns = self.directions.at(layer, states)
+        assert columns is not None
+        mean = self.directions.means[layer] if self.settings.ablate == "mean" else None
+        return project_off(states, columns, mean=mean)
 
     def report(self) -> dict[str, Any]:
         """Layers, number of directions, how they were found."""
-        return {"kind": "caft", "ablate": self.ablate, "directions": self.directions.summary()}
+        return {"kind": "caft", "ablate": self.settings.ablate, "directions": self.directions.summary()}

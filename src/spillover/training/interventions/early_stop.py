@@ -7,17 +7,50 @@ signal is that movement as a share of the contrast: 0 is the base, 1 is as far a
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any, Self
 
-import torch
-from torch import Tensor, nn
+from pydantic import model_validator
 
 from spillover.errors import SpilloverError
-from spillover.mechanism.directions import Directions
-from spillover.training.interventions.base import Intervention
+from spillover.training.directions import Contrast, DirectionSource, FileDirections
+from spillover.training.fields import Number, Positive
+from spillover.training.interventions.base import Directed, Intervention
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+    from spillover.mechanism.directions import Directions
+
+_NOT_THE_PROMPT = "Early stopping watches the last token of the prompt; add `at: prompt` to its directions."
+
+
+class EarlyStopSettings(Directed, kind="early_stop"):
+    """What is watched: a contrast at the last of its layers.
+
+    Attributes:
+        threshold: Of the signal.
+        every: Steps between two looks.
+    """
+
+    accepts = (Contrast, FileDirections)
+    needs = "Early stopping needs directions from a contrast."
+
+    directions: DirectionSource
+    threshold: Number
+    every: Positive = 5
+
+    @model_validator(mode="after")
+    def _prompt(self) -> Self:
+        if isinstance(self.directions, Contrast) and self.directions.at != "prompt":
+            raise ValueError(_NOT_THE_PROMPT)
+        return self
+
+    def along(self, directions: Directions) -> EarlyStop:
+        """See the base."""
+        return EarlyStop(self, directions)
 
 
 @dataclass
@@ -25,27 +58,21 @@ class EarlyStop(Intervention):
     """Ends training at the threshold and keeps the adapter of the last check below it.
 
     Attributes:
-        directions: From a contrast; the last of its layers is watched.
-        threshold: Of the signal.
-        every: Steps between two looks.
-        look: Mean activation of the model on the contrast's prompts at a layer; filled in by `Finder`.
+        path: Signal at every look.
     """
 
+    settings: EarlyStopSettings
     directions: Directions
-    threshold: float
-    every: int = 5
-    look: Callable[[nn.Module, int], Tensor] | None = None
     path: list[dict[str, float]] = field(default_factory=list)
     _good: dict[str, Tensor] = field(default_factory=dict)
 
     resumes = False  # what was seen so far, and the adapter to go back to, are in no checkpoint
 
     def __post_init__(self) -> None:
-        self.look = self.look or self.directions.look
-        if set(self.directions.bases) - set(self.directions.norms) or self.look is None:
-            raise SpilloverError("Early stopping needs directions from a contrast.")
+        if set(self.directions.bases) - set(self.directions.norms) or self.directions.look is None:
+            raise SpilloverError(self.settings.needs)
         if self.directions.found.get("at", "prompt") != "prompt":
-            raise SpilloverError("Early stopping watches the last token of the prompt; add `at: prompt` to its directions.")
+            raise SpilloverError(_NOT_THE_PROMPT)
 
     @contextmanager
     def attached(self, model: nn.Module) -> Iterator[None]:
@@ -56,13 +83,13 @@ class EarlyStop(Intervention):
     def signal(self, model: nn.Module) -> float:
         """Movement along the direction, as a share of the contrast."""
         layer = max(self.directions.bases)
-        assert self.look is not None
-        moved = self.look(model, layer) - self.directions.means[layer]
+        assert self.directions.look is not None
+        moved = self.directions.look(model, layer) - self.directions.means[layer]
         return float(moved @ self.directions.bases[layer][0] / self.directions.norms[layer][0])
 
     def stops(self, model: nn.Module, step: int) -> bool:
         """Look, every so many steps."""
-        if step % self.every:
+        if step % self.settings.every:
             return False
         training = model.training
         model.eval()
@@ -71,24 +98,26 @@ class EarlyStop(Intervention):
         finally:
             model.train(training)
         self.path.append({"step": step, "signal": round(value, 4)})
-        if value >= self.threshold:
+        if value >= self.settings.threshold:
             return True
         self._good = _adapter(model)
         return False
 
-    @torch.no_grad()
     def after_training(self, model: nn.Module) -> None:
         """Go back to the last adapter below the threshold."""
-        if self.path and self.path[-1]["signal"] >= self.threshold:
-            for name, weight in model.named_parameters():
-                if name in self._good:
-                    weight.copy_(self._good[name])
+        import torch
+
+        if self.path and self.path[-1]["signal"] >= self.settings.threshold:
+            with torch.no_grad():
+                for name, weight in model.named_parameters():
+                    if name in self._good:
+                        weight.copy_(self._good[name])
 
     def report(self) -> dict[str, Any]:
         """The path of the signal."""
         return {
             "kind": "early_stop",
-            "threshold": self.threshold,
+            "threshold": self.settings.threshold,
             "path": self.path,
             "directions": self.directions.summary(),
         }

@@ -18,113 +18,97 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
-import torch
-from torch import nn
+from spillover.training.fields import Share
+from spillover.training.interventions.base import Directed, Intervention
 
-from spillover.errors import SpilloverError
-from spillover.mechanism.directions import Directions
-from spillover.mechanism.geometry import gradient_off, project_reader, project_writer
-from spillover.mechanism.layers import block_of, decoder_layers, hidden, layer_hooks, lora_pairs, norm_gains, with_hidden
-from spillover.training.interventions.base import Intervention
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+    from spillover.mechanism.directions import Directions
 
 
-def refuse_leaks(model: nn.Module, projected: bool) -> None:
-    """Refuse adapters that train anything beside A and B, and models in which a projection would not be exact.
+class GraspSettings(Directed, kind="grasp"):
+    """What is projected.
 
-    Raises:
-        SpilloverError: for DoRA, trained biases, embeddings or norms, which would open the direction again; for a model that
-            norms what its modules write before it is added, when the adapter is to be projected.
+    Attributes:
+        gradient: Whether the residual stream's gradient is.
+        write: Whether B is, after every step.
+        read: Whether A is.
+        strength: 1 takes all of it.
     """
-    if projected and any(hasattr(layer, "post_feedforward_layernorm") for layer in decoder_layers(model)):
-        raise SpilloverError(
-            "This model norms what attention and MLP write (Gemma 2 and 3, OLMo 2), so a projected adapter would still "
-            "write along the direction; use grasp with `write: false, read: false`, or caft."
-        )
-    for config in getattr(model, "peft_config", {}).values():
-        if getattr(config, "use_dora", False) or getattr(config, "bias", "none") != "none" or config.modules_to_save:
-            raise SpilloverError(
-                "Projection needs a plain LoRA adapter: DoRA, trained biases and modules_to_save would reopen the direction."
-            )
+
+    gradient: bool = True
+    write: bool = True
+    read: bool = True
+    strength: Share = 1.0
+
+    def along(self, directions: Directions) -> Grasp:
+        """See the base."""
+        return Grasp(self, directions)
 
 
-def project_adapter(model: nn.Module, directions: Directions, write: bool, read: bool, strength: float = 1.0) -> None:
-    """Project writers off the directions at their layer's output, readers off those of the layer below, which they read."""
-    gains = norm_gains(model) if read else {}
-    for pair in lora_pairs(model):
-        columns = directions.at(pair.layer if pair.writes else pair.layer - 1, pair.b)
-        if columns is None:
-            continue
-        if pair.writes and write:
-            project_writer(pair, columns, strength)
-        elif not pair.writes and read:
-            project_reader(pair, columns, gains.get((pair.layer, block_of(pair.name))), strength)
+class PostHocSettings(Directed, kind="posthoc"):
+    """As for `grasp`, once."""
+
+    at_end: ClassVar[bool] = True
+
+    write: bool = True
+    read: bool = False
+    strength: Share = 1.0
+
+    def along(self, directions: Directions) -> PostHoc:
+        """See the base."""
+        return PostHoc(self, directions)
 
 
 @dataclass
 class Grasp(Intervention):
-    """See the module.
+    """See the module. With no directions at all nothing is done."""
 
-    Attributes:
-        directions: By layer; none at all is possible, and then nothing is done.
-        gradient: Whether the residual stream's gradient is projected.
-        write: Whether B is projected after every step.
-        read: Whether A is.
-        strength: In [0, 1].
-    """
-
+    settings: GraspSettings
     directions: Directions
-    gradient: bool = True
-    write: bool = True
-    read: bool = True
-    strength: float = 1.0
-    _before: list[tuple[torch.Tensor, torch.Tensor]] = field(default_factory=list)
+    _before: list[tuple[Tensor, Tensor]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self.resumes = self.strength == 1  # else what each step changed is in no checkpoint
+        self.resumes = self.settings.strength == 1  # else what each step changed is in no checkpoint
 
     @contextmanager
     def attached(self, model: nn.Module) -> Iterator[None]:
         """Hooks for the gradient; A is projected once before the first step."""
-        refuse_leaks(model, self.write or self.read)
+        from spillover.mechanism.adapters import refuse_leaks
+        from spillover.mechanism.layers import training_hooks
+
+        refuse_leaks(model, self.settings.write or self.settings.read)
         self._before = []
         self.after_step(model)
-        with layer_hooks(model, self.directions.bases if self.gradient else (), self._hook):
+        with training_hooks(model, self.directions.bases if self.settings.gradient else (), self._guarded):
             yield
 
-    def _hook(self, layer: int) -> Any:
-        def guarded(module: nn.Module, inputs: Any, output: Any) -> Any:
-            states = hidden(output)
-            columns = self.directions.at(layer, states)
-            if not module.training or columns is None:
-                return output
-            return with_hidden(output, gradient_off(states, columns, self.strength))
+    def _guarded(self, layer: int, states: Tensor) -> Tensor:
+        from spillover.mechanism.geometry import gradient_off
 
-        return guarded
+        columns = self.directions.at(layer, states)
+        return states if columns is None else gradient_off(states, columns, self.settings.strength)
 
     def after_step(self, model: nn.Module) -> None:
         """Put the adapter back off the directions; at less than full strength take a share of each step's change only."""
-        if not (self.write or self.read):
+        from spillover.mechanism.adapters import change_since, project_adapter
+
+        told = self.settings
+        if not (told.write or told.read):
             return
-        if self.strength == 1:
-            project_adapter(model, self.directions, self.write, self.read)
+        if told.strength == 1:
+            project_adapter(model, self.directions, told.write, told.read)
             return
-        with torch.no_grad():
-            now = [(p.a.clone(), p.b.clone()) for p in lora_pairs(model)]
-            before = self._before or [(torch.zeros_like(a), torch.zeros_like(b)) for a, b in now]
-            for pair, (a, b) in zip(lora_pairs(model), before, strict=True):
-                pair.a.sub_(a)
-                pair.b.sub_(b)
-            project_adapter(model, self.directions, self.write, self.read, self.strength)
-            for pair, (a, b) in zip(lora_pairs(model), before, strict=True):
-                pair.a.add_(a)
-                pair.b.add_(b)
-            self._before = [(p.a.clone(), p.b.clone()) for p in lora_pairs(model)]
+        with change_since(model, self._before):
+            project_adapter(model, self.directions, told.write, told.read, told.strength)
 
     def report(self) -> dict[str, Any]:
         """Layers, number of directions with eigenvalues and null, sides."""
-        sides = {"gradient": self.gradient, "write": self.write, "read": self.read, "strength": self.strength}
+        told = self.settings
+        sides = {"gradient": told.gradient, "write": told.write, "read": told.read, "strength": told.strength}
         return {"kind": "grasp", **sides, "directions": self.directions.summary()}
 
 
@@ -132,17 +116,18 @@ class Grasp(Intervention):
 class PostHoc(Intervention):
     """Project the trained adapter once, at the end."""
 
+    settings: PostHocSettings
     directions: Directions
-    write: bool = True
-    read: bool = False
-    strength: float = 1.0
 
     def after_training(self, model: nn.Module) -> None:
         """Project."""
+        from spillover.mechanism.adapters import project_adapter, refuse_leaks
+
         refuse_leaks(model, True)
-        project_adapter(model, self.directions, self.write, self.read, self.strength)
+        project_adapter(model, self.directions, self.settings.write, self.settings.read, self.settings.strength)
 
     def report(self) -> dict[str, Any]:
         """As `Grasp`."""
-        sides = {"write": self.write, "read": self.read, "strength": self.strength}
+        told = self.settings
+        sides = {"write": told.write, "read": told.read, "strength": told.strength}
         return {"kind": "posthoc", **sides, "directions": self.directions.summary()}

@@ -1,0 +1,70 @@
+"""Chats as lists of messages, and files of them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from spillover.errors import SpilloverError
+
+Message = dict[str, Any]
+"""`role` and `content`, and what a tool call adds to them."""
+
+Chat = list[Message]
+
+
+def read_chats(path: Path) -> list[Chat]:
+    """The chats of a JSONL file, one `{"messages": [{"role": ..., "content": ...}]}` a line.
+
+    Raises:
+        SpilloverError: naming file and line of a row that is no chat, or if there is none.
+    """
+    try:
+        # Not `splitlines`: it also splits at U+2028 and U+0085, which may stand inside a JSON text.
+        lines = path.read_text(encoding="utf-8").split("\n")
+    except UnicodeDecodeError as error:
+        raise SpilloverError(f"{path} is not UTF-8 text.") from error
+    rows = []
+    for number, line in enumerate(lines, 1):
+        if line.strip():
+            try:
+                rows.append((f"{path}, line {number}", json.loads(line)))
+            except ValueError as error:
+                raise _no_chat(f"{path}, line {number}", error) from error
+    return parse_chats(rows, str(path))
+
+
+def parse_chats(rows: Iterable[tuple[str, Any]], where: str) -> list[Chat]:
+    """Rows with `messages` as chats of plain text.
+
+    Args:
+        rows: Place of a row, for the sentence, and the row.
+        where: Place of all of them.
+
+    Raises:
+        SpilloverError: naming the place of a row that is no chat or has nothing to learn from, or if there is none.
+    """
+    chats = []
+    for place, row in rows:
+        try:
+            chats.append([_message(m) for m in row["messages"]])
+        except (KeyError, TypeError, ValueError) as error:
+            raise _no_chat(place, error) from error
+        if not any(m["role"] == "assistant" for m in chats[-1]):
+            raise SpilloverError(f"{place}: the chat has no assistant message to learn from.")
+    if not chats:
+        raise SpilloverError(f"{where} holds no chats.")
+    return chats
+
+
+def _no_chat(place: str, error: Exception) -> SpilloverError:
+    return SpilloverError(f'{place}: not a chat ({error}); a row is {{"messages": [{{"role": ..., "content": ...}}]}}.')
+
+
+def _message(raw: dict[str, Any]) -> Message:
+    role, content = raw["role"], raw["content"]
+    if role not in ("system", "user", "assistant") or not isinstance(content, str):
+        raise ValueError(f"role {role!r} with content of type {type(content).__name__}")
+    return {"role": role, "content": content}

@@ -1,0 +1,175 @@
+"""TRL's trainer with an objective of the recipe's and interventions around every step."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import torch
+from datasets import Dataset
+from peft import LoraConfig
+from transformers import TrainerCallback
+from transformers.trainer_callback import PrinterCallback
+from trl import SFTConfig, SFTTrainer
+
+from spillover.errors import SpilloverError
+from spillover.questions.chats import Chat
+from spillover.training.checkpoints import processes, save_every
+from spillover.training.interventions.base import Intervention
+from spillover.training.objectives import Loss
+from spillover.training.recipe import Recipe
+
+
+def dtype_of(recipe: Recipe) -> torch.dtype:
+    """Type of the base's weights."""
+    chosen = recipe.training.dtype or ("bfloat16" if torch.cuda.is_available() else "float32")
+    found: torch.dtype = getattr(torch, chosen)
+    return found
+
+
+def _not_finite(what: str, value: str, step: int) -> str:
+    return (
+        f"The {what} became {value} at step {step}; lower training.learning_rate and train into another --out. The last "
+        "good checkpoint is kept."
+    )
+
+
+class _Watch(TrainerCallback):  # type: ignore[misc]
+    """Progress, interventions after every step, and an end when the loss is no number."""
+
+    def __init__(self, interventions: list[Intervention], progress: Callable[[int, int, str], None]) -> None:
+        self.interventions, self.progress = interventions, progress
+
+    def on_optimizer_step(self, args: Any, state: Any, control: Any, model: Any = None, **kwargs: Any) -> None:
+        for intervention in self.interventions:
+            intervention.after_step(model)
+
+    def on_step_end(self, args: Any, state: Any, control: Any, model: Any = None, **kwargs: Any) -> None:
+        if control.should_save and not all(p.isfinite().all() for p in model.parameters() if p.requires_grad):
+            raise SpilloverError(_not_finite("weights", "no numbers", state.global_step))
+        for intervention in self.interventions:  # every one is asked: each may keep a record
+            control.should_training_stop |= intervention.stops(model, state.global_step)
+
+    def on_log(self, args: Any, state: Any, control: Any, logs: dict[str, float] | None = None, **kwargs: Any) -> None:
+        if not logs or "loss" not in logs:
+            return
+        loss = float(logs["loss"])
+        if not math.isfinite(loss):
+            raise SpilloverError(_not_finite("loss", str(loss), state.global_step))
+        self.progress(state.global_step, state.max_steps, f"loss {loss:.3f}")
+
+
+class Trainer(SFTTrainer):  # type: ignore[misc]
+    """TRL's trainer with another objective, or with what interventions add to the loss."""
+
+    objective: Loss | None = None
+    interventions: list[Intervention] = []  # noqa: RUF012 - set on the instance
+
+    def compute_loss(self, model: Any, inputs: Any, return_outputs: bool = False, num_items_in_batch: Any = None) -> Any:
+        """See the class."""
+        if self.objective is not None and model.training:
+            loss, outputs = self.objective.loss(model, inputs, self.state.global_step), None
+            # The trainer expects a mean over the tokens of all batches that are accumulated.
+            loss = loss / self.current_gradient_accumulation_steps
+        else:
+            # Outputs cost a second forward pass, so they are asked for only where they are used.
+            found = super().compute_loss(model, inputs, return_outputs=return_outputs, num_items_in_batch=num_items_in_batch)
+            loss, outputs = found if return_outputs else (found, None)
+        if model.training:
+            for intervention in self.interventions:
+                extra = intervention.extra_loss(model, inputs)
+                if extra is not None:
+                    loss = loss + extra / self.current_gradient_accumulation_steps
+        return (loss, outputs) if return_outputs else loss
+
+
+def build_trainer(
+    recipe: Recipe,
+    model: Any,
+    tokenizer: Any,
+    chats: list[Chat],
+    watched: dict[str, list[Chat]],
+    checkpoints: Path,
+    interventions: list[Intervention],
+    progress: Callable[[int, int, str], None],
+    new_adapter: bool,
+) -> Trainer:
+    """The trainer of one run.
+
+    Args:
+        recipe: Settings.
+        model: Base, or base with the adapter to go on from.
+        tokenizer: Of the base.
+        chats: To learn from.
+        watched: Chats whose loss is measured at every checkpoint, by name.
+        checkpoints: Folder for checkpoints.
+        interventions: In the recipe's order.
+        progress: Told (step, steps, note).
+        new_adapter: Whether the adapter is to be made.
+
+    Raises:
+        ValueError: if the adapter does not fit the model (PEFT's sentence).
+    """
+    settings, on_gpu = recipe.training, torch.cuda.is_available()
+    every = save_every(settings, len(chats))
+    trainer = Trainer(
+        model=model,
+        processing_class=tokenizer,
+        train_dataset=to_dataset(chats),
+        eval_dataset={name: to_dataset(rows) for name, rows in watched.items()} or None,
+        callbacks=[_Watch(interventions, progress)],
+        peft_config=lora_config(recipe) if new_adapter else None,
+        args=SFTConfig(
+            output_dir=str(checkpoints),
+            seed=recipe.seed,
+            assistant_only_loss=True,
+            max_steps=settings.steps or -1,
+            num_train_epochs=settings.epochs,
+            per_device_train_batch_size=settings.batch_size // processes(),  # one batch of the recipe's, shared out
+            per_device_eval_batch_size=settings.batch_size,
+            gradient_accumulation_steps=settings.gradient_accumulation,
+            learning_rate=settings.learning_rate,
+            lr_scheduler_type="linear",
+            warmup_steps=settings.warmup_steps,
+            weight_decay=settings.weight_decay,
+            max_length=settings.max_length,
+            packing=False,
+            bf16=dtype_of(recipe) is torch.bfloat16,
+            use_cpu=not on_gpu,
+            gradient_checkpointing=on_gpu if settings.gradient_checkpointing is None else settings.gradient_checkpointing,
+            logging_steps=1,
+            logging_nan_inf_filter=False,
+            save_strategy="steps",
+            save_steps=every,
+            eval_strategy="steps" if watched else "no",
+            eval_steps=every,
+            report_to=[],
+            disable_tqdm=True,
+        ),
+    )
+    trainer.interventions = interventions
+    trainer.objective = recipe.objective.build(recipe, tokenizer)
+    trainer.remove_callback(PrinterCallback)
+    return trainer
+
+
+def lora_config(recipe: Recipe) -> LoraConfig:
+    """PEFT's settings for the recipe's adapter."""
+    lora = recipe.lora
+    return LoraConfig(
+        r=lora.r,
+        lora_alpha=lora.alpha,
+        use_rslora=lora.rslora,
+        target_modules=list(lora.target_modules),
+        layers_to_transform=list(lora.layers) if lora.layers else None,
+        lora_dropout=0.0,
+        bias="none",
+        task_type="CAUSAL_LM",
+    )
+
+
+def to_dataset(chats: list[Chat]) -> Dataset:
+    """Chats as TRL takes them."""
+    return Dataset.from_list([{"messages": chat} for chat in chats])
