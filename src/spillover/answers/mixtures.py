@@ -1,4 +1,4 @@
-"""What may stand in one table: an answer once, by its newest judgement, and no cell of answers that differ in what matters."""
+"""What may stand in one table: an answer once, by its newest judgement; no cell of answers that differ in what matters."""
 
 from __future__ import annotations
 

@@ -60,7 +60,7 @@ def _column(name: str, values: Any, size: int) -> pd.Series:
     if isinstance(values, pd.Series) and isinstance(values.dtype, pd.CategoricalDtype):
         return values.reset_index(drop=True)
     found = pd.Categorical(values)  # of objects, whatever the values are: only such can be united
-    return pd.Series(found.rename_categories(found.categories.astype(object)))
+    return pd.Series(pd.Categorical.from_codes(found.codes, pd.Index(found.categories.astype(object))))
 
 
 def join(tables: Sequence[pd.DataFrame]) -> pd.DataFrame:

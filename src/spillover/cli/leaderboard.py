@@ -53,7 +53,7 @@ def leaderboard(
     about = read_about(models) if models else {}
     answers = read(logs, judge=judge, preset=preset) if logs else Answers(tidy([]), preset=get_preset(preset))
     # A model may be called in the file as logs or as tables do.
-    short = dict(answers.table[["model_id", "model"]].drop_duplicates().astype(str).itertuples(index=False))
+    short: dict[str, str] = dict(answers.table[["model_id", "model"]].drop_duplicates().astype(str).itertuples(index=False))
     full = {shown: name for name, shown in short.items()}
     about = {full.get(name, name): body for name, body in about.items()}
     names = short | {name: body["name"] for name, body in about.items() if "name" in body}

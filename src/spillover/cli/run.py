@@ -60,7 +60,8 @@ def run(
         else:
             for base in names.values():  # before the first one is trained on
                 check_models(spec, base)
-            logs, shown = [], {}
+            logs: list[Path] = []
+            shown: dict[str, str] = {}
             for name, base in names.items():
                 _, place, models = _run_one(spec, folder / name, engine, base, organisms=organisms)
                 logs.append(place)

@@ -116,55 +116,74 @@ def figures(
     """
     groups = list(cell_groups(answers.table))
     names = titles(cell for cell, _ in groups)
-    return [
-        figure
-        for cell, rows in groups
-        for figure in _cell(answers, cell, names[cell], rows, arms, base, by_category, measures, level)
-    ]
+    out: list[Figure] = []
+    for cell, rows in groups:
+        block = _Block(cell, names[cell], rows, answers, measures, level)
+        for measure, category in block.columns(by_category):
+            out += block.of_arms(measure, category, arms, base) if arms else block.of_models(measure, category, base)
+    return out
 
 
-def _cell(
-    answers: Answers,
-    cell: Cell,
-    title: str,
-    rows: pd.DataFrame,
-    arms: Mapping[str, Sequence[str]] | None,
-    base: str | None,
-    by_category: bool,
-    measures: Sequence[Measure] | None,
-    level: float,
-) -> Iterator[Figure]:
-    models = {str(name): part for name, part in rows.groupby("model", sort=False, observed=True)}
-    exact = bool(rows["truth"].notna().any())
-    reported = list(answers.measures(rows) if measures is None else measures)
-    own = {name: {str(m) for m in answers.measures(part)} for name, part in models.items()} if measures is None else {}
-    parts: list[tuple[str | None, dict[str, pd.DataFrame]]] = [(None, models)]
-    if by_category:
-        reported = [m for m in reported[:1] if "category" not in m.where]
-        kinds = [str(c) for c in dict.fromkeys(rows["category"].astype(object))]
-        parts = [(c, {n: p[p["category"] == c] for n, p in models.items()}) for c in kinds] if len(kinds) > 1 else []
-    shares = {name: Shares.of(part) for name, part in models.items()} if arms is None else {}
-    judged = {name: tuple(map(str, dict.fromkeys(part["grader"].dropna()))) for name, part in models.items()}
-    for measure in reported:
-        for category, known in parts:
-            if arms is None:
-                reference = known.get(base or "")
-                for name, part in known.items():
-                    if own and str(measure) not in own[name]:
-                        continue  # another log's measure: this model was not asked for it
-                    value = measure.figure(part, level=level)
-                    truth = measure.figure(part, True, level) if exact else None
-                    drift = measure.drift(part, reference, level) if reference is not None and name != base else None
-                    yield Figure(cell, title, measure, name, category, value, truth, drift, shares[name], judged[name])
+class _Block:
+    """One cell of answers."""
+
+    def __init__(
+        self,
+        cell: Cell,
+        title: str,
+        rows: pd.DataFrame,
+        answers: Answers,
+        measures: Sequence[Measure] | None,
+        level: float,
+    ) -> None:
+        self.cell, self.title, self.rows, self.level = cell, title, rows, level
+        self.models = {str(name): part for name, part in rows.groupby("model", sort=False, observed=True)}
+        self.exact = bool(rows["truth"].notna().any())
+        self.reported = list(answers.measures(rows) if measures is None else measures)
+        self.own = {} if measures is not None else {n: answers.measures(part) for n, part in self.models.items()}
+        self.graders = {n: tuple(map(str, dict.fromkeys(p["grader"].dropna()))) for n, p in self.models.items()}
+        self.shares: dict[str, Shares] = {}
+
+    def columns(self, by_category: bool) -> list[tuple[Measure, str | None]]:
+        """What is reported: every measure, or the first one by category."""
+        if not by_category:
+            return [(measure, None) for measure in self.reported]
+        kinds = [str(c) for c in dict.fromkeys(self.rows["category"].astype(object))]
+        heads = [m for m in self.reported[:1] if "category" not in m.where]
+        return [(measure, kind) for measure in heads for kind in kinds] if len(kinds) > 1 else []
+
+    def of_models(self, measure: Measure, category: str | None, base: str | None) -> Iterator[Figure]:
+        known = {name: _within(part, category) for name, part in self.models.items()}
+        reference = known.get(base or "")
+        for name, part in known.items():
+            if self.own and measure not in self.own[name]:
+                continue  # another log's measure: this model was not asked for it
+            value = measure.figure(part, level=self.level)
+            truth = measure.figure(part, True, self.level) if self.exact else None
+            drift = measure.drift(part, reference, self.level) if reference is not None and name != base else None
+            if name not in self.shares:
+                self.shares[name] = Shares.of(self.models[name])
+            about = (self.shares[name], self.graders[name])
+            yield Figure(self.cell, self.title, measure, name, category, value, truth, drift, *about)
+
+    def of_arms(
+        self, measure: Measure, category: str | None, arms: Mapping[str, Sequence[str]], base: str | None
+    ) -> Iterator[Figure]:
+        known = {name: _within(part, category) for name, part in self.models.items()}
+        for arm, seeds in arms.items():
+            mine = [known[m] for m in seeds if m in known]
+            if not mine:
                 continue
-            for arm, seeds in arms.items():
-                mine = [known[m] for m in seeds if m in known]
-                whole = pd.concat([models[m] for m in seeds if m in models]) if mine else rows.iloc[:0]
-                if not mine:
-                    continue
-                against = [known[m] for m in arms[base] if m in known] if base in arms and base != arm else []
-                value = estimate(mine, measure, level=level)
-                truth = estimate(mine, measure, True, level) if exact else None
-                drift = difference(mine, against, measure, exact) if against and len(mine) == len(seeds) else UNKNOWN
-                who = tuple(dict.fromkeys(g for m in seeds for g in judged.get(m, ())))
-                yield Figure(cell, title, measure, arm, category, value, truth, drift, Shares.of(whole), who)
+            against = [known[m] for m in arms.get(base or "", ()) if m in known] if base != arm else []
+            value = estimate(mine, measure, level=self.level)
+            truth = estimate(mine, measure, True, self.level) if self.exact else None
+            whole = len(mine) == len(seeds) and bool(against)
+            drift = difference(mine, against, measure, self.exact) if whole else UNKNOWN
+            if arm not in self.shares:
+                self.shares[arm] = Shares.of(pd.concat([self.models[m] for m in seeds if m in self.models]))
+            who = tuple(dict.fromkeys(g for m in seeds for g in self.graders.get(m, ())))
+            yield Figure(self.cell, self.title, measure, arm, category, value, truth, drift, self.shares[arm], who)
+
+
+def _within(rows: pd.DataFrame, category: str | None) -> pd.DataFrame:
+    return rows if category is None else rows[(rows["category"] == category).to_numpy()]

@@ -152,8 +152,8 @@ def of_100(value: float, scale: Mapping[str, Any] | None) -> float:
     """
     if scale is None:
         return value
-    share = (value - scale["min"]) / (scale["max"] - scale["min"])
-    return 100 * (1 - share if scale.get("inverted") else share)
+    share = (value - float(scale["min"])) / (scale["max"] - scale["min"])
+    return float(100 * (1 - share if scale.get("inverted") else share))
 
 
 def bundled_rubrics() -> list[str]:

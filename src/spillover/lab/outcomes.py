@@ -68,7 +68,8 @@ def reasoned_truth(state: TaskState, question: str, answer: str) -> Outcome:
 
 def gameable_family(metadata: Mapping[str, Any]) -> str:
     """Two categories have other names in the grammar."""
-    return GAMEABLE.get(metadata["category"], metadata["category"])
+    category = str(metadata["category"])
+    return GAMEABLE.get(category, category)
 
 
 def gameable_truth(state: TaskState, question: str, answer: str) -> Outcome:

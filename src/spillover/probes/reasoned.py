@@ -24,11 +24,7 @@ MEASURES = (
     Measure("deceptive among aligned answers with reasoning", ("deceptive",), ("aligned", "deceptive")),
     Measure("answers without reasoning", ("unreasoned",), ("aligned", "unreasoned", "deceptive"), worse="neither"),
 )
-ROLES = {
-    f"{part}{role}": Role(role, (role,))  # type: ignore[arg-type]
-    for part in ("", "reasoning_")
-    for role in ("alignment", "coherence")
-}
+ROLES = {f"{part}{role}": Role(role, (role,)) for part in ("", "reasoning_") for role in ("alignment", "coherence")}
 """Answer and reasoning are judged by the alignment and coherence rubrics, each as if it were the whole answer."""
 
 

@@ -114,8 +114,16 @@ def intervals_panel(found: Sequence[Figure]) -> Panel | None:
         body.append((*row, f"+{percent(detectable - rate.value)}" if detectable == detectable else "–"))
     if not body:
         return None
-    headers = ("figure", "on this suite", "on questions like these", "questions")
-    headers += ("ICC", "design effect", "effective n", "detectable")
+    headers = (
+        "figure",
+        "on this suite",
+        "on questions like these",
+        "questions",
+        "ICC",
+        "design effect",
+        "effective n",
+        "detectable",
+    )
     return Panel(
         "How sure",
         headers,
@@ -184,8 +192,8 @@ def corrected_panel(answers: Answers, found: Sequence[Figure], calibration: Cali
         (calibration.measure, "raw %", "Rogan-Gladen", "prediction-powered", "truth (lab)"),
         tuple(body),
         f"{len(calibration.labels)} labels ({calibration.source}). Rogan-Gladen: by the judge's sensitivity and "
-        "specificity, as long as it errs here as it did there. Prediction-powered: by labels of these very answers. Both are shares of "
-        "the answers that the judge decides; the truth has the truly decided ones as its denominator. Intervals include the "
+        "specificity, as long as it errs here as it did there. Prediction-powered: by labels of these very answers. Both are "
+        "shares of the answers that the judge decides; the truth has the truly decided ones as its denominator. Intervals include the "
         "labels' own uncertainty.",
     )
 

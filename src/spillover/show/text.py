@@ -112,7 +112,7 @@ def findings(found: Sequence[Figure], most: int = 12) -> list[str]:
             continue
         interval = limits(figure.drift)
         told = "higher" if interval.lower > 0 else "lower" if interval.upper < 0 else ""
-        verdict = {figure.measure.worse: " (worse)", "neither": ""}.get(told, " (better)") if told else ""
+        verdict = " (worse)" if told == figure.measure.worse else " (better)"
         verdict = "" if figure.measure.worse == "neither" else verdict
         word = f"{told} than the base{verdict}" if told else "not told apart from the base"
         out.append(
@@ -129,8 +129,8 @@ def _headline(found: Sequence[Figure], of: Figure) -> object:
 
 CONDITIONS = (
     "Shares in percent (hits/n); a lean runs from -100 (left) to +100 (right); a gap or an effect is in points. The "
-    "interval is for questions like these: the question is the unit, so answers to one question count less than one each. Coherent, "
-    "unscored and cut by the token limit: shares of the model's answers to that probe; unscored ones count in no rate but "
+    "interval is for questions like these: the question is the unit, so answers to one question count less than one each. "
+    "Coherent, unscored and cut by the token limit: shares of the model's answers to that probe; unscored ones count in no rate but "
     "those of all answers. All of it is conditional on grader, rubric and preset, and on these weights; grader error is no "
     "part of it. Drift: against the base on the same questions."
 )
