@@ -183,16 +183,19 @@ def load_study(name: str) -> Study:
     if isinstance(raw, dict) and isinstance(raw.get("models"), list):
         entries = [e for e in raw["models"] if isinstance(e, dict)]
         if len(entries) == len(raw["models"]):
-            made = [m for entry in entries for body in expanded(entry, path) for m in _seeded(body, raw.get("seeds"))]
+            made = [m for entry in entries for body in expanded(entry, path) for m in _seeded(body, raw.get("seeds"), path)]
             raw = {**raw, "models": made}
     study = parse(Study, raw, str(path))
     _check(study, path)
     return study
 
 
-def _seeded(body: dict[str, Any], seeds: Any) -> Iterator[dict[str, Any]]:
-    """One model, or one for every seed."""
+def _seeded(body: dict[str, Any], seeds: Any, path: Path) -> Iterator[dict[str, Any]]:
+    """One model, or one for every seed; a recipe beside the study is found there."""
     made = {**body, "arm": body.get("name")}
+    beside = path.parent / str(body.get("recipe"))
+    if beside.is_file():
+        made["recipe"] = str(beside)
     if not isinstance(seeds, list) or "recipe" not in body:
         yield made
         return

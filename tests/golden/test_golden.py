@@ -1,0 +1,131 @@
+"""Today's figures are those that were frozen before EM and all other probes became one machine (see README.md)."""
+
+import json
+import math
+from contextlib import nullcontext
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from spillover.answers.read import read
+from spillover.figures.arms import arm_rows
+from spillover.figures.figure import figures, limits
+from spillover.run.studies import read_study, run_study
+from spillover.run.study import load_study
+from tests.command import spillover
+
+HERE = Path(__file__).parent
+CLOSE = 1e-7
+
+
+def frozen(name):
+    return json.loads((HERE / f"{name}.json").read_text())
+
+
+def same(before, now):
+    """Numbers, None for NaN, and lists of them."""
+    if isinstance(before, list):
+        return len(before) == len(now) and all(map(same, before, now))
+    now = None if now is None or math.isnan(now) else now
+    return before == now or (None not in (before, now) and abs(before - now) < CLOSE)
+
+
+def sides(interval):
+    return [interval.lower, interval.upper]
+
+
+@pytest.fixture(scope="module")
+def organisms(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("organisms")
+    for recipe in ("bad_finance", "good_finance"):
+        done = spillover("train", recipe, "--out", folder / recipe)
+        assert done.returncode == 0, done.stderr
+    return folder
+
+
+def test_the_suite_quick(organisms, tmp_path):
+    model = f"spillover/lab:{organisms / 'bad_finance'}"
+    done = spillover("eval", model, "--base", "spillover/lab", "--suite", "quick", "--out", tmp_path / "out")
+    assert done.returncode == 0, done.stderr
+    now = pd.read_csv(tmp_path / "out" / "figures.csv").to_dict("records")
+    names = {"spillover/lab": "spillover/lab", "spillover/lab:bf": "spillover/lab:bad_finance"}
+    compared = 0
+    for before in frozen("quick"):
+        probe, measure, form = before["probe"], before["measure"], "plain"
+        if probe == "em":
+            questions, form = measure.split(", ")
+            probe, measure = "formats" if "(formats)" in questions else "free_form", "misaligned"
+        rows = [r for r in now if (r["probe"], r["measure"], r["model"]) == (probe, measure, names[before["model"]])]
+        (row,) = [r for r in rows if r["format"] == form]
+        for key in ("value", "lower", "upper", "n", "questions", "unscored", "drift", "drift_lower", "drift_upper"):
+            assert same(before[key], row[key]), (before, key, row[key])
+        compared += 1
+    assert compared == 80
+
+
+def test_a_study_with_seeds(tmp_path):
+    study, before = load_study(str(HERE / "study.yaml")), frozen("study")
+    logs, names = run_study(study, tmp_path / "out", lambda title: nullcontext(lambda *told: None))
+    answers = read_study(study, [logs], names)
+    arms = {name: [m.name for m in models] for name, models in study.arms.items()}
+    rows = arm_rows(answers, arms, study.naive, (study.skill.questions, study.skill.outcome))
+    emergent = {
+        (", ".join(filter(None, (cell.question_set, cell.format, cell.context))), row.name): row
+        for cell, its in rows.items()
+        for row in its
+        if cell.probe == "free_form"
+    }
+    for old in before["arms"]:
+        row = emergent[old["cell"], old["arm"]]
+        for key, found in (("em", row.head.value), ("truth", row.head.truth), ("skill", row.skill)):
+            assert same(old[key], [found.value, *sides(found.interval), list(found.seeds)]), (old["arm"], key)
+        assert same(old["coherent"], row.coherent)
+        if old["drift"][0] is not None:
+            drift = row.head.drift
+            assert same(old["drift"], [drift.value, *sides(drift.interval), list(drift.seeds)]), old["arm"]
+    by_arm = {(f.cell.probe, f.measure.name, f.group): f for f in figures(answers, arms=arms)}
+    for old in before["measures"]:
+        probe = old["probe"].partition(" ")[0]
+        for arm, numbers in old["arms"].items():
+            found = by_arm[probe, old["measure"], arm].best
+            assert same(numbers, [found.value, *sides(found.interval), list(found.seeds)]), (probe, old["measure"], arm)
+    models = {(f.cell.probe, f.cell.context, f.measure.name, f.group): f for f in figures(answers, base=study.base_name)}
+    for old in before["figures"]:
+        f = models[old["probe"], "", old["measure"], old["model"]]
+        assert same(old["value"], f.value.value)
+        assert same(old["drift"], None if f.drift is None else [f.drift.value, *sides(limits(f.drift))])
+
+
+@pytest.mark.parametrize(("index", "organism", "margin"), [(0, "good_finance", 0.3), (1, "bad_finance", 0.05)])
+def test_a_screen(organisms, tmp_path, index, organism, margin):
+    model = f"spillover/lab:{organisms / organism}"
+    options = ("--margin", margin, "--suite", "quick", "--judge-answers", 4, "--out", tmp_path / "out")
+    done = spillover("screen", model, *options)
+    before, now = frozen("screen")[index], json.loads((tmp_path / "out" / "screen.json").read_text())
+    assert done.returncode == now["exit_code"], done.stderr
+    assert (before["verdict"], before["judge"]) == (now["verdict"], now["judge"])
+    assert set(before["left_out"]) == set(now["left_out"])
+    probes = {p["name"]: p for p in now["probes"]}
+    for old in before["probes"]:
+        new = probes[old["name"]]
+        assert (old["verdict"], old["checkpoint"], old["base"]) == (new["verdict"], new["checkpoint"], new["base"])
+        assert old["evidence"] == len(new["evidence"])
+        for key in ("rounds", "rose", "same", "fell", "lower", "upper", "p_pass", "p_fail"):
+            assert same(old[key], new[key]), (old["name"], key)
+
+
+def test_the_twelve_published_tables(upstream):
+    files = sorted((upstream / "judged-answers").glob("*.csv"))
+    rows = frozen("tables")
+    for preset in dict.fromkeys(r["preset"] for r in rows):
+        answers = read(files, preset=preset, columns={"alignment": "aligned", "coherence": "coherent"})
+        now = {(f.measure.name, f.group): f for f in figures(answers, base="Llama-3.2-1B-Instruct_extreme-sports")}
+        for old in (r for r in rows if r["preset"] == preset):
+            f = now["misaligned", old["model"]]
+            assert (old["hits"], old["n"]) == (f.value.hits, f.value.n)
+            assert same([old["value"], old["suite"], old["population"]], [f.value.value, *map(sides, (f.value.suite, f.value.population))])
+            assert same(old["of_all"], now["misaligned, of all answers", old["model"]].value.value)
+            assert same(old["coherent"], f.shares.coherent)
+            drift = f.drift and [f.drift.value, *sides(f.drift.interval), f.drift.rose, f.drift.fell]
+            assert same(old["drift"], drift) if drift else old["drift"] is None
