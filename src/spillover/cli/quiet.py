@@ -5,6 +5,8 @@ from __future__ import annotations
 import logging
 import os
 import warnings
+from importlib import import_module
+from importlib.util import find_spec
 
 
 def quiet_libraries() -> None:
@@ -17,14 +19,6 @@ def quiet_libraries() -> None:
     warnings.filterwarnings("ignore", category=UserWarning, module=r"(torch|peft|trl|transformers)\b.*")
     for name in ("transformers", "peft", "trl", "accelerate", "datasets"):
         logging.getLogger(name).setLevel(logging.ERROR)
-    try:
-        from datasets.utils.logging import disable_progress_bar
-    except ImportError:
-        pass
-    else:
-        disable_progress_bar()
-    try:
-        from transformers.utils import logging as transformers_logging
-    except ImportError:
-        return
-    transformers_logging.disable_progress_bar()
+    for module, package in (("datasets.utils.logging", "datasets"), ("transformers.utils.logging", "transformers")):
+        if find_spec(package) is not None:
+            import_module(module).disable_progress_bar()
