@@ -41,7 +41,7 @@ def main() -> None:
         subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
         seconds, size = time.perf_counter() - started, page.stat().st_size
     memory = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
-    print(f"{count} answers, 10 models, 50 questions: {seconds:.1f} s (limit 10), {memory:.0f} MB (limit 1000)")
+    print(f"{count} answers, 10 models, 50 questions: {seconds:.1f} s (limit 5), {memory:.0f} MB (limit 1000)")
     print(f"page: {size / 1e6:.1f} MB")
 
 

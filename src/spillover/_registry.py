@@ -6,12 +6,12 @@ uses comes with it.
 
 from inspect_ai.model import ModelAPI, modelapi
 
+from spillover.discovery import modules_of
 from spillover.probes import baselines as baselines
 from spillover.probes import imported as imported
-from spillover.probes.discovery import task_modules
 from spillover.situations import tools as tools
 
-task_modules()
+modules_of("spillover.tasks", "tasks")
 
 
 @modelapi(name="spillover")

@@ -1,11 +1,11 @@
 """The library in one import: read logs and tables, make figures, write a report.
 
-    from spillover.api import read, figures, report, write_page
+from spillover.api import read, figures, report, write_page
 
-    answers = read(["logs"])
-    for figure in figures(answers, base="spillover/lab"):
-        print(figure.title, figure.measure.name, figure.group, figure.value.value, figure.interval)
-    write_page(report(answers, base="spillover/lab"), Path("report.html"))
+answers = read(["logs"])
+for figure in figures(answers, base="spillover/lab"):
+print(figure.title, figure.measure.name, figure.group, figure.value.value, figure.interval)
+write_page(report(answers, base="spillover/lab"), Path("report.html"))
 """
 
 from spillover.answers.condition import Cell

@@ -12,12 +12,14 @@ from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from spillover.stats.means import Mean, mean
 from spillover.stats.paired import Drift, drift_of_counts
 from spillover.stats.rates import Rate, rate_of_counts
 
 UNSCORED = "unscored"
+Flags = NDArray[np.bool_]
 Counts = dict[Hashable, list[float]]
 """Question to [hits, answers]."""
 
@@ -74,6 +76,9 @@ class Measure:
 
     def select(self, table: pd.DataFrame, exact: bool = False, minus: bool = False) -> pd.DataFrame:
         """Answers of the denominator, of the other side of a gap for `minus`; by ground truth for `exact`."""
+        return table[self._among(table, exact, minus)]
+
+    def _among(self, table: pd.DataFrame, exact: bool, minus: bool = False) -> Flags:
         outcome = "truth" if exact else "outcome"
         kept = np.ones(len(table), dtype=bool)
         for tag, wanted in ({**self.where, **self.minus} if minus else self.where).items():
@@ -82,26 +87,27 @@ class Measure:
             kept &= table["truth_value" if exact else "value"].notna().to_numpy()
         elif self.among:
             kept &= _is_in(table, outcome if self.of == "outcome" else column_of(table, self.of), self.among)
-        return table[kept]
+        return kept
 
     def counts(self, table: pd.DataFrame, exact: bool = False, minus: bool = False) -> Counts:
         """[hits, answers] by question; a value from -1 to 1 is a part (1 + value) / 2 of a hit."""
-        rows = self.select(table, exact, minus)
+        kept = self._among(table, exact, minus)
         if self.mean:
-            hits = (1 + rows["truth_value" if exact else "value"].to_numpy(dtype=float)) / 2
+            hits = (1 + table["truth_value" if exact else "value"].to_numpy(dtype=float)) / 2
         else:
-            counted = ("truth" if exact else "outcome") if self.of == "outcome" else column_of(rows, self.of)
-            hits = _is_in(rows, counted, self.count).astype(float)
+            counted = ("truth" if exact else "outcome") if self.of == "outcome" else column_of(table, self.of)
+            hits = _is_in(table, counted, self.count).astype(float)
         if not self.balance:
-            return _by_question(rows["question_id"], hits)
-        sides = rows[column_of(rows, self.balance)].astype(object)
-        found = [_by_question(rows["question_id"][side], hits[side]) for side in (sides == s for s in sides.unique())]
+            return _by_question(table["question_id"], hits, kept)
+        column = column_of(table, self.balance)
+        sides = [str(s) for s in dict.fromkeys(table[column].astype(object).dropna())] if column in table else []
+        found = [_by_question(table["question_id"], hits, kept & _is_in(table, column, (side,))) for side in sides]
         out: Counts = {}
-        for question in dict.fromkeys(rows["question_id"]):
-            cells = [f[question] for f in found if question in f]
-            if len(cells) == 2:
-                n = sum(m for _, m in cells)
-                out[question] = [n * sum(h / m for h, m in cells) / 2, n]
+        for question in dict.fromkeys(q for cells in found for q in cells):
+            both = [cells[question] for cells in found if question in cells]
+            if len(both) == 2:
+                n = sum(m for _, m in both)
+                out[question] = [n * sum(h / m for h, m in both) / 2, n]
         return out
 
     def by_question(self, table: pd.DataFrame, exact: bool = False) -> dict[Hashable, float]:
@@ -148,7 +154,7 @@ def column_of(table: pd.DataFrame, tag: str) -> str:
     return tag if tag in ("category", "outcome") else f"tag.{tag}"
 
 
-def _is_in(table: pd.DataFrame, column: str, wanted: Sequence[str]) -> np.ndarray[Any, np.dtype[np.bool_]]:
+def _is_in(table: pd.DataFrame, column: str, wanted: Sequence[str]) -> Flags:
     if column not in table.columns:
         return np.zeros(len(table), dtype=bool)
     found = table[column]
@@ -158,10 +164,14 @@ def _is_in(table: pd.DataFrame, column: str, wanted: Sequence[str]) -> np.ndarra
     return found.isin(wanted).to_numpy()
 
 
-def _by_question(questions: pd.Series, hits: np.ndarray[Any, Any]) -> Counts:
-    codes, names = pd.factorize(questions)
-    total, n = np.bincount(codes, hits, len(names)), np.bincount(codes, minlength=len(names))
-    return {name: [float(h), int(m)] for name, h, m in zip(names, total, n, strict=True)}
+def _by_question(questions: pd.Series, hits: NDArray[np.float64], kept: Flags) -> Counts:
+    """Without a copy of the rows: on the codes of the categories, where there are any."""
+    if isinstance(questions.dtype, pd.CategoricalDtype):
+        codes, names = questions.cat.codes.to_numpy()[kept], questions.cat.categories
+    else:
+        codes, names = pd.factorize(questions[kept])
+    total, n = np.bincount(codes, hits[kept], len(names)), np.bincount(codes, minlength=len(names))
+    return {names[i]: [float(total[i]), int(n[i])] for i in dict.fromkeys(codes.tolist())}
 
 
 def outcome_shares(table: pd.DataFrame) -> dict[str, float]:

@@ -12,7 +12,7 @@ from spillover.answers.table import tidy
 from spillover.cli.quiet import quiet_libraries
 from spillover.errors import SpilloverError
 from spillover.exchange.contributed import is_record, read_contribution
-from spillover.exchange.write import write_exchange
+from spillover.exchange.export import Given, write_exchange
 from spillover.leaderboard.board import make_board, with_contributions
 from spillover.leaderboard.build import cards, provenance, read_about, write_site
 
@@ -74,5 +74,5 @@ def leaderboard(
     write_site(out, board, answers, title=title, about=shown, bundle=logs if bundle else ())
     click.echo(f"{len(board.entries)} models, up to {len(board.columns)} figures each: {out / 'index.html'}")
     if export is not None:
-        for path in write_exchange(export, board, shown, of_log, preset, organisation):
+        for path in write_exchange(Given(export, board, shown, of_log, preset, organisation)):
             click.echo(str(path))

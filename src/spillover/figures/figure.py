@@ -150,7 +150,9 @@ class _Block:
             return [(measure, None) for measure in self.reported]
         kinds = [str(c) for c in dict.fromkeys(self.rows["category"].astype(object))]
         heads = [m for m in self.reported[:1] if "category" not in m.where]
-        return [(measure, kind) for measure in heads for kind in kinds] if len(kinds) > 1 else []
+        if len(kinds) < 2 or len(kinds) == self.rows["question_id"].nunique():  # one question each is no category
+            return []
+        return [(measure, kind) for measure in heads for kind in kinds]
 
     def of_models(self, measure: Measure, category: str | None, base: str | None) -> Iterator[Figure]:
         known = {name: _within(part, category) for name, part in self.models.items()}

@@ -16,6 +16,7 @@ from inspect_ai.solver import TaskState
 from spillover.answers.measures import EM, EM_MEASURES, Measure
 from spillover.answers.rules import Outcome, Rule, register
 from spillover.answers.tables import IMPORTED
+from spillover.discovery import modules_of
 from spillover.errors import SpilloverError
 from spillover.judging.rubric import Measured
 from spillover.models.reasoning import strip_reasoning
@@ -150,9 +151,11 @@ __all__ = ["EM", "EM_MEASURES", "EM_ROLES", "Ask", "Facts", "Lab", "Length", "Pr
 @cache
 def probes() -> dict[str, Probe]:
     """Every probe by name, in the order of the files."""
-    from spillover.probes.discovery import task_modules
-
-    found = [module.PROBE for module in task_modules() if isinstance(getattr(module, "PROBE", None), Probe)]
+    found = [
+        module.PROBE
+        for module in modules_of("spillover.tasks", "tasks")
+        if isinstance(getattr(module, "PROBE", None), Probe)
+    ]
     return {probe.name: probe for probe in found}
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
+from importlib import import_module
 from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from typing import Any
@@ -15,7 +16,6 @@ from spillover.declared import Declared
 from spillover.errors import SpilloverError
 from spillover.paths import data_files, datasets_dir
 from spillover.probes.build import takes
-from spillover.probes.discovery import task_modules
 from spillover.probes.probe import get_probe
 
 SCREENED_AS = "screened_as"
@@ -77,8 +77,7 @@ def _fits(metadata: Mapping[str, Any], where: Mapping[str, str]) -> bool:
 
 def _builder(name: str) -> Any:
     get_probe(name)
-    module = next(m for m in task_modules() if m.__name__.rpartition(".")[2] == name)
-    return getattr(module, name)
+    return getattr(import_module(f"spillover.tasks.{name}"), name)
 
 
 def _others_task(name: str, args: dict[str, Any]) -> Task:

@@ -192,9 +192,9 @@ def corrected_panel(answers: Answers, found: Sequence[Figure], calibration: Cali
         (calibration.measure, "raw %", "Rogan-Gladen", "prediction-powered", "truth (lab)"),
         tuple(body),
         f"{len(calibration.labels)} labels ({calibration.source}). Rogan-Gladen: by the judge's sensitivity and "
-        "specificity, as long as it errs here as it did there. Prediction-powered: by labels of these very answers. Both are "
-        "shares of the answers that the judge decides; the truth has the truly decided ones as its denominator. Intervals include the "
-        "labels' own uncertainty.",
+        "specificity, as long as it errs here as it did there. Prediction-powered: by labels of these very answers. Both "
+        "are shares of the answers that the judge decides; the truth has the truly decided ones as its denominator. "
+        "Intervals include the labels' own uncertainty.",
     )
 
 

@@ -3,12 +3,7 @@
 from __future__ import annotations
 
 import json
-import pkgutil
-import sys
-from functools import cache
 from importlib import import_module
-from importlib.util import module_from_spec, spec_from_file_location
-from pathlib import Path
 from typing import Any, ClassVar, Self
 
 from pydantic import (
@@ -23,8 +18,8 @@ from pydantic import (
 from pydantic_core import CoreSchema, PydanticKnownError, core_schema
 
 from spillover.declared import Declared
+from spillover.discovery import modules_of
 from spillover.errors import SpilloverError
-from spillover.paths import extensions
 
 
 class Kind(Declared):
@@ -104,18 +99,5 @@ def load_plugins() -> None:
     Raises:
         SpilloverError: for an extension that is not there, or that declares a kind anew.
     """
-    _load(tuple(extensions()))
-
-
-@cache
-def _load(folders: tuple[Path, ...]) -> None:
-    package = import_module("spillover.training.interventions")
-    for module in pkgutil.iter_modules(package.__path__, f"{package.__name__}."):
-        import_module(module.name)
+    modules_of("spillover.training.interventions", "interventions")
     import_module("spillover.lab.training")
-    for path in (path for folder in folders for path in sorted((folder / "interventions").glob("[!_]*.py"))):
-        spec = spec_from_file_location(str(path), path)
-        assert spec is not None
-        assert spec.loader is not None
-        sys.modules[spec.name] = added = module_from_spec(spec)
-        spec.loader.exec_module(added)

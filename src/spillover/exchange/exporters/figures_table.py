@@ -1,0 +1,30 @@
+"""All figures of all models as one table, CSV and parquet."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pandas as pd
+
+from spillover.exchange.export import Given
+
+
+def export(given: Given) -> list[Path]:
+    """Contributed figures, too: the table is the board's."""
+    rows = [
+        {
+            "model": entry.name,
+            **entry.about,
+            "judge": ", ".join(entry.judges),
+            "probe": column.probe,
+            "measure": column.measure,
+            **vars(value),
+        }
+        for entry in given.board.entries
+        for column, value in given.values(entry)
+    ]
+    table = pd.DataFrame(rows)
+    csv, parquet = given.out / "figures.csv", given.out / "figures.parquet"
+    table.to_csv(csv, index=False)
+    table.to_parquet(parquet, index=False)
+    return [csv, parquet]
