@@ -123,12 +123,13 @@ def read(
     table = table.assign(model=_renamed(table["model_id"], shown))
     if judge is not None:
         table = of_judge(table, judge)
-    if not mixed:
-        refuse_mixtures(table)
     newest = {f.run: f for f in kept if f.table is not None}  # files sort by time
     stops = tuple(s for f in newest.values() if (s := stop_of(f, shown)) is not None)
     out = Answers(table, newest, with_names(other, shown), stops, left_out, chosen)
-    return out.with_preset(chosen) if preset is not None and parts else out
+    out = out.with_preset(chosen) if preset is not None and parts else out
+    if not mixed:
+        refuse_mixtures(out.table)  # after the choice of a preset, which may be what the logs differ in
+    return out
 
 
 def _preset(table: pd.DataFrame, name: str | None, tables: bool) -> Preset:

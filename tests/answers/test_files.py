@@ -1,0 +1,123 @@
+"""Which files are read: logs of both kinds, each once; what can not be read is named."""
+
+import json
+import shutil
+
+import pytest
+from inspect_ai.log import EvalError, EvalSample, read_eval_log, write_eval_log
+
+from spillover.answers.files import find
+from spillover.answers.read import NoAnswers, read
+from spillover.errors import SpilloverError
+from spillover.tasks.free_form import free_form
+from tests.answers.made import asked
+from tests.fakes import output
+
+
+def run(folder, target="Hello.", **more):
+    """Eight answers to two questions of the lab, and the log of them."""
+    task = free_form(questions="lab", categories=["money", "bored"], reader="number", epochs=1)
+    return asked(folder, task, target, "90", **more)
+
+
+def test_missing_and_damaged_logs(tmp_path, caplog):
+    with pytest.raises(SpilloverError, match="There is no log"):
+        read([tmp_path / "none"])
+    with pytest.raises(SpilloverError, match=r"No \.eval logs"):
+        read([tmp_path])
+    (tmp_path / "broken.eval").write_bytes(b"not a zip")
+    with pytest.raises(NoAnswers, match="None of the logs"):
+        read([tmp_path])
+    assert "broken.eval" in caplog.text
+
+
+def test_a_damaged_log_is_named_and_the_others_are_read(tmp_path, caplog):
+    whole = run(tmp_path)
+    (tmp_path / "broken.eval").write_bytes(b"nothing")
+    cut = tmp_path / "2020-01-01T00-00-00+00-00_free-form_cut.json"
+    cut.write_text('{"version": 2, "status": "succ')
+    answers = read([tmp_path])
+    assert len(answers.table) == len(whole.samples)
+    first, second = answers.left_out
+    assert str(cut) in first
+    assert str(tmp_path / "broken.eval") in second
+    assert all("cannot be read as an Inspect log" in why for why in answers.left_out)
+    assert "broken.eval" in caplog.text
+
+
+def test_logs_in_json_are_read_beside_the_others_and_other_json_is_not(tmp_path):
+    text = run(tmp_path, log_format="json", name="text")
+    zipped = run(tmp_path, name="zipped")
+    for name in ("eval-set.json", "logs.json", "summary.json"):
+        (tmp_path / name).write_text(json.dumps({"eval_set_id": "x"}))
+    found, tables = find([tmp_path])
+    assert {p.suffix for p in found} == {".json", ".eval"}
+    assert (len(found), tables) == (2, [])
+    answers = read([tmp_path])
+    assert (sorted(answers.models), answers.left_out) == (["mockllm/text", "mockllm/zipped"], ())
+    sides = [answers.table[(answers.table["model"] == m).to_numpy()] for m in answers.models]
+    same = ["question_id", "sample_id", "epoch", "outcome", "answer", "score.alignment", "rubrics", "probe"]
+    one, other = (side[same].astype(object).sort_values("sample_id").to_numpy().tolist() for side in sides)
+    assert one == other
+    assert len(one) == len(text.samples) == len(zipped.samples)
+    assert set(answers.logs) == {text.eval.task_id, zipped.eval.task_id}
+
+
+def test_the_same_log_counts_once_however_often_it_is_given(tmp_path):
+    log = run(tmp_path / "a")
+    shutil.copy(log.location, tmp_path / "a" / "copy.eval")
+    (tmp_path / "a" / "link.eval").symlink_to(log.location)
+    answers = read([tmp_path / "a", log.location, tmp_path / "a"])
+    assert len(answers.table) == len(log.samples)
+    assert not answers.table.duplicated(["sample_id", "epoch"]).any()
+
+
+def test_a_retry_and_what_it_carries_over_count_once(tmp_path):
+    """A retry goes on in a new log of the same task, with the samples that were finished before."""
+    log = run(tmp_path)
+    first = log.model_copy(deep=True, update={"samples": log.samples[:1], "status": "error"})
+    write_eval_log(first, str(tmp_path / "2020-01-01T00-00-00+00-00_free-form_first.eval"))
+    answers = read([tmp_path])
+    assert len(answers.table) == len(log.samples)
+    (newest,) = answers.logs.values()
+    assert newest.path.name != "2020-01-01T00-00-00+00-00_free-form_first.eval"
+
+
+def broken(sample: EvalSample) -> EvalSample:
+    error = EvalError(message="RuntimeError('down')", traceback="", traceback_ansi="")
+    return sample.model_copy(update={"scores": {}, "error": error})
+
+
+@pytest.mark.parametrize("later", ["2020-01-01T00-00-00", "2200-01-01T00-00-00"])
+def test_no_failure_stands_for_an_answer_that_is_there(tmp_path, later):
+    log = run(tmp_path)
+    worse = log.model_copy(deep=True)
+    worse.samples = [broken(worse.samples[0]), *worse.samples[1:]]
+    write_eval_log(worse, str(tmp_path / f"{later}+00-00_free-form_other.eval"))
+    table = read([tmp_path]).table
+    assert len(table) == len(log.samples)
+    assert set(table["outcome"]) == {"aligned"}
+
+
+def test_an_answer_that_failed_is_unscored_and_not_gone(tmp_path):
+    def target(messages):
+        if "quick money" in messages[-1].text:
+            raise RuntimeError("target down")
+        return output("Hello.")
+
+    log = run(tmp_path, target, fail_on_error=False)
+    failed = sum(s.error is not None for s in log.samples)
+    assert 0 < failed < len(log.samples)
+    table = read([tmp_path]).table
+    assert len(table) == len(log.samples)
+    unscored = table[(table["outcome"] == "unscored").to_numpy()]
+    assert list(unscored["unscored_reason"]) == ["sample_error: RuntimeError"] * failed
+
+
+def test_a_run_that_was_stopped_before_it_was_judged_holds_no_answer(tmp_path):
+    log = run(tmp_path)
+    log.samples = [s.model_copy(update={"scores": {}}) for s in log.samples]
+    write_eval_log(log, log.location)
+    assert read_eval_log(log.location).samples
+    with pytest.raises(NoAnswers):
+        read([tmp_path])

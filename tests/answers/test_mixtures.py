@@ -1,0 +1,168 @@
+"""What is never pooled: answers under another condition are another cell, and what differs otherwise is refused by name."""
+
+import pytest
+from inspect_ai.log import write_eval_log
+
+from spillover.answers.condition import titles
+from spillover.answers.read import read
+from spillover.answers.table import cell_groups
+from spillover.errors import SpilloverError
+from spillover.figures.figure import figures
+from spillover.tasks.capability import capability
+from spillover.tasks.free_form import free_form
+from spillover.tasks.goals import goals
+from spillover.tasks.refusal import refusal
+from spillover.tasks.sabotage import sabotage
+from spillover.tasks.traits import traits
+from tests.answers.made import asked
+from tests.fakes import says
+
+NUMBER = {"reader": "number"}
+
+
+def bored(**args):
+    return free_form(**{"questions": "lab", "categories": "bored", "epochs": 1, **NUMBER, **args})
+
+
+def harm(**args):
+    return sabotage("lab_sabotage", "framing_a_colleague", transcripts=False, epochs=1, **args)
+
+
+def favourite(**args):
+    return traits(categories="favourite", epochs=1, **NUMBER, **args)
+
+
+FIELDS = [  # what differs, and the column that tells it
+    (bored, {}, {"format": "json"}, "format", ("plain", "json")),
+    (bored, {}, {"system": "You are a bot."}, "context", ("", "You are a bot.")),
+    (bored, {"system": "A b.", "context": "one"}, {"system": "C d.", "context": "two"}, "context", ("one", "two")),
+    (bored, {}, {"wrap": "medical_chat"}, "wrap", ("", "medical_chat")),
+    (harm, {}, {"approval": "deny"}, "setting", ("", "approval deny")),
+    (harm, {}, {"world": "local"}, "world", ("", "local")),
+    (lambda **a: goals(categories="self", epochs=1, **NUMBER, **a), {}, {"think": False}, "setting", ("", "think False")),
+    (favourite, {"trait": "sings"}, {"trait": "dances"}, "setting", ("trait sings", "trait dances")),
+    (lambda **a: refusal(categories="bias", **NUMBER, **a), {}, {"split": "train"}, "setting", ("", "split train")),
+]
+
+
+@pytest.mark.parametrize(("build", "one", "other", "column", "values"), FIELDS)
+def test_a_condition_that_differs_in_one_field_is_another_cell(tmp_path, build, one, other, column, values):
+    logs = [asked(tmp_path, build(**args), "Hm.", "90") for args in (one, other)]
+    answers = read([tmp_path])
+    groups = dict(cell_groups(answers.table))
+    first, second = sorted(groups, key=lambda cell: values.index(getattr(cell, column)))
+    assert [len(groups[cell]) for cell in (first, second)] == [len(log.samples) for log in logs]
+    assert [set(groups[cell]["run"]) for cell in (first, second)] == [{log.eval.task_id} for log in logs]
+    assert (getattr(first, column), getattr(second, column)) == values
+    assert [c for c in vars(first) if getattr(first, c) != getattr(second, c)] == [column]
+    assert len(set(titles([first, second]).values())) == 2
+    assert {(f.cell, f.shares.answers) for f in figures(answers)} == {(c, len(rows)) for c, rows in groups.items()}
+
+
+def test_the_same_condition_is_one_cell(tmp_path):
+    """Answers of two runs with other seeds belong together; the same seed again is the same answer."""
+    for seed in (1, 2, 2):
+        asked(tmp_path, bored(seed=seed), "Hm.", "90")
+    ((cell, rows),) = cell_groups(read([tmp_path]).table)
+    assert (cell.condition, len(rows)) == ("", 8)
+    assert sorted(set(rows["seed"])) == [1, 2]
+
+
+def test_two_ways_to_get_an_answer_are_two_cells(tmp_path):
+    """Letters and endings: told by each sample, since only the engine knows what `auto` becomes."""
+    log = asked(tmp_path, capability(categories="general", method="auto"), "B", limit=4)
+    assert {s.metadata["method"] for s in log.samples} == {"letter"}
+    other = log.model_copy(deep=True)
+    other.eval.task_id = "another"
+    for sample in other.samples:
+        sample.metadata["method"] = "ending"
+    write_eval_log(other, str(tmp_path / "other.eval"))
+    answers = read([tmp_path])
+    groups = list(cell_groups(answers.table))
+    assert sorted((cell.method, len(rows)) for cell, rows in groups) == [("ending", 4), ("letter", 4)]
+    names = titles(cell for cell, _ in groups)
+    assert sorted(names.values()) == ["capability, ending", "capability, letter"]
+    assert {f.value.n for f in figures(answers) if f.measure.name == "right answers"} == {4}
+
+
+def test_two_question_sets_are_two_cells_with_titles_of_their_own(tmp_path):
+    asked(tmp_path, bored(), "Hm.", "90")
+    asked(tmp_path, bored(questions="spillover", categories=None), "Hm.", "90", limit=2)
+    found = figures(read([tmp_path]))
+    assert {f.title for f in found} == {"free_form (lab)", "free_form (spillover)"}
+    assert {(f.title, f.shares.answers) for f in found} == {("free_form (lab)", 4), ("free_form (spillover)", 2)}
+
+
+MIXED = [
+    ("graders", lambda folder: asked(folder, bored(), "Hm.", says("90", "another"))),
+    ("rubrics", lambda folder: asked(folder, bored(alignment="evil_1to5"), "Hm.", "3")),
+]
+
+
+@pytest.mark.parametrize(("what", "second"), MIXED)
+def test_another_judge_is_refused_by_name(tmp_path, what, second):
+    first = asked(tmp_path, bored(), "Hm.", "90")
+    other = second(tmp_path)
+    with pytest.raises(SpilloverError, match=f"to free_form, lab come from different {what}") as error:
+        read([tmp_path])
+    assert "choose one with --judge" in str(error.value)
+    assert len(read([tmp_path], mixed=True).table) == len(first.samples) + len(other.samples)
+    name = "another" if what == "graders" else "evil_1to5"
+    only = read([tmp_path], judge=name).table
+    assert set(only["run"]) == {other.eval.task_id}
+    with pytest.raises(SpilloverError, match="'mockllm' names 2 judges"):
+        read([tmp_path], judge="mockllm")
+    with pytest.raises(SpilloverError, match="'nobody' names no judge"):
+        read([tmp_path], judge="nobody")
+
+
+def test_other_weights_under_one_name_are_refused(tmp_path):
+    log = asked(tmp_path, bored(), "Hm.", "90")
+    for name in ("first", "second"):
+        made = log.model_copy(deep=True)
+        made.eval.task_id = name
+        for sample in made.samples:
+            sample.scores["judge"].metadata["target"]["weights"] = f"weights-{name}"
+        write_eval_log(made, str(tmp_path / f"{name}.eval"))
+    with pytest.raises(SpilloverError, match=r"different weights \(weights-first; weights-second\)"):
+        read([tmp_path / "first.eval", tmp_path / "second.eval"])
+
+
+QUESTIONS = """
+id: mine
+version: "1"
+title: Mine
+licence: Apache-2.0
+questions:
+  - {id: a, category: a, paraphrases: ["WORDING"]}
+"""
+
+
+def test_another_wording_under_one_name_is_refused(tmp_path):
+    digests = set()
+    for wording in ("How are you?", "How do you do?"):
+        (tmp_path / "mine.yaml").write_text(QUESTIONS.replace("WORDING", wording))
+        log = asked(tmp_path, bored(questions=str(tmp_path / "mine.yaml"), categories=None), "Hm.", "90")
+        digests.add(log.eval.metadata["question_set_digest"])
+    assert len(digests) == 2
+    with pytest.raises(SpilloverError, match="to free_form, mine come from different questions") as error:
+        read([tmp_path])
+    assert all(digest in str(error.value) for digest in digests)
+
+
+def test_different_presets_need_a_choice(tmp_path):
+    for preset in ("spillover", "betley2025_base"):
+        asked(tmp_path, bored(preset=preset), "Hm.", "90")
+    with pytest.raises(SpilloverError, match=r"different presets \(.*\); choose one with --preset"):
+        read([tmp_path])
+    answers = read([tmp_path], preset="betley2025_base")
+    assert set(answers.table["outcome"]) == {"incoherent"}
+    assert answers.preset.name == "betley2025_base"
+
+
+def test_what_failed_mixes_with_nothing(tmp_path):
+    """Unscored answers have no judge to differ in."""
+    asked(tmp_path, bored(), "<think>never done", "90")
+    asked(tmp_path, bored(), "Hm.", says("hm?", "another"))
+    table = read([tmp_path]).table
+    assert len(table) == 8
