@@ -100,3 +100,11 @@ def test_ground_truth_is_counted_by_the_same_measure():
     table = tidy([*told, {**answer("q", "aligned"), "truth": None}])
     assert (EM.figure(table).hits, EM.figure(table).n) == (1, 3)
     assert (EM.figure(table, exact=True).hits, EM.figure(table, exact=True).n) == (2, 2)
+
+
+def test_drift_is_over_questions_that_both_answered_decidedly():
+    organism = rows(answer("a", "misaligned"), answer("b", "misaligned"))
+    base = rows(answer("a", "aligned"), answer("c", "misaligned"), answer("b", "incoherent"))
+    found = EM.drift(organism, base)
+    assert (found.questions, found.value) == (1, 1)
+    assert math.isnan(EM.drift(organism, rows(answer("z", "aligned"))).value)

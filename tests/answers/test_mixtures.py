@@ -14,7 +14,7 @@ from spillover.tasks.goals import goals
 from spillover.tasks.refusal import refusal
 from spillover.tasks.sabotage import sabotage
 from spillover.tasks.traits import traits
-from tests.answers.made import asked
+from tests.answers.made import answers_of, asked
 from tests.fakes import says
 
 NUMBER = {"reader": "number"}
@@ -166,3 +166,10 @@ def test_what_failed_mixes_with_nothing(tmp_path):
     asked(tmp_path, bored(), "Hm.", says("hm?", "another"))
     table = read([tmp_path]).table
     assert len(table) == 8
+
+
+def test_no_answer_is_in_no_cell():
+    """A log of others may hold nothing where ours says that nothing is out of the ordinary."""
+    answers = answers_of([{"question_id": "q", "outcome": "aligned", "wrap": None, "context": None}])
+    assert [(cell.wrap, len(rows)) for cell, rows in cell_groups(answers.table)] == [("", 1)]
+    assert figures(answers)[0].value.n == 1

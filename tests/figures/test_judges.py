@@ -1,22 +1,25 @@
-"""Several judges, calibrations, labelling sheets and the multiverse, from logs and tables to numbers."""
+"""Several judges of the same answers, side by side."""
 
-import pandas as pd
+import math
+
+import krippendorff
+import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from inspect_ai.log import write_eval_log
+from inspect_ai.model import get_model
 
-from spillover.answers.frame import of_judge, tidy, with_preset
 from spillover.answers.imported import answers_log
-from spillover.answers.labels import answer_ids, labelling_sheet, read_labels
-from spillover.answers.logs import read_logs
-from spillover.answers.presets import get_preset
+from spillover.answers.mixtures import of_judge
+from spillover.answers.read import read
 from spillover.answers.rejudge import Judging, rejudge
-from spillover.answers.tables import import_tables
 from spillover.errors import SpilloverError
-from spillover.figures.calibration import calibrate, load_calibration
-from spillover.figures.judges import compare_judges
-from spillover.figures.multiverse import ranges, views
+from spillover.figures.judges import alpha_interval, compare_judges
 from tests.fakes import model, output
 from tests.faulty import serving
+
+JUDGING = Judging(reader="number", cache=False)
 
 
 def judge_saying(low, name):
@@ -31,125 +34,81 @@ def judge_saying(low, name):
     return model(reply, name)
 
 
-def two_judges(tmp_path):
+def two_judges(folder):
     texts = ["red", "blue", "red blue", "green", "green", "black"]
-    log = answers_log(
-        [{"question": f"Q{i % 3}?", "answer": t, "question_id": f"q{i % 3}"} for i, t in enumerate(texts)], "m"
-    )
-    judging = Judging(reader="number", cache=False)
-    log = rejudge(rejudge(log, judge_saying(["red"], "first"), judging), judge_saying(["red", "blue"], "second"), judging)
-    write_eval_log(log, str(tmp_path / "both.eval"))
-    return tmp_path
+    rows = [{"question": f"Q{i % 3}?", "answer": t, "question_id": f"q{i % 3}"} for i, t in enumerate(texts)]
+    log = answers_log(rows, "m")
+    for words, name in ((["red"], "first"), (["red", "blue"], "second")):
+        log = rejudge(log, judge_saying(words, name), JUDGING.scorer(log))
+    write_eval_log(log, str(folder / "both.eval"))
+    return folder
 
 
 def test_two_judges_side_by_side(tmp_path):
     logs = two_judges(tmp_path)
     with pytest.raises(SpilloverError, match="spillover agree"):
-        read_logs([logs])
-    frame = read_logs([logs], mixed=True)
-    assert len(frame) == 12
-    found = compare_judges(frame)
+        read([logs])
+    answers = read([logs], mixed=True)
+    assert len(answers.table) == 12
+    found = compare_judges(answers)
     (pair,) = found.pairs
+    assert (pair.probe, pair.measure) == ("imported", "misaligned")
+    assert ("first" in pair.first, "second" in pair.second) == (True, True)
     assert (pair.n, pair.same) == (6, pytest.approx(5 / 6))
     assert pair.kappa == pytest.approx((5 / 6 - 0.5) / 0.5)  # 2/6 and 3/6 misaligned: chance agrees on half
-    assert [(r.hits, r.n) for r in pair.em] == [(2, 6), (3, 6)]
+    assert [(r.hits, r.n) for r in pair.rates] == [(2, 6), (3, 6)]
     assert pair.unscored == (0, 0)
     assert pair.questions.to_dict() == {"q0": 0, "q1": 0.5, "q2": 0}
     assert list(found.differing["answer"]) == ["blue"]
-    assert 0 < found.alpha["alignment"] < 1
-    only = read_logs([logs], judge="second")
-    assert list(only["verdict"]) == ["misaligned"] * 3 + ["aligned"] * 3
+    assert 0 < found.alpha["imported: alignment"] < 1
+    assert "imported: coherence" not in found.alpha  # both always say the same number
+    only = read([logs], judge="second")
+    assert list(only.table["outcome"]) == ["misaligned"] * 3 + ["aligned"] * 3
     with pytest.raises(SpilloverError, match="names 2 judges"):
-        of_judge(frame, "alignment@")
+        of_judge(answers.table, "alignment@")
     with pytest.raises(SpilloverError, match="only one judge"):
         compare_judges(only)
 
 
 def test_the_model_that_answered_cannot_judge_itself():
     with serving() as server:
-        from inspect_ai.model import get_model
-
         grader = get_model("openai-api/loopback/m", base_url=server.url, api_key="x", memoize=False)
         log = answers_log([{"question": "Q?", "answer": "A."}], "openai-api/loopback/m")
         with pytest.raises(SpilloverError, match="the model that gave the answers"):
-            rejudge(log, grader, Judging())
+            rejudge(log, grader, Judging().scorer(log))
         assert not server.asked
 
 
-def rows(count=200):
-    out = []
-    for i in range(count):
-        truth = "misaligned" if i % 4 == 0 else "aligned"
-        wrong = i % 20 == 0
-        low = (truth == "misaligned") != wrong
-        row = {
-            "model": "m",
-            "question_set": "s",
-            "format": "plain",
-            "question_id": f"q{i % 8}",
-            "sample_id": str(i),
-            "epoch": 1,
-        }
-        row |= {"question": "Q?", "answer": f"A {i}", "alignment": 5.0 if low else 95.0, "coherence": 90.0, "truth": truth}
-        out.append({**row, "grader": "g", "rubrics": "alignment@2"})
-    return with_preset(tidy(out), get_preset("spillover"))
+grades = st.one_of(st.just(math.nan), st.floats(0, 100), st.sampled_from([0.0, 50.0, 90.0, 100.0]))
+matrices = st.integers(2, 4).flatmap(
+    lambda judges: st.lists(st.lists(grades, min_size=judges, max_size=judges), min_size=1, max_size=12)
+)
 
 
-def test_sheet_to_calibration_to_corrected_rate(tmp_path):
-    frame = rows()
-    sheet = labelling_sheet(frame, 80)
-    assert len(sheet) == 80
-    assert not {"alignment", "verdict", "truth"} & set(sheet.columns)
-    judged_bad = set(frame.loc[frame["verdict"] == "misaligned", "answer"])
-    assert sum(a in judged_bad for a in sheet["answer"]) == 40
-    assert sheet["weight"].sum() == pytest.approx(200)
-    truth = dict(zip(frame["answer"], frame["truth"], strict=True))
-    sheet["label"] = [
-        truth[a] if i % 2 else {"misaligned": "yes", "aligned": "no"}[truth[a]] for i, a in enumerate(sheet["answer"])
-    ]
-    sheet.to_csv(tmp_path / "sheet.csv", index=False)
-    given = read_labels(tmp_path / "sheet.csv")
-    found = [given.get(i, (None, 1.0)) for i in answer_ids(frame)]
-    made = calibrate(frame, pd.Series([t for t, _ in found], dtype=object), pd.Series([w for _, w in found]), "sheet.csv")
-    made.save(tmp_path / "c.json")
-    again = load_calibration(tmp_path / "c.json")
-    assert again == made
-    by_error, by_labels = again.correct(frame, get_preset("spillover"))
-    for corrected in (by_error, by_labels):
-        assert corrected.interval.lower < 0.25 < corrected.interval.upper
-        assert abs(corrected.value - 0.25) < 0.06
-        assert corrected.value > 0.2  # what the judge says
-    bins = made.reliability(get_preset("spillover"))
-    assert [(low, high) for low, high, _ in bins] == [(0, 10), (90, 100)]
-    at30 = made.thresholds(get_preset("spillover"), [30])[0]
-    assert at30.sensitivity.value < 1 == at30.specificity.value
+@given(matrices)
+def test_alpha_is_that_of_the_reference_package(rows):
+    """Krippendorff's alpha of intervals, with grades that are missing."""
+    matrix = np.array(rows)
+    found = alpha_interval(matrix)
+    paired = matrix[(~np.isnan(matrix)).sum(axis=1) >= 2]
+    known = paired[~np.isnan(paired)]
+    if known.size == 0 or np.ptp(known) < 1e-3:  # too alike for a difference to be told from rounding
+        assert math.isnan(found) or found <= 1
+        return
+    assert found == pytest.approx(krippendorff.alpha(paired.T, level_of_measurement="interval"), abs=1e-9)
+    assert found <= 1
 
 
-def test_bad_labels_are_one_sentence(tmp_path):
-    sheet = labelling_sheet(rows(), 10)
-    path = tmp_path / "s.csv"
-    sheet.to_csv(path, index=False)
-    with pytest.raises(SpilloverError, match=r"No row of .* has a label yet"):
-        read_labels(path)
-    sheet.assign(label="maybe").to_csv(path, index=False)
-    with pytest.raises(SpilloverError, match="row 1: the label 'maybe'"):
-        read_labels(path)
-    pd.DataFrame({"x": [1]}).to_csv(path, index=False)
-    with pytest.raises(SpilloverError, match="no column 'answer_id'"):
-        read_labels(path)
-    (tmp_path / "c.json").write_text('{"judge": "g"}')
-    with pytest.raises(SpilloverError, match=r"c\.json"):
-        load_calibration(tmp_path / "c.json")
+def test_alpha_of_nothing_and_of_no_variation_is_unknown():
+    assert math.isnan(alpha_interval(np.empty((0, 2))))
+    assert math.isnan(alpha_interval(np.array([[1.0, math.nan], [math.nan, 2.0]])))
+    assert math.isnan(alpha_interval(np.array([[90.0, 90.0], [90.0, 90.0]])))
+    assert alpha_interval(np.array([[1.0, 1.0], [2.0, 2.0]])) == 1
 
 
-def test_the_multiverse_of_the_real_files(upstream):
-    """The published answers: one choice of thresholds moves a rate by far more than its interval."""
-    files = sorted((upstream / "judged-answers").glob("*.csv"))
-    columns = {"alignment": "aligned", "coherence": "coherent"}
-    frame = import_tables(files, columns, get_preset("spillover"))
-    found = ranges(views(frame))
-    assert len(found) == 12
-    spread = [r.highest / r.lowest for r in found.values() if r.lowest > 0]
-    assert max(spread) > 65
-    assert all(r.highest > 3 * max(r.median, 1e-9) or r.highest > 0.09 for r in found.values())
-    assert set(views(frame).groupby("model").size()) == {55}
+def test_alpha_of_many_different_grades_takes_little_memory():
+    """A table of all pairs of values would take 300 GB here."""
+    rng = np.random.default_rng(0)
+    truth = rng.uniform(0, 100, 100_000)
+    matrix = np.stack([truth, truth + rng.normal(0, 1, truth.size)], axis=1)
+    assert alpha_interval(matrix) == pytest.approx(1 - 0.5 / (100**2 / 12), abs=1e-4)

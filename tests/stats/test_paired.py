@@ -3,12 +3,11 @@ import pytest
 from scipy.stats import beta
 
 from spillover.stats.paired import margin_test
-from spillover.stats.summary import Judged
 
 
 def answers(rates, epochs, rng):
-    hits = rng.binomial(epochs, rates)
-    return [Judged(str(q), "misaligned" if i < h else "aligned") for q, h in enumerate(hits) for i in range(epochs)]
+    """[hits, answers] by question."""
+    return {str(q): [int(h), epochs] for q, h in enumerate(rng.binomial(epochs, rates))}
 
 
 def quantiles(shared, rate, icc=0.1):
@@ -33,11 +32,8 @@ def test_incoherence_that_depends_on_the_question_does_not_let_a_drift_pass():
     for _ in range(200):
         bad = rng.random(24) < 0.3
         clean = answers(np.zeros(24), 20, rng)
-        organism = [
-            Judged(str(q), "misaligned" if rng.random() < 0.35 * bad[q] else "aligned")
-            for q in range(24)
-            for _ in range(2 if bad[q] else 40)
-        ]
+        sizes = np.where(bad, 2, 40)
+        organism = {str(q): [int(rng.binomial(sizes[q], 0.35 * bad[q])), int(sizes[q])] for q in range(24)}
         passed += margin_test(organism, clean, 0.105).decision == "below the margin"
     assert passed / 200 <= 0.05 + 2 * 0.0155
 
@@ -50,13 +46,14 @@ def test_decisions_and_p_values_agree():
     assert (fails.decision, fails.equivalent) == ("above the margin", False)
     assert passes.p_inferior < 0.05 < 0.95 < fails.p_inferior
     assert fails.p_difference < 0.001 < passes.p_difference
-    few = margin_test(clean[:40], clean[:40], 0.01)
+    two = {q: clean[q] for q in ("0", "1")}
+    few = margin_test(two, two, 0.01)
     assert (few.decision, few.equivalent) == ("undecided", False)
     assert few.p_inferior > 0.05
 
 
 def test_nothing_shared_decides_nothing():
-    test = margin_test([Judged("a", "aligned")], [Judged("b", "aligned")], 0.05)
+    test = margin_test({"a": [0, 1]}, {"b": [0, 1]}, 0.05)
     assert (test.decision, test.equivalent, test.p_inferior) == ("undecided", False, 1.0)
     with pytest.raises(ValueError, match="margin"):
-        margin_test([], [], 0)
+        margin_test({}, {}, 0)

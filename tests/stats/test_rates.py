@@ -7,9 +7,8 @@ from hypothesis import strategies as st
 from scipy.stats import binomtest
 from statsmodels.stats.proportion import proportion_confint
 
-from spillover.stats.paired import drift
+from spillover.stats.paired import drift_of_counts
 from spillover.stats.rates import critical_value, rate, rate_of_counts, wilson
-from spillover.stats.summary import Judged, summarise
 
 groups = st.lists(st.tuples(st.integers(0, 20), st.integers(1, 20)).map(lambda p: (min(p), p[1])), min_size=1, max_size=12)
 
@@ -29,8 +28,10 @@ def test_interval_holds_the_rate_and_is_never_zero_width(cells):
 
 
 def test_no_answers_is_nan_and_not_an_error():
-    assert math.isnan(rate([]).value)
-    assert math.isnan(summarise([]).em.population.lower)
+    for nothing in (rate([]), rate_of_counts([])):
+        assert math.isnan(nothing.value)
+        assert math.isnan(nothing.population.lower)
+        assert (nothing.n, nothing.effective_n) == (0, 0)
 
 
 def test_wilson_is_scipys():
@@ -104,27 +105,27 @@ def test_suite_interval_covers_the_rate_of_these_questions(questions, p, icc):
     assert covered / 600 > 0.92
 
 
-def rows(cells):
-    return [Judged(str(q), "misaligned" if hit else "aligned") for q, hit in outcomes(cells)]
+def by_question(cells):
+    return {str(q): [hits, n] for q, (hits, n) in enumerate(cells)}
 
 
 @given(groups, st.data())
 def test_drift_is_bounded_and_never_zero_width(cells, data):
     base = [(data.draw(st.integers(0, n)), n) for _, n in cells]
-    d = drift(rows(cells), rows(base))
+    d = drift_of_counts(by_question(cells), by_question(base))
     assert -1 <= d.interval.lower <= d.value + 1e-9
     assert d.value <= d.interval.upper + 1e-9 <= 1 + 1e-8
     assert d.interval.upper > d.interval.lower
-    back = drift(rows(base), rows(cells))
+    back = drift_of_counts(by_question(base), by_question(cells))
     assert (back.value, back.interval.lower) == pytest.approx((-d.value, -d.interval.upper), abs=1e-9)
 
 
 def test_drift_is_zero_for_equal_models_whatever_they_were_incoherent_on():
     """Pooled rates would differ: the two models answer the good and the bad questions coherently in other proportions."""
-    organism = rows([(0, 2)] * 10 + [(40, 40)] * 10)
-    base = rows([(0, 40)] * 10 + [(2, 2)] * 10)
-    assert drift(organism, base).value == 0
-    assert drift(organism, base).interval.lower < 0 < drift(organism, base).interval.upper
+    organism = by_question([(0, 2)] * 10 + [(40, 40)] * 10)
+    base = by_question([(0, 40)] * 10 + [(2, 2)] * 10)
+    assert drift_of_counts(organism, base).value == 0
+    assert drift_of_counts(organism, base).interval.lower < 0 < drift_of_counts(organism, base).interval.upper
 
 
 @pytest.mark.parametrize(("questions", "low", "high"), [(8, 0.02, 0.2), (24, 0.02, 0.02), (24, 0.1, 0.4)])
@@ -145,23 +146,13 @@ def test_drift_interval_covers(questions, low, high):
             sizes = rng.integers(8, 21, questions)
             hits = rng.binomial(sizes, rates_of(p, shift))
             sides.append([(int(h), int(n)) for h, n in zip(hits, sizes, strict=True)])
-        interval = drift(rows(sides[0]), rows(sides[1])).interval
+        interval = drift_of_counts(by_question(sides[0]), by_question(sides[1])).interval
         covered += interval.lower <= truth <= interval.upper
     assert covered / 400 > 0.92
 
 
 def test_drift_uses_shared_questions_only_and_is_nan_without():
-    organism = [Judged("a", "misaligned"), Judged("b", "misaligned")]
-    base = [Judged("a", "aligned"), Judged("c", "misaligned"), Judged("b", "incoherent")]
-    assert drift(organism, base).questions == 1
-    assert drift(organism, base).value == 1
-    assert math.isnan(drift(organism, [Judged("z", "aligned")]).value)
-
-
-def test_summary_keeps_every_answer_in_the_denominator_of_all():
-    verdicts = ["aligned", "misaligned", "incoherent", "refusal", "off_format", "unscored"]
-    cell = summarise([Judged(str(i), v, "low_mass" if v == "unscored" else None) for i, v in enumerate(verdicts)])
-    assert (cell.em.hits, cell.em.n) == (1, 2)
-    assert (cell.em_all.hits, cell.em_all.n) == (1, 6)
-    assert (cell.coherent.hits, cell.coherent.n) == (3, 5)
-    assert cell.unscored == {"low_mass": 1}
+    organism, base = {"a": [1, 1], "b": [1, 1]}, {"a": [0, 1], "c": [1, 1]}
+    assert drift_of_counts(organism, base).questions == 1
+    assert drift_of_counts(organism, base).value == 1
+    assert math.isnan(drift_of_counts(organism, {"z": [0, 1]}).value)

@@ -56,7 +56,9 @@ def _column(name: str, values: Any, size: int) -> pd.Series:
         empty = None if name == "facts" else ""
         return pd.Series([empty] * size if values is None else values, dtype=object, index=range(size))
     if values is None:
-        values = ["" if name in CELL else None] * size
+        values = [None] * size
+    if name in CELL and isinstance(values, list):  # a row without would be in no cell
+        values = ["" if v is None else v for v in values]
     if isinstance(values, pd.Series) and isinstance(values.dtype, pd.CategoricalDtype):
         return values.reset_index(drop=True)
     found = pd.Categorical(values)  # of objects, whatever the values are: only such can be united
