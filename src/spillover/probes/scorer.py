@@ -63,10 +63,10 @@ def judge(
         why = "no_answer" if state.output.empty else str(facts.get("reason") or "; ".join(failed) or "unknown")
         return Score(
             value={
+                **panel.scores(readings),  # first: a role may be called `outcome`, too
                 "outcome": word or UNSCORED,
                 "value": outcome.value if word else None,
                 "unscored_reason": None if word else why,
-                **panel.scores(readings),
             },
             answer=said,
             explanation=_explained(word, why, panel.scores(readings)),
