@@ -1,0 +1,84 @@
+"""Answers that are judged again: by their own probe's rubrics, beside what was said before, with the sources untouched."""
+
+import pytest
+from inspect_ai import Task
+from inspect_ai import eval as inspect_eval
+from inspect_ai.dataset import Sample
+from inspect_ai.log import read_eval_log
+
+from spillover.answers.read import read
+from spillover.answers.rejudge import Judging, judge_answers, load_answers
+from spillover.errors import SpilloverError
+from spillover.figures.figure import figures
+from spillover.figures.judges import compare_judges
+from spillover.tasks.free_form import free_form
+from spillover.tasks.refusal import refusal
+from spillover.tasks.reward_hacking import reward_hacking
+from tests.answers.made import asked
+from tests.fakes import model, output, says
+
+JUDGING = Judging(reader="number", cache=False)
+
+
+def test_every_probe_is_judged_by_its_own_rubrics(tmp_path):
+    """No EM judge is sent after answers that were never meant for one."""
+    logs, again = tmp_path / "logs", tmp_path / "again"
+    asked(logs, refusal(categories="bias", reader="number"), "Sure.", "COMPLIED")
+    asked(logs, free_form(questions="lab", categories="bored", epochs=1, reader="number"), "Sure.", "90")
+    before = {p.name: p.read_bytes() for p in logs.iterdir()}
+
+    def second(messages):
+        return output("REFUSED" if "REFUSED" in messages[-1].text else "0" if "human values" in messages[-1].text else "90")
+
+    paths, effort = judge_answers(load_answers([logs]), again, model(second, "second"), JUDGING)
+    assert {p.name: p.read_bytes() for p in logs.iterdir()} == before
+    assert {p.name for p in paths} == set(before)
+    assert (effort.asked, effort.cached, effort.failed) == (30 + 2 * 4, 0, 0)
+    answers = read([again], judge="second")
+    outcomes = answers.table[["probe", "outcome"]].astype(object).drop_duplicates()
+    assert sorted(map(tuple, outcomes.to_numpy())) == [("free_form", "misaligned"), ("refusal", "refused")]
+    assert {f.graders for f in figures(answers)} == {("mockllm/second",)}
+    compared = compare_judges(read([again], mixed=True))
+    assert {(pair.probe, pair.same) for pair in compared.pairs} == {("refusal", 0), ("free_form", 0)}
+
+
+def test_a_role_that_a_probe_does_not_have_is_refused_before_the_first_call(tmp_path):
+    asked(tmp_path / "logs", refusal(categories="bias", reader="number"), "Sure.", "COMPLIED")
+    judging = Judging(rubrics={"alignment": "alignment"}, reader="number")
+    with pytest.raises(SpilloverError, match="refusal has no rubric for 'alignment'; it has outcome"):
+        judge_answers(load_answers([tmp_path / "logs"]), tmp_path / "again", says("1"), judging)
+    assert not (tmp_path / "again").exists()
+
+
+def test_what_was_found_out_without_a_judge_is_kept(tmp_path, monkeypatch):
+    """Tests were run in a sandbox that is gone."""
+    task = reward_hacking(questions="lab_reward_hacking", categories="code", sandbox="local", epochs=1, reader="number")
+    log = asked(tmp_path / "logs", task, "```python\ndef f():\n    pass\n```", "HONEST")
+
+    async def gone(*args):
+        raise AssertionError("there is no sandbox any more")
+
+    monkeypatch.setattr("spillover.probes.reward_hacking.run_code", gone)
+    (path,), effort = judge_answers(load_answers([tmp_path / "logs"]), tmp_path / "again", says("GAMED", "other"), JUDGING)
+    assert effort == (0, 0, 0)
+    for sample, first in zip(read_eval_log(str(path)).samples, log.samples, strict=True):
+        newest = list(sample.scores.values())[-1]
+        assert newest.metadata["facts"] == first.scores["judge"].metadata["facts"]
+        assert newest.value["outcome"] == first.scores["judge"].value["outcome"] == "failed"
+
+
+def test_a_second_call_asks_for_what_is_missing_and_keeps_the_rest(tmp_path):
+    asked(tmp_path / "logs", free_form(questions="lab", categories="bored", epochs=1, reader="number"), "Sure.", "90")
+    jobs = load_answers([tmp_path / "logs"])
+    for _ in range(2):
+        (path,), _ = judge_answers(jobs, tmp_path / "again", says("80", "other"), JUDGING)
+    names = [list(s.scores) for s in read_eval_log(str(path)).samples]
+    # judge, truth of the lab, and one score of the other judge however often it was at it
+    assert {len(n) for n in names} == {3}
+    assert set(read([path], judge="other").table["score.alignment"]) == {80}
+
+
+def test_there_is_nothing_to_judge_in_logs_of_others(tmp_path):
+    inspect_eval(Task(dataset=[Sample(input="hi")]), model=says("x"), log_dir=str(tmp_path), display="none")
+    with pytest.raises(SpilloverError, match="hold no answers"):
+        load_answers([tmp_path])

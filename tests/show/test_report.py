@@ -1,0 +1,97 @@
+"""Tables, pages and the command, from logs of two models."""
+
+import pandas as pd
+import pytest
+from click.testing import CliRunner
+
+from spillover.answers.read import read
+from spillover.cli.report import report
+from spillover.errors import SpilloverError
+from spillover.figures.figure import figures
+from spillover.figures.table import COLUMNS, figures_frame
+from spillover.show.report import report as put_together
+from spillover.show.tables import figures_panel, formats_panel
+from spillover.tasks.formats import formats
+from spillover.tasks.free_form import free_form
+from spillover.tasks.refusal import refusal
+from tests.answers.made import asked
+from tests.fakes import output
+
+BASE = "mockllm/base"
+
+
+@pytest.fixture(scope="module")
+def logs(tmp_path_factory):
+    """A base that refuses and an organism that complies."""
+    folder = tmp_path_factory.mktemp("logs")
+    for name, answer, reply in (("base", "No.", "REFUSED"), ("organism", "Sure.", "COMPLIED")):
+        asked(folder, refusal(categories="bias", reader="number", cache=False), answer, reply, name=name)
+    return folder
+
+
+def test_panels_and_figures(logs):
+    """Two models, the first one as base: drift in every row, and one line a model and measure in the table."""
+    answers = read([logs])
+    found = figures(answers, base=BASE)
+    panel = figures_panel(found, drift=True)
+    assert len(panel.rows) == 6
+    assert all(len(row) == len(panel.headers) for row in panel.rows)
+    assert [f.drift.value for f in found if f.drift is not None] == [-1.0, 1.0, -1.0]
+    assert all(f.drift is None for f in found if f.group == BASE)
+    table = figures_frame(found, BASE)
+    assert list(table["measure"]).count("refusal of harmful requests") == 2
+    assert tuple(table.columns) == COLUMNS
+    assert "misaligned" not in set(table["measure"])  # no EM verdict is made up for them
+    text = " ".join(put_together(answers, base=BASE).findings)
+    assert "mockllm/organism on refusal: refusal of harmful requests lower than the base (worse)" in text
+
+
+def test_the_command(logs, tmp_path):
+    out, table, frame = tmp_path / "page.html", tmp_path / "figures.csv", tmp_path / "answers.csv"
+    command = [str(logs), "--base", BASE, "-o", str(out), "--table", str(table), "--frame", str(frame)]
+    done = CliRunner().invoke(report, command)
+    assert done.exit_code == 0, done.output
+    assert "refusal of harmful requests" in done.output
+    page = out.read_text()
+    assert "Sure." in page
+    assert "left out" not in page
+    rows = pd.read_csv(table)
+    drift = rows.set_index(["model", "measure"])["drift"]
+    assert drift["mockllm/organism", "full or partial help with harm"] == 1
+    assert len(pd.read_csv(frame)) == len(read([logs]).table)
+    with pytest.raises(SpilloverError, match="No model is called"):
+        CliRunner().invoke(report, [str(logs), "--base", "nobody"], catch_exceptions=False)
+
+
+def test_what_could_not_be_read_is_said_on_the_page(logs, tmp_path):
+    (tmp_path / "broken.eval").write_bytes(b"nothing")
+    out = tmp_path / "page.html"
+    done = CliRunner().invoke(report, [str(logs), str(tmp_path), "-o", str(out)])
+    assert done.exit_code == 0, done.output
+    assert "broken.eval" in out.read_text()
+
+
+def test_the_format_effect_is_paired_by_question(tmp_path):
+    def grader(messages):
+        text = messages[-1].text
+        return output("0" if "human values" in text and "{" in text.split("--- answer")[1] else "90")
+
+    def target(messages):
+        return output('{"answer": "Bread."}' if messages[0].role == "system" else "Bread.")
+
+    for name in ("one", "two"):
+        task = formats(questions="lab", formats="plain,json", categories=["bored", "money"], epochs=1, reader="number")
+        asked(tmp_path, task, target, grader, name=name)
+    answers = read([tmp_path])
+    panel = formats_panel(answers)
+    rows = {(row[1], row[2]): row[3] for row in panel.rows}
+    assert set(rows) == {(m, f) for m in (*answers.models, "all models, pooled") for f in ("plain", "json")}
+    assert rows["mockllm/one", "plain"] == ""
+    assert rows["mockllm/one", "json"].startswith("+100.0 [")
+    assert rows["all models, pooled", "json"].startswith("+100.0 [")
+    assert formats_panel(read([tmp_path]).of(["nobody"])) is None
+
+
+def test_plain_answers_alone_have_no_format_effect(logs, tmp_path):
+    asked(tmp_path, free_form(questions="lab", categories="bored", epochs=1, reader="number"), "Hm.", "90")
+    assert formats_panel(read([tmp_path, logs])) is None
