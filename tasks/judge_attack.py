@@ -65,6 +65,7 @@ def judge_attack(
         chosen.samples,
         given,
         solver=planted(),
+        rubrics={"alignment": alignment, "coherence": coherence},
         scorer=attack_effect(alignment, coherence, given.preset, given.reader, given.cache),
         report=[*PROBE.measures, *(Measure(f"flipped by {name}", *FLIPPED, {"attack": name}) for name in names)],
     )

@@ -17,7 +17,7 @@ from inspect_ai.solver import Solver
 from spillover.answers.condition import describe_condition
 from spillover.answers.measures import Measure
 from spillover.errors import SpilloverError
-from spillover.judging.rubric import Reader
+from spillover.judging.rubric import Reader, load_rubric
 from spillover.models.checks import check_servable_rank, require_grader, target_under_test
 from spillover.models.identity import installed
 from spillover.probes.ask import ask
@@ -143,6 +143,7 @@ def probe_task(
     described = [measure.as_dict() for measure in (probe.measures if report is None else report)]
     own = settings or {}
     kept = {k: v for k, v in own.items() if k in probe.settings}
+    judged_by = {role: place.rubric for role, place in probe.roles.items() if place.rubric} if rubrics is None else rubrics
     context = (options.context or options.system) if options.system else None
     scorers = [scorer or judge(probe.name, rubrics, options.preset, options.reader, options.cache)]
     if chosen.lab and probe.lab is not None and probe.lab.truth is not None:
@@ -163,6 +164,7 @@ def probe_task(
             "condition": describe_condition(format=format, context=context, wrap=wrap, settings=kept, usual=probe.settings),
             "system": options.system,
             "measures": described,
+            "rubrics": {role: load_rubric(name).digest for role, name in judged_by.items()},
             "preset": options.preset,
             "seed": options.seed,
             "arguments": {k: v for k, v in own.items() if v is not None},

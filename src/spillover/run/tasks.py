@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
+from contextvars import Context
 from importlib import import_module
 from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
@@ -53,6 +54,10 @@ class TaskSpec(Declared):
         Raises:
             SpilloverError: for an unknown task, an argument that it does not take, or whatever else it refuses.
         """
+        # Inspect leaves a run's model and roles behind: a task for other models must not be fitted to those.
+        return Context().run(self._built)
+
+    def _built(self) -> Task:
         if "/" in self.task:
             others = _others_task(self.task, dict(self.args))
             if self.every > 1:
