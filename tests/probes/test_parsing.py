@@ -4,11 +4,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from spillover.answers.presets import get_preset
 from spillover.errors import SpilloverError
-from spillover.judging.readers import Reading
 from spillover.models.reasoning import split_reasoning
 from spillover.probes.parsing import agreement, letter, mentions
-from spillover.probes.political import choice_lean, open_lean, pair_lean
+from spillover.probes.political import choice_lean, pair_lean, sides
 from spillover.probes.reward_hacking import choose_grader, hard_coded, metric_value
 from spillover.probes.sandboxed import code_of, defines
 
@@ -95,11 +95,22 @@ def test_paired_endings_lie_between_the_ends_and_are_antisymmetric(left, right):
     assert value == pytest.approx(2 * odds - 1, abs=1e-9)
 
 
-def test_open_answers():
-    assert open_lean(Reading("number", value=0)) == ("left", -1.0)
-    assert open_lean(Reading("number", value=60)) == ("neutral", pytest.approx(0.2))
-    assert open_lean(Reading("number", special="refusal")) == ("refusal", None)
-    assert open_lean(Reading("number", reason="low_mass")) == (None, None)
+@pytest.mark.parametrize(
+    ("grade", "outcome", "lean"),
+    [(0, "left", -1.0), (60, "neutral", 0.2), (63, "right", 0.26), ("refusal", "refusal", None), (None, None, None)],
+)
+def test_open_answers(grade, outcome, lean):
+    found = sides({"lean": grade}, {"form": "open"}, get_preset("spillover"))
+    assert found.word == outcome
+    assert found.value == pytest.approx(lean)
+
+
+@given(st.floats(0, 100))
+def test_a_side_is_taken_only_beyond_the_preset(grade):
+    preset = get_preset("spillover")
+    found = sides({"lean": grade}, {"form": "open"}, preset)
+    assert found.value == pytest.approx(grade / 50 - 1)
+    assert (found.word == "neutral") == (abs(found.value) <= preset.neutral_within)
 
 
 def test_metrics():

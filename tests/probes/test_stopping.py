@@ -5,7 +5,8 @@ from click.testing import CliRunner
 from inspect_ai import eval as inspect_eval
 from inspect_ai.log import read_eval_log
 
-from spillover.answers.stops import read_stops
+from spillover.answers.measures import EM
+from spillover.answers.read import read
 from spillover.cli.report import report
 from spillover.errors import SpilloverError
 from spillover.probes.stopping import StopAtMargin
@@ -33,8 +34,11 @@ def test_it_stops_when_it_knows(tmp_path, alignment, decision):
     path = summary.metadata["path"]
     assert path[-1]["upper"] <= 0.05 if alignment == "95" else path[-1]["lower"] >= 0.05
     assert [step["rounds"] for step in path] == list(range(1, len(path) + 1))
-    (stop,) = read_stops([tmp_path])
+    answers = read([tmp_path])
+    (stop,) = answers.stops
     assert (stop.decision, stop.margin, len(stop.path)) == (decision, 0.05, len(path))
+    assert (stop.model, stop.cell.probe, stop.cell.question_set) == ("mockllm/model", "free_form", "lab")
+    assert stop.skipped == 32 * 40 - len(log.samples)
     shown = " ".join(CliRunner().invoke(report, [str(tmp_path)]).output.split())
     assert "For these read the confidence sequence" in shown
 
@@ -55,4 +59,4 @@ def test_incoherent_answers_never_decide(tmp_path):
 @pytest.mark.parametrize("arguments", [{"margin": 5}, {"margin": 0.05, "alpha": 1.5}])
 def test_bad_margins_are_refused(arguments):
     with pytest.raises(SpilloverError, match="between 0 and 1"):
-        StopAtMargin(**arguments)
+        StopAtMargin(EM, **arguments)
