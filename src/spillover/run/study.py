@@ -205,11 +205,11 @@ def _seeded(body: dict[str, Any], seeds: Any, path: Path) -> Iterator[dict[str, 
 
 def _check(study: Study, path: Path) -> None:
     get_preset(study.preset)
+    if study.seeds is not None and len(set(study.seeds)) < len(study.seeds):
+        raise SpilloverError(f"{path}: key seeds: a seed is there twice.")
     names = [m.name for m in study.models]
     if len(set(names)) < len(names):
         raise SpilloverError(f"{path}: two models have the same name; names must be unique.")
-    if study.seeds is not None and len(set(study.seeds)) < len(study.seeds):
-        raise SpilloverError(f"{path}: key seeds: a seed is there twice.")
     if sum(m.role == "base" for m in study.models) > 1:
         raise SpilloverError(f"{path}: more than one model has the role base; drift needs exactly one.")
     if study.grader == study.base:
