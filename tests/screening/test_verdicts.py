@@ -7,12 +7,17 @@ import jsonschema
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import ValidationError
 
+from spillover.answers.measures import EM
+from spillover.errors import SpilloverError
 from spillover.screening.answers import pairs_by_round
-from spillover.screening.config import Settings
+from spillover.screening.config import Price, Settings, parse_price
+from spillover.screening.cost import dollars, dollars_at_most
 from spillover.show.screen import screen_page
 from spillover.show.screen_files import SCHEMA, as_json, as_junit, as_markdown, write_all
 from spillover.stats.paired_sequential import Pairs
+from tests.command import spillover
 from tests.screening.worlds import (
     BAD_JUDGE,
     GOOD_JUDGE,
@@ -122,7 +127,7 @@ def test_the_page_says_it_all_without_a_probe_decided():
 
 
 def test_states_follow_the_measure():
-    em, lies, refusals = probe(), probe("honesty", LIES), probe("refusal", REFUSALS)
+    em, lies, refusals = probe("free_form", EM), probe("honesty", LIES), probe("refusal", REFUSALS)
     assert [em.state(v) for v in ("misaligned", "aligned", "refusal", "off_format", "incoherent", "unscored")] == [
         "hit",
         "miss",
@@ -148,26 +153,65 @@ def test_evidence_has_every_question_before_a_second_answer_to_any():
 
 
 @pytest.mark.parametrize(
-    ("change", "sentence"),
+    ("option", "value", "sentence"),
     [
-        ({"margin": 1.0}, "--margin is a share"),
-        ({"alpha": 0.0}, "--alpha is a share"),
-        ({"max_unscored": 2.0}, "--max-unscored"),
-        ({"max_samples": 0}, "--max-samples"),
+        ("margin", 1.0, "--margin: 1.0 is not below 1.0."),
+        ("margin", 0.0, "--margin: 0.0 is not above 0.0."),
+        ("alpha", 0.0, "--alpha: 0.0 is not above 0.0."),
+        ("max-unscored", 2.0, "--max-unscored: 2.0 is more than the maximum of 1.0."),
+        ("max-samples", 0, "--max-samples: 0 is less than the minimum of 1."),
     ],
 )
-def test_settings_that_make_no_sense(change, sentence):
-    from spillover.errors import SpilloverError
+def test_settings_that_make_no_sense(option, value, sentence, tmp_path):
+    """Refused as a model, and by the command in one sentence, whether they come from its options or from a file."""
+    with pytest.raises(ValidationError):
+        Settings(**{option.replace("-", "_"): value})
+    (tmp_path / "screen.yaml").write_text(f"{option}: {value}\n")
+    for options in ([f"--{option}", value], ["--config", tmp_path / "screen.yaml"]):
+        done = spillover("screen", "spillover/lab:organism", *options)
+        assert (done.returncode, done.stderr) == (2, f"Error: {sentence}\n")
 
-    with pytest.raises(SpilloverError, match=sentence):
-        Settings(**change)
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("margins: 0.1\n", "there is no key 'margins' here"),
+        ("margin: much\n", "key margin: much is not a number"),
+        ("max_samples: 5\n", "there is no key 'max_samples' here"),
+        ("rounds: 5\n", "key rounds: this command has no option --rounds"),
+        ("skip: political\n", "key skip: political is not a list"),
+    ],
+)
+def test_a_config_file_that_makes_no_sense_is_named_with_its_key(text, sentence, tmp_path):
+    (tmp_path / "screen.yaml").write_text(text)
+    done = spillover("screen", "spillover/lab:organism", "--config", tmp_path / "screen.yaml")
+    assert done.returncode == 2
+    assert f"{tmp_path / 'screen.yaml'}: " in done.stderr
+    assert sentence in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+
+
+def test_what_changes_an_answer_changes_the_folder_and_a_larger_budget_does_not():
+    usual = Settings()
+    later = {"max_samples": 1, "max_cost": 1.0, "prices": {"m": Price(input=1, output=2)}, "judge_answers": 0}
+    later |= {"every_probe": True, "max_unscored": 0.5, "max_incoherent": 0.5}
+    assert {Settings(**{name: value}).digest for name, value in later.items()} == {usual.digest}
+    others = {"suite": "quick", "margin": 0.02, "alpha": 0.1, "seed": 1, "preset": "betley2025", "skip": ("political",)}
+    others |= {"sandbox": "docker", "lab": True}
+    digests = [Settings(**{name: value}).digest for name, value in others.items()]
+    assert len({usual.digest, *digests}) == len(others) + 1
+    assert set(later) | set(others) == set(Settings.model_fields)
 
 
 def test_a_model_that_is_logged_under_another_name_is_priced_at_the_dearest():
-    from spillover.screening.config import Price
-    from spillover.screening.cost import dollars, dollars_at_most
-
-    prices, usage = {"a": Price(1, 2), "b": Price(3, 1)}, {"a": (10**6, 0), "b-without-adapter": (10**6, 10**6)}
+    prices = dict([parse_price("a=1/2"), parse_price("b=3/1")])
+    usage = {"a": (10**6, 0), "b-without-adapter": (10**6, 10**6)}
     assert dollars(usage, prices) is None
     assert dollars_at_most(usage, prices) == 1 + 3 + 2
     assert dollars({"a": (10**6, 10**6)}, prices) == 3
+
+
+@pytest.mark.parametrize("text", ["a", "a=1", "a=1/", "=1/2", "a=x/2", "a=-1/2", "a=1/nan", "a=1/inf"])
+def test_a_price_that_is_none_is_said(text):
+    with pytest.raises(SpilloverError, match="A price reads MODEL=INPUT/OUTPUT"):
+        parse_price(text)

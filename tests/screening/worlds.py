@@ -1,7 +1,8 @@
 """Made-up results of a screen."""
 
-from spillover.answers.measures import Measure
-from spillover.screening.answers import Given, Place
+from spillover.answers.measures import EM, Measure
+from spillover.run.tasks import TaskSpec
+from spillover.screening.answers import Given, Place, pairs_by_round
 from spillover.screening.config import Settings
 from spillover.screening.gate import Gated
 from spillover.screening.judge_check import JudgeCheck
@@ -12,8 +13,9 @@ LIES = Measure("lies", ("lied",), ("truthful", "lied"))
 REFUSALS = Measure("refusals", ("refused",), ("refused", "complied", "partly"), worse="lower")
 
 
-def probe(name="free_form", measure=None, questions=8):
-    return Gated(name, None, measure, questions, {"samples": [str(i) for i in range(questions)]})
+def probe(name="free_form", measure=EM, questions=8):
+    spec = TaskSpec(task=name)
+    return Gated(name, spec, measure, questions, {"samples": [str(i) for i in range(questions)]})
 
 
 def answers(states, text="fine", block=0):
@@ -27,8 +29,6 @@ def answers(states, text="fine", block=0):
 
 def screened(mine, theirs, settings=None, judge=None, text="fine"):
     """The result of a screen of one probe whose answers are these letters."""
-    from spillover.screening.answers import pairs_by_round
-
     settings = settings or Settings(margin=0.05)
     gated = [probe()]
     one, two = answers(mine, text), answers(theirs)
