@@ -1,5 +1,4 @@
 import asyncio
-import dataclasses
 
 import pytest
 from hypothesis import given
@@ -110,4 +109,4 @@ def test_json_reader_checks_the_schema(text, expected):
 def test_auto_picks_what_the_provider_can_do():
     assert resolve_reader("auto", RUBRIC, says("x")) == "number"
     assert resolve_reader("json", RUBRIC, says("x")) == "json"
-    assert resolve_reader("auto", dataclasses.replace(RUBRIC, reader="logprob"), says("x")) == "logprob"
+    assert resolve_reader("auto", RUBRIC.model_copy(update={"reader": "logprob"}), says("x")) == "logprob"

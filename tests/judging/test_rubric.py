@@ -90,6 +90,10 @@ def test_a_rubric_is_data(tmp_path):
         (WORDS.replace("outcome", "lean"), "needs a scale"),
         (WORDS.replace("NOPE: absent", "NOPE: shown"), "at least two special_replies"),
         (GOOD + "special_replies: {MAYBE: perhaps}\n", "may mean refusal, off_format, incoherent here, not perhaps"),
+        (GOOD.replace("max: 100", "max: many"), "mine.yaml: key scale.max: many is not a whole number"),
+        (GOOD.replace('version: "1"', "version: 1"), "mine.yaml: key version: 1 is not a text"),
+        (GOOD.replace("title: Mine\n", ""), "mine.yaml: 'title' is a required property"),
+        ("- id: mine\n", "mine.yaml: "),
         ("id: [", "mine.yaml, line 1: not valid YAML"),
     ],
 )
