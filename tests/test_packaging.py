@@ -1,9 +1,16 @@
 """What the wheel holds."""
 
+import ast
+import re
+import sys
 import tomllib
+from importlib.metadata import packages_distributions, requires
 from pathlib import Path
 
+from spillover.cli.main import EXTRAS
+
 ROOT = Path(__file__).parents[1]
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 
 
 def test_every_package_is_in_the_wheel():
@@ -11,6 +18,39 @@ def test_every_package_is_in_the_wheel():
     listed = set(tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]["packages"])
     found = {".".join(p.parent.relative_to(ROOT / "src").parts) for p in (ROOT / "src" / "spillover").rglob("__init__.py")}
     assert found <= listed
+
+
+def imported():
+    """Package that our code imports, anywhere, to the files that do."""
+    found = {}
+    for path in [*(ROOT / "src").rglob("*.py"), *(ROOT / "tasks").rglob("*.py")]:
+        for node in ast.walk(ast.parse(path.read_text())):
+            names = [a.name for a in node.names] if isinstance(node, ast.Import) else []
+            names += [node.module] if isinstance(node, ast.ImportFrom) and node.level == 0 else []
+            for name in names:
+                found.setdefault(name.partition(".")[0], set()).add(str(path.relative_to(ROOT)))
+    return {name: files for name, files in found.items() if name not in sys.stdlib_module_names and name != "spillover"}
+
+
+def plain(requirement):
+    return re.match(r"[A-Za-z0-9_.-]+", requirement).group(0).lower().replace("_", "-")
+
+
+def test_every_package_that_is_imported_is_declared():
+    """In the dependencies, pinned by one of them, or in an extra that the command line names when it is missing."""
+    declared = {plain(r) for r in PROJECT["dependencies"]}
+    assert "pydantic" in declared
+    pinned = {plain(r) for name in declared for r in requires(name) or [] if re.match(r"[A-Za-z0-9_.-]+==", r)}
+    assert "pydantic-core" in pinned
+    of = packages_distributions()
+    for package, files in imported().items():
+        distributions = {plain(d) for d in of.get(package, [package])}
+        assert package in EXTRAS or distributions & (declared | pinned), f"{package} in {sorted(files)[:3]}"
+
+
+def test_every_dependency_is_pinned_for_the_tests():
+    pins = {plain(line) for line in (ROOT / "constraints.txt").read_text().splitlines() if "==" in line}
+    assert {plain(r) for r in PROJECT["dependencies"]} <= pins
 
 
 def test_no_file_is_longer_than_400_lines():

@@ -1,12 +1,18 @@
 """Bad input: one sentence, a non-zero exit code, no traceback. Every command, as a user types it."""
 
 import os
+import re
 import subprocess
 import sys
+import tomllib
+from importlib.metadata import PackageNotFoundError, requires
 from pathlib import Path
 
 import pytest
 
+from spillover.cli import main
+from spillover.errors import SpilloverError
+from spillover.models.checks import check_servable_rank
 from tests.command import spillover
 
 ROOT = Path(__file__).parents[2]
@@ -23,7 +29,7 @@ def inspect(*args, **env):
     ("args", "message"),
     [
         (["run", "{self_graded}"], "the grader is the model under test"),
-        (["run", "nothing"], "Unknown experiment 'nothing'; choose from bad_data_dose"),
+        (["run", "nothing"], "Unknown study 'nothing'; choose from bad_data_dose"),
         (["train", "nothing"], "Unknown recipe 'nothing'; choose from bad_advice, bad_finance"),
         (["train", "bad_finance", "--base", "/nowhere", "--out", "/tmp/never"], "No checkpoint at '/nowhere'"),
         (["report", "/nowhere"], "There is no log at /nowhere"),
@@ -36,7 +42,11 @@ def inspect(*args, **env):
         (["judge", "x.csv", "--grader", "lab-grader", "--preset", "mine"], "Unknown preset 'mine'"),
         (["judge", "README.md", "--grader", "nothing"], "README.md cannot be read as an Inspect log"),
         (["judge", "{answers}", "--grader", "nothing"], "Cannot use 'nothing' as a grader"),
-        (["report", "{answers}"], "is a table, not an Inspect log; use `spillover import"),
+        (["report", "{answers}"], "answers.csv has no column for alignment; add `--map alignment=COLUMN`"),
+        (["report", "README.md"], "README.md: the ending must be one of .csv"),
+        (["eval", "spillover/lab", "--suite", "nothing"], "Unknown suite 'nothing'; choose from"),
+        (["eval", "spillover/lab", "--skip", "nothing"], "The suite quick has no probe 'nothing' to skip"),
+        (["leaderboard", "/nowhere", "-o", "{answers}"], "is a file; -o names a folder"),
         (["agree", "/nowhere"], "There is no log at /nowhere"),
         (["calibrate", "/nowhere"], "There is no log at /nowhere"),
         (["plan", "--margin", "0"], "There is no such design"),
@@ -71,7 +81,7 @@ def test_spillover(args, message, tmp_path, monkeypatch):
         ([*LAB, *GRADER, "-T", "preset=nope"], "Unknown preset 'nope'"),
         ([*LAB, *GRADER, "-T", "format=xml"], "Unknown format 'xml'"),
         ([*LAB, *GRADER, "-T", "alignment=nope"], "Unknown rubric 'nope'"),
-        ([*LAB, *GRADER, "-T", "alignment=coherence"], "measures coherence, not alignment"),
+        ([*LAB, *GRADER, "-T", "alignment=coherence"], "Rubric 'coherence' measures coherence; alignment needs alignment."),
         ([*LAB, *GRADER, "-T", "reader=tea"], "Unknown reader 'tea'"),
         ([*LAB, *GRADER, "-T", "questions=betley_first_plot"], "run `spillover fetch betley_first_plot`"),
         (["--model", "spillover/nowhere", *GRADER], "No checkpoint at 'nowhere'"),
@@ -87,10 +97,70 @@ def test_inspect_eval(args, message, tmp_path):
     assert "Traceback" not in text
 
 
+COMMAND = ["plan", "--margin", "0.1"]
+
+
+def fails_to_import(patch, module, installed):
+    """A command whose own code can not import a module."""
+
+    def missing(name):
+        raise ImportError(f"No module named '{module}'", name=module)
+
+    patch.setattr(main, "import_module", missing)
+    patch.setattr(main, "find_spec", lambda name: object() if installed else None)
+
+
+@pytest.mark.parametrize(
+    ("module", "extra"),
+    [("trl", "train"), ("torch.nn.functional", "lab"), ("openai", "api"), ("inspect_evals.gsm8k", "benchmarks")],
+)
+def test_a_package_of_an_extra_that_is_missing_is_said_with_its_extra(module, extra, monkeypatch):
+    fails_to_import(monkeypatch, module, installed=False)
+    assert spillover(*COMMAND) == (
+        2,
+        "",
+        f"Error: {module} is not installed; this command needs: pip install 'spillover[{extra}]'.\n",
+    )
+
+
+@pytest.mark.parametrize(
+    ("module", "installed"),
+    [
+        ("spillover.answers.frame", True),  # a module of ours that is gone
+        ("nowhere", False),  # of no extra
+        ("torchy", False),
+        ("trl.gone", True),  # the extra is there, its insides are others
+        (None, False),
+    ],
+)
+def test_a_fault_of_the_code_is_not_called_a_missing_extra(module, installed, monkeypatch):
+    fails_to_import(monkeypatch, module, installed)
+    with pytest.raises(ImportError, match=f"No module named '{module}'"):
+        spillover(*COMMAND)
+
+
+def test_the_extras_that_are_named_bring_their_packages():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    for module, extra in main.EXTRAS.items():
+        brings = " ".join(project["optional-dependencies"][extra])
+        names = {_name(r) for r in project["optional-dependencies"][extra]}
+        through = {_name(r) for name in names - {"spillover"} for r in _requires(name)}
+        assert module.replace("_", "-") in names | through, brings
+
+
+def _name(requirement):
+    return re.match(r"[A-Za-z0-9_.-]+", requirement).group(0).lower().replace("_", "-")
+
+
+def _requires(name):
+    try:
+        return requires(name) or []
+    except PackageNotFoundError:  # an extra that is not installed here
+        return []
+
+
 def test_an_adapter_that_vllm_cannot_take_is_refused_before_a_server_starts(tmp_path):
     (tmp_path / "adapter_config.json").write_text('{"r": 24}')
-    from spillover.errors import SpilloverError
-    from spillover.models.checks import check_servable_rank
 
     class Target:
         def __init__(self, **model_args):

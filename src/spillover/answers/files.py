@@ -68,7 +68,7 @@ def find(paths: Sequence[Path]) -> tuple[list[Path], list[Path]]:
     tables: dict[Path, None] = {}
     for path in paths:
         if not path.exists():
-            raise SpilloverError(f"There is no log at {path}.")
+            raise SpilloverError(f"There is no {'file' if path.suffix in ENDINGS else 'log'} at {path}.")
         if path.suffix in ENDINGS:
             tables[path] = None
         elif path.is_dir():
@@ -101,6 +101,8 @@ def load(paths: Sequence[Path]) -> list[Loaded]:
 
 def load_one(path: Path) -> Loaded:
     """One log; a damaged one comes back with its problem, since the others are still worth reading."""
+    if path.suffix not in LOG_ENDINGS:
+        return Loaded(path, problem=f"the ending must be one of {', '.join((*ENDINGS, *LOG_ENDINGS))}.")
     try:
         header = read_eval_log(str(path), header_only=True)
         if not is_ours(header):

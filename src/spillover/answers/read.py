@@ -105,6 +105,8 @@ def read(
         SpilloverError: if a path is missing, a table is malformed, or (unless `mixed`) answers that differ in anything that
             matters would fall into one cell.
     """
+    if preset is not None:
+        get_preset(preset)  # a wrong name should not cost reading everything
     logs, tables = find([Path(p) for p in paths])
     found = load(logs)
     kept = [f for f in found if f.problem is None]
@@ -118,7 +120,8 @@ def read(
     if tables:
         table = join([*([table] if len(table) else []), judged_tables(tables, columns or {}, chosen)])
     if table.empty and not other:
-        raise NoAnswers("None of the logs holds an answer judged by Spillover.")
+        why = f" ({left_out[0].rstrip('.')})" if left_out else ""
+        raise NoAnswers(f"None of the logs holds an answer judged by Spillover{why}.")
     shown = _shown([*words(table["model_id"]), *(s.model for s in other)], names or {})
     table = table.assign(model=_renamed(table["model_id"], shown))
     if judge is not None:
