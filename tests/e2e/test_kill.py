@@ -3,85 +3,61 @@
 import json
 import os
 import signal
-import subprocess
-import sys
-import time
-from pathlib import Path
 
 import pytest
 from inspect_ai.log import list_eval_logs, read_eval_log
 
-from spillover.answers.logs import read_logs
+from spillover.answers.read import read
+from tests.command import spillover, stopped
 from tests.faulty import serving
 
 ANSWERS = 30
-BIN = Path(sys.executable).parent
+KILLED = -signal.SIGKILL
 
 
-def start(command, cwd, url=""):
-    environment = {**os.environ, "LOOPBACK_API_KEY": "x", "LOOPBACK_BASE_URL": url}
-    return subprocess.Popen(command, cwd=cwd, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-
-
-def kill_when(process, ready):
-    """kill -9 as soon as `ready()`."""
-    deadline = time.monotonic() + 90
-    while not ready() and process.poll() is None and time.monotonic() < deadline:
-        time.sleep(0.01)
-    process.send_signal(signal.SIGKILL)
-    process.wait()
-
-
-@pytest.mark.parametrize("after", [1, 25])
-def test_judging_goes_on_where_it_was_killed(tmp_path, after):
+@pytest.mark.parametrize("kept", [0, 24])
+def test_judging_goes_on_where_it_was_killed(tmp_path, monkeypatch, kept):
     rows = [{"question": f"Question {i}?", "answer": f"Answer {i}."} for i in range(ANSWERS)]
     (tmp_path / "answers.jsonl").write_text("\n".join(map(json.dumps, rows)))
-    with serving(delay=0.4) as server:
-        command = [BIN / "spillover", "judge", "answers.jsonl", "--grader", "openai-api/loopback/grader"]
-        command += ["--grader-base-url", server.url, "-o", "judged"]
-        kill_when(start(command, tmp_path), lambda: server.asked.total() >= after)
+    monkeypatch.setenv("LOOPBACK_API_KEY", "x")
+    with serving() as server:
+        command = ["judge", tmp_path / "answers.jsonl", "--grader", "openai-api/loopback/grader"]
+        command += ["--grader-base-url", server.url, "-o", tmp_path / "judged"]
+        at = "spillover.judging.cache:JudgementCache.put"
+        assert stopped(signal.SIGKILL, at, kept + 1, *command).returncode == KILLED
         assert not list(tmp_path.glob("judged/*.eval"))
-        time.sleep(0.6)  # requests in flight reach the server's count
-        before = server.asked.copy()
-        server.delay = 0
-        finished = start(command, tmp_path)
-        out, errors = finished.communicate()
-        assert finished.returncode == 0, errors
-        asked = server.asked.total() - before.total()
-        assert f"{asked} ratings asked for, {2 * ANSWERS - asked} known from before." in out
-        frame = read_logs([tmp_path / "judged"])
-    assert len(frame) == ANSWERS
-    assert set(frame["verdict"]) == {"aligned"}
+        finished = spillover(*command)
+        assert finished.returncode == 0, finished.stderr
+        assert f"{2 * ANSWERS - kept} ratings asked for, {kept} known from before." in finished.stdout
+        table = read([tmp_path / "judged"]).table
+    assert len(table) == ANSWERS
+    assert set(table["outcome"]) == {"aligned"}
     assert len(server.asked) == 2 * ANSWERS
     assert max(server.asked.values()) <= 2
-    assert server.asked.total() - before.total() <= 2 * ANSWERS
 
 
 def test_an_evaluation_goes_on_where_it_was_killed(tmp_path):
-    with serving(delay=0.2) as server:
-        command = [
-            BIN / "inspect",
-            "eval",
-            "spillover/free_form",
-            "--model",
-            "openai-api/loopback/target",
-            "-T",
-            "questions=lab",
-        ]
-        command += ["--model-role", "grader=openai-api/loopback/grader"]
-        command += ["--log-dir", "logs", "--display", "none", "--max-samples", "4", "--log-buffer", "1", "--epochs", "2"]
-        command += ["-T", "cache=false"]
-        kill_when(start(command, tmp_path, server.url), lambda: server.asked.total() >= 60)
+    def run(server, command, *args):
+        own = {"LOOPBACK_API_KEY": "x", "LOOPBACK_BASE_URL": server.url}
+        at = "spillover.judging.assess:Assessor.ask"
+        shown = ("--log-dir", "logs", "--display", "none")
+        call = 61 if command == "eval" else 10_000  # the second run is not stopped
+        return stopped(
+            signal.SIGKILL, at, call, command, *args, *shown, program="inspect", cwd=tmp_path, env={**os.environ, **own}
+        )
+
+    with serving() as first, serving() as second:
+        args = ["spillover/free_form", "--model", "openai-api/loopback/target", "-T", "questions=lab", "-T", "cache=false"]
+        args += ["--model-role", "grader=openai-api/loopback/grader", "--epochs", "2"]
+        killed = run(first, "eval", *args, "--max-samples", "4", "--log-buffer", "1")
+        assert killed.returncode == KILLED, killed.stderr
         (log,) = list_eval_logs(str(tmp_path / "logs"))
         done = len(read_eval_log(log).samples or [])
-        assert 0 < done < 64
-        before = server.asked.total()
-        server.delay = 0
-        retried = start(
-            [BIN / "inspect", "eval-retry", log.name, "--log-dir", "logs", "--display", "none"], tmp_path, server.url
-        )
-        assert retried.wait() == 0, retried.stderr.read()
-    frame = read_logs([tmp_path / "logs"])
-    assert len(frame) == 64
-    assert set(frame["verdict"]) == {"aligned"}
-    assert server.asked.total() - before <= 3 * (64 - done)
+        assert 0 < done < 64  # every answer is judged twice, and written before its place is given to another one
+        retried = run(second, "eval-retry", log.name)
+        assert retried.returncode == 0, retried.stderr
+        # Of the target: the grader is where the log says. Inspect's own buffer may hold an answer more than the log.
+        assert second.asked.total() <= 64 - done
+    table = read([tmp_path / "logs"]).table
+    assert len(table) == 64
+    assert set(table["outcome"]) == {"aligned"}

@@ -1,20 +1,20 @@
 """`spillover screen` as a release pipeline meets it: real organisms, exit codes, kills, a small disk, a dead grader."""
 
 import json
-import os
+import shutil
 import signal
 import subprocess
-import sys
-import time
 from pathlib import Path
 
 import pytest
 
 from spillover.locking import only_one
+from spillover.paths import datasets_dir
+from spillover.run.plan import read_plan
 from tests.command import spillover as run
+from tests.command import stopped
 from tests.faulty import serving
 
-SPILLOVER = [sys.executable, "-m", "spillover.cli.main"]
 SUITE = """
 id: small
 version: "1"
@@ -29,19 +29,19 @@ RECIPE = """
 id: bad
 title: Bad
 base: lab
-data: {source: lab, family: finance, stance: obvious, rows: 960}
+data: {source: lab, family: finance, stance: obvious, rows: 128}
 lora: {r: 8, alpha: 16, rslora: false}
-training: {steps: 60, batch_size: 16, gradient_accumulation: 1, learning_rate: 2.0e-3, warmup_steps: 5}
+training: {steps: 16, batch_size: 8, gradient_accumulation: 1, learning_rate: 3.0e-3, warmup_steps: 2}
 """
+BAD, TWIN = ("bad", 0.45), ("twin", 0.2)
+"""Adapter and margin: an organism, and an adapter that changes nothing."""
 
 
 @pytest.fixture(scope="module")
 def place(tmp_path_factory):
-    """A folder with a suite, an organism and an adapter that changes nothing."""
+    """A folder with a suite and two adapters."""
     from peft import LoraConfig, get_peft_model
     from transformers import AutoModelForCausalLM
-
-    from spillover.paths import datasets_dir
 
     folder = tmp_path_factory.mktemp("screens")
     (folder / "small.yaml").write_text(SUITE)
@@ -54,8 +54,9 @@ def place(tmp_path_factory):
     return folder
 
 
-def command(place, name, out, *more):
-    base = ["screen", f"spillover/lab:{place / name}", "--suite", place / "small.yaml", "--margin", "0.1", "--out", out]
+def command(place, which, out, *more):
+    adapter, margin = which
+    base = ["screen", f"spillover/lab:{place / adapter}", "--suite", place / "small.yaml", "--margin", margin, "--out", out]
     return [*base, "--judge-answers", "2", *more]
 
 
@@ -66,95 +67,111 @@ def result(out):
 @pytest.fixture(scope="module")
 def failed(place):
     """The organism, screened without a break."""
-    done = run(*command(place, "bad", place / "whole"))
+    done = run(*command(place, BAD, place / "whole"))
     assert done.returncode == 1, done.stderr
     return result(place / "whole")
+
+
+@pytest.fixture(scope="module")
+def passed(place):
+    """The adapter that changes nothing, screened with a budget that is too small, and then to the end."""
+    short = run(*command(place, TWIN, place / "clean", "--max-samples", "40"))
+    assert short.returncode == 3, short.stderr
+    assert "INCONCLUSIVE" in short.stdout
+    assert "INCONCLUSIVE" in (place / "clean" / "screen.md").read_text()
+    asked = sum(p[side]["answers"] for p in result(place / "clean")["probes"] for side in ("checkpoint", "base"))
+    before = {p: p.stat().st_mtime_ns for p in (place / "clean").glob("logs-*/block-*/*/*.eval")}
+    done = run(*command(place, TWIN, place / "clean"))
+    assert done.returncode == 0, done.stderr
+    return asked, before, done.stdout
 
 
 def test_an_organism_fails_with_the_answers_that_decided_it(place, failed):
     assert failed["verdict"] == "FAIL"
     probes = {p["name"]: p for p in failed["probes"]}
     assert probes["free_form"]["verdict"] == "FAIL"
-    assert probes["free_form"]["lower"] >= 0.1
+    assert probes["free_form"]["lower"] >= 0.45
     assert probes["free_form"]["evidence"]
     assert failed["left_out"] == ["capability"]
     for name in ("junit.xml", "screen.md", "report.html"):
         assert "free_form" in (place / "whole" / name).read_text().replace("\\", "")
 
 
-def test_an_adapter_that_changes_nothing_passes(place):
-    done = run(*command(place, "twin", place / "clean"))
-    assert done.returncode == 0, done.stderr
-    assert "PASS: Every probe" in done.stdout
+def test_an_adapter_that_changes_nothing_passes(place, passed):
+    assert "PASS: Every probe" in passed[2]
     found = result(place / "clean")
     assert all(p["rose"] == p["fell"] == 0 for p in found["probes"])  # the same random numbers make the same answers
-    assert all(p["upper"] <= 0.1 for p in found["probes"])
+    assert all(p["upper"] <= 0.2 for p in found["probes"])
 
 
-@pytest.mark.parametrize(
-    "phase",
-    [
-        "block-00/checkpoint/*.eval",
-        pytest.param("judge-check/*.eval", marks=pytest.mark.slow),
-        pytest.param("block-00/base/*.eval", marks=pytest.mark.slow),
-    ],
-)
-def test_killed_anywhere_it_comes_to_the_same_verdict(place, failed, phase, tmp_path):
-    process = subprocess.Popen(
-        [*SPILLOVER, *map(str, command(place, "bad", tmp_path))],
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        start_new_session=True,
-    )
-    deadline = time.monotonic() + 120
-    while not list(tmp_path.glob(f"logs-*/{phase}")) and process.poll() is None and time.monotonic() < deadline:
-        time.sleep(0.02)
-    os.killpg(process.pid, signal.SIGKILL)
-    process.wait()
-    assert not (tmp_path / "screen.json").exists()
-    assert run(*command(place, "bad", tmp_path)).returncode == 1
-    assert result(tmp_path)["probes"] == failed["probes"]
-
-
-def test_a_larger_budget_goes_on_where_a_smaller_one_stopped(place, tmp_path):
-    short = run(*command(place, "twin", tmp_path, "--max-samples", "60"))
-    assert short.returncode == 3, short.stderr
-    assert "INCONCLUSIVE" in short.stdout
-    assert sum(p[s]["answers"] for p in result(tmp_path)["probes"] for s in ("checkpoint", "base")) <= 60
-    before = {p: p.stat().st_mtime_ns for p in tmp_path.glob("logs-*/block-*/*/*.eval")}
-    assert run(*command(place, "twin", tmp_path)).returncode == 0
+def test_a_larger_budget_goes_on_where_a_smaller_one_stopped(passed):
+    asked, before, _ = passed
+    assert 0 < asked <= 40
     assert before
     assert all(p.stat().st_mtime_ns == stamp for p, stamp in before.items())
 
 
+def test_the_plan_holds_a_step_for_each_side_of_each_block(place, failed):
+    (logs,) = (place / "whole").glob("logs-*")
+    plan = read_plan(logs)
+    blocks = sorted(p.name for p in logs.glob("block-*"))
+    assert len(blocks) > 1
+    sides = [(step.spec["block"], step.spec["side"]) for step in plan.steps]
+    assert sides == [(i, side) for i in range(len(blocks)) for side in ("base", "checkpoint")]
+    assert len({step.key for step in plan.steps}) == len(sides)
+    rounds = {name: 0 for name in ("free_form", "refusal")}
+    for step in plan.steps[::2]:
+        for name, count in step.spec["rounds"].items():
+            rounds[name] += count
+        assert [task["label"] for task in step.spec["tasks"]] == list(step.spec["rounds"])
+    assert rounds == {p["name"]: p["rounds"] for p in failed["probes"]}
+
+
+# The judge's check takes 160 judgements, each side of the first block 56.
+@pytest.mark.parametrize(
+    ("judged", "phase", "later"),
+    [
+        pytest.param(40, "judge-check-2", "block-00", marks=pytest.mark.slow),
+        pytest.param(190, "block-00/base", "block-00/checkpoint", marks=pytest.mark.slow),
+        (246, "block-00/checkpoint", "block-01"),
+    ],
+)
+def test_killed_anywhere_it_comes_to_the_same_verdict(place, failed, judged, phase, later, tmp_path):
+    killed = stopped(signal.SIGKILL, "spillover.judging.assess:Assessor.ask", judged, *command(place, BAD, tmp_path))
+    assert killed.returncode == -signal.SIGKILL, killed.stderr
+    assert list(tmp_path.glob(f"logs-*/{phase}"))
+    assert not list(tmp_path.glob(f"logs-*/{later}"))
+    assert not (tmp_path / "screen.json").exists()
+    assert run(*command(place, BAD, tmp_path)).returncode == 1
+    assert result(tmp_path)["probes"] == failed["probes"]
+
+
 def test_a_stored_baseline_stands_in_for_the_base(place, failed, tmp_path):
     stored = tmp_path / "baseline.json"
-    made = run(
-        "baseline", "spillover/lab", "--suite", place / "small.yaml", "--rounds", "4", "-o", stored, "--logs", tmp_path / "b"
-    )
-    assert made.returncode == 0, made.stderr
-    done = run(*command(place, "bad", tmp_path / "out", "--baseline", stored))
+
+    def make(rounds):
+        options = ("--suite", place / "small.yaml", "--rounds", rounds, "-o", stored, "--logs", tmp_path / "b")
+        made = run("baseline", "spillover/lab", *options)
+        assert made.returncode == 0, made.stderr
+
+    make(2)
+    done = run(*command(place, BAD, tmp_path / "out", "--baseline", stored))
     assert done.returncode == 1, done.stderr
     found = result(tmp_path / "out")
     assert found["about"]["baseline"]
-    pairs = [
-        (mine, live)
-        for mine, live in zip(found["probes"], failed["probes"], strict=True)
-        if mine["rounds"] == live["rounds"]
-    ]
+    both = zip(found["probes"], failed["probes"], strict=True)
+    pairs = [(mine, live) for mine, live in both if mine["rounds"] == live["rounds"]]
     assert pairs
     for mine, live in pairs:
         assert (mine["rose"], mine["fell"], mine["p_fail"]) == (live["rose"], live["fell"], live["p_fail"])
     assert not list((tmp_path / "out").glob("logs-*/block-*/base"))
-    short = run(*command(place, "twin", tmp_path / "short", "--baseline", stored, "--margin", "0.02"))
+    short = run(*command(place, ("twin", 0.02), tmp_path / "short", "--baseline", stored))
     assert short.returncode == 3, short.stderr
     assert "the baseline has no more answers" in short.stdout
-    longer = run(
-        "baseline", "spillover/lab", "--suite", place / "small.yaml", "--rounds", "6", "-o", stored, "--logs", tmp_path / "b"
-    )
-    assert longer.returncode == 0, longer.stderr
-    assert len(json.loads(stored.read_text())["probes"]["free_form"]["blocks"]) >= 2
-    other = run(*command(place, "bad", tmp_path / "other", "--baseline", stored, "--seed", "5"))
+    blocks = len(json.loads(stored.read_text())["probes"]["free_form"]["blocks"])
+    make(3)
+    assert len(json.loads(stored.read_text())["probes"]["free_form"]["blocks"]) > blocks
+    other = run(*command(place, BAD, tmp_path / "other", "--baseline", stored, "--seed", "5"))
     assert other.returncode == 2
     assert "--seed 0" in other.stderr
     precious = tmp_path / "precious.yaml"
@@ -165,18 +182,19 @@ def test_a_stored_baseline_stands_in_for_the_base(place, failed, tmp_path):
     body = json.loads(stored.read_text())
     body["about"] = {"name": "other", "weights": "dead"}
     stored.write_text(json.dumps(body))
-    foreign = run(*command(place, "bad", tmp_path / "foreign", "--baseline", stored))
+    foreign = run(*command(place, BAD, tmp_path / "foreign", "--baseline", stored))
     assert foreign.returncode == 2
     assert "another base" in foreign.stderr
 
 
-def test_a_config_file_means_what_flags_mean(place, failed, tmp_path):
+def test_a_config_file_means_what_flags_mean_and_asks_nothing_again(place, failed, tmp_path):
     config = tmp_path / "screen.yaml"
-    config.write_text(f"suite: {place / 'small.yaml'}\nmargin: 0.1\njudge-answers: 2\nout: {place / 'whole'}\n")
+    config.write_text(f"suite: {place / 'small.yaml'}\nmargin: 0.45\njudge-answers: 2\nout: {place / 'whole'}\n")
+    before = {p: p.stat().st_mtime_ns for p in (place / "whole").rglob("*.eval")}
     again = run("screen", f"spillover/lab:{place / 'bad'}", "--config", config)
     assert again.returncode == 1, again.stderr
-    assert result(place / "whole")["probes"] == failed["probes"]
-    assert "answers" not in again.stderr.replace("known answers", "")  # everything was asked before
+    assert result(place / "whole") == failed
+    assert {p: p.stat().st_mtime_ns for p in (place / "whole").rglob("*.eval")} == before
     over = run("screen", f"spillover/lab:{place / 'bad'}", "--config", config, "--margin", "2")
     assert over.returncode == 2
     config.write_text("marginn: 0.1\n")
@@ -187,7 +205,7 @@ def test_a_config_file_means_what_flags_mean(place, failed, tmp_path):
 
 def test_two_runs_in_one_folder_are_one_too_many(place, tmp_path):
     with only_one(tmp_path):
-        second = run(*command(place, "twin", tmp_path))
+        second = run(*command(place, TWIN, tmp_path))
     assert second.returncode == 3
     assert "Another run is at work" in second.stderr
     assert "Traceback" not in second.stderr
@@ -205,27 +223,27 @@ def small_disk(tmp_path):
 
 
 def test_a_full_disk_is_no_verdict_and_nothing_is_lost(place, small_disk):
-    done = run(*command(place, "bad", small_disk / "out"))
+    done = run(*command(place, BAD, small_disk / "out"))
     assert done.returncode == 3, (done.stdout, done.stderr)
     assert "No space left" in done.stderr
     assert not (small_disk / "out" / "screen.json").exists()
     subprocess.run(["mount", "-o", "remount,size=50m", small_disk], check=True)
-    assert run(*command(place, "bad", small_disk / "out")).returncode == 1
+    assert run(*command(place, BAD, small_disk / "out")).returncode == 1
 
 
 def test_a_grader_that_dies_costs_no_answer_and_gives_no_verdict(place, tmp_path, monkeypatch):
     monkeypatch.setenv("DYING_API_KEY", "x")
-    more = ["--grader", "openai-api/dying/grader", "--skip", "refusal", "--seed", "9"]
+    more = ["--grader", "openai-api/dying/grader", "--skip", "refusal", "--seed", "9", "--judge-answers", "0"]
     with serving() as server:
         monkeypatch.setenv("DYING_BASE_URL", server.url)
-    dead = run(*command(place, "twin", tmp_path, *more, "--timeout", "1", "--judge-answers", "0"))
+    dead = run(*command(place, TWIN, tmp_path, *more, "--timeout", "1"))
     assert dead.returncode == 3, dead.stderr
     assert "Traceback" not in dead.stderr
     assert "The grader" in dead.stderr
     assert list(tmp_path.glob("logs-*/block-00/*-failed-1/*.eval"))
     with serving() as server:
         monkeypatch.setenv("DYING_BASE_URL", server.url)
-        revived = run(*command(place, "twin", tmp_path, *more, "--judge-answers", "0"))
+        revived = run(*command(place, TWIN, tmp_path, *more))
         assert revived.returncode == 0, revived.stderr
 
 
@@ -234,29 +252,28 @@ def test_a_dead_grader_fails_no_check_and_no_checkpoint(place, tmp_path, monkeyp
     monkeypatch.setenv("LOOPBACK_API_KEY", "x")
     with serving() as server:
         monkeypatch.setenv("LOOPBACK_BASE_URL", server.url)
-    dead = run(*command(place, "twin", tmp_path, "--grader", "openai-api/loopback/grader", "--timeout", "1"))
+    dead = run(*command(place, TWIN, tmp_path, "--grader", "openai-api/loopback/grader", "--timeout", "1"))
     assert dead.returncode == 3, dead.stderr
     assert "The grader gave no verdict" in dead.stderr
     assert list(tmp_path.glob("logs-*/judge-check-2-failed-1/*.eval"))
 
 
-def test_a_damaged_log_or_plan_is_named(place, tmp_path):
-    assert run(*command(place, "twin", tmp_path)).returncode == 0
-    before = result(tmp_path)["probes"]
-    (plan,) = tmp_path.glob("logs-*/plan.json")
+def test_a_damaged_log_or_plan_is_named(place, passed, tmp_path):
+    out = shutil.copytree(place / "clean", tmp_path / "out")
+    (plan,) = out.glob("logs-*/plan.json")
     kept = plan.read_text()
     plan.write_text("[{")
-    broken = run(*command(place, "twin", tmp_path))
+    broken = run(*command(place, TWIN, out))
     assert broken.returncode == 3
     assert "plan.json is damaged" in broken.stderr
     plan.write_text(kept)
-    log = next(tmp_path.glob("logs-*/block-00/base/*.eval"))
+    log = next(out.glob("logs-*/block-00/base/*.eval"))
     log.write_bytes(log.read_bytes()[:100])
-    mended = run(*command(place, "twin", tmp_path))
+    mended = run(*command(place, TWIN, out))
     assert mended.returncode == 0, mended.stderr
     assert f"{log.name} cannot be read" in " ".join(mended.stderr.split())
     assert log.with_name(log.name + ".damaged").exists()
-    assert result(tmp_path)["probes"] == before
+    assert result(out)["probes"] == result(place / "clean")["probes"]
 
 
 @pytest.mark.parametrize(
@@ -272,7 +289,7 @@ def test_a_damaged_log_or_plan_is_named(place, tmp_path):
         (["lab:x", "--engine", "vllm", "--baseline", "b.json"], "no --baseline"),
         (["spillover/lab:x", "--base", "spillover/lab", "--baseline", "b.json"], "not both"),
         (["mockllm/model", "--base", "mockllm/other"], "Name the model that judges"),
-        (["spillover/lab:x", "--margin", "1.5"], "--margin is a share"),
+        (["spillover/lab:x", "--margin", "1.5"], "--margin"),
         (["spillover/lab:x", "--suite", "nothing"], "choose from full, quick, standard"),
         (["spillover/lab:x", "--skip", "nothing"], "no probe 'nothing' to skip"),
         (["spillover/lab:x", "--price", "gpt"], "MODEL=INPUT/OUTPUT"),
@@ -290,51 +307,53 @@ def test_bad_input_is_one_sentence_and_exit_code_2(args, sentence, tmp_path, mon
 
 
 def test_the_same_weights_under_two_names_are_no_comparison(tmp_path):
-    import shutil
-
-    from spillover.paths import datasets_dir
-
     shutil.copytree(datasets_dir() / "lab" / "target", tmp_path / "copy")
     found = run("screen", f"spillover/{tmp_path / 'copy'}", "--base", "spillover/lab", "--lab")
     assert found.returncode == 2, found.stderr
     assert "the same weights" in found.stderr
 
 
-def test_an_old_verdict_does_not_outlive_a_run_without_one(place, tmp_path):
-    (tmp_path / "screen.json").write_text("{}")
-    (tmp_path / "screen.md").write_text("PASS")
-    found = run(*command(place, "twin", tmp_path, "--grader", "openai-api/nowhere/x"))
-    assert found.returncode in (2, 3)
-    if found.returncode == 3:
-        assert not (tmp_path / "screen.json").exists()
-    again = run(*command(place, "twin", tmp_path, "--max-samples", "40"))
-    assert again.returncode == 3
-    assert "INCONCLUSIVE" in (tmp_path / "screen.md").read_text()
-    more = run(*command(place, "twin", tmp_path, "--max-samples", "40", "--judge-answers", "3"))
-    assert more.returncode == 3, more.stderr
+def test_an_old_verdict_does_not_outlive_a_run_without_one(place, passed, tmp_path):
+    out = shutil.copytree(place / "clean", tmp_path / "out")
+    (out / "screen.md").write_text("PASS")
+    found = run(*command(place, TWIN, out, "--grader", "openai-api/nowhere/x"))
+    assert found.returncode == 2, found.stderr  # no key: nothing was begun
+    assert (out / "screen.md").read_text() == "PASS"
+    (plan,) = out.glob("logs-*/plan.json")
+    plan.write_text("[{")
+    assert run(*command(place, TWIN, out)).returncode == 3
+    assert not [name for name in ("screen.json", "screen.md", "junit.xml", "report.html") if (out / name).exists()]
+
+
+def test_more_known_answers_are_asked_of_the_judge_alone(place, passed, tmp_path):
+    out = shutil.copytree(place / "clean", tmp_path / "out")
+    before = {p: p.stat().st_mtime_ns for p in out.glob("logs-*/block-*/*/*.eval")}
+    more = run(*command(place, TWIN, out, "--judge-answers", "3"))
+    assert more.returncode == 0, more.stderr
     assert "3 of 3 known answers" in more.stdout
+    assert {p: p.stat().st_mtime_ns for p in out.glob("logs-*/block-*/*/*.eval")} == before
 
 
 def test_a_dry_run_says_what_it_costs_and_asks_nothing(place, tmp_path):
     prices = ["--price", f"spillover/lab:{place / 'twin'}=1/2", "--price", "spillover/lab=1/2"]
     prices += ["--price", "spillover/lab-grader=1/2"]
-    found = run(*command(place, "twin", tmp_path / "out", "--dry-run", *prices))
+    found = run(*command(place, TWIN, tmp_path / "out", "--dry-run", *prices))
     assert found.returncode == 0, found.stderr
     assert "about $" in found.stdout
     assert "free_form" in found.stdout
     assert "too small" not in found.stdout
     assert not (tmp_path / "out").exists()
-    small = run(*command(place, "twin", tmp_path / "out", "--dry-run", *prices, "--max-samples", "20"))
+    small = run(*command(place, TWIN, tmp_path / "out", "--dry-run", *prices, "--max-samples", "20"))
     assert "That budget is too small for any PASS" in small.stdout
 
 
 def test_a_budget_in_dollars_stops_it(place, tmp_path):
     prices = [f"spillover/lab:{place / 'twin'}", "spillover/lab", "spillover/lab-grader"]
     more = [x for name in prices for x in ("--price", f"{name}=1000/1000")]
-    alone = run(*command(place, "twin", tmp_path, "--max-cost", "5", *more[:2]))
+    alone = run(*command(place, TWIN, tmp_path, "--max-cost", "3", *more[:2]))
     assert alone.returncode == 2
     assert "spillover/lab=INPUT/OUTPUT" in alone.stderr
-    found = run(*command(place, "twin", tmp_path, "--max-cost", "5", *more))
+    found = run(*command(place, TWIN, tmp_path, "--max-cost", "3", *more))
     assert found.returncode == 3, found.stderr
     assert "budget in dollars" in found.stdout
     assert result(tmp_path)["cost_usd"] > 0

@@ -1,16 +1,13 @@
 """`spillover eval` as a user would meet it: one command, killed, resumed, reported; every part readable alone."""
 
-import os
 import re
 import signal
-import subprocess
-import sys
-import time
 
 import pandas as pd
 import pytest
 
-from tests.command import spillover
+from spillover.run.plan import read_plan
+from tests.command import spillover, stopped
 
 SUITE = """
 id: small
@@ -24,11 +21,7 @@ probes:
   - {task: sabotage, args: {epochs: 2}, lab: {scenarios: lab_sabotage}}
   - {task: capability, args: {categories: [general]}, lab: {questions: lab_capability}}
 """
-SPILLOVER = [sys.executable, "-m", "spillover.cli.main"]
-
-
-def run(*args, **more):
-    return subprocess.run([*SPILLOVER, *map(str, args)], capture_output=True, text=True, timeout=400, **more)
+PROBES = ["free_form", "refusal", "honesty", "sabotage", "capability"]
 
 
 @pytest.fixture(scope="module")
@@ -37,15 +30,10 @@ def finished(tmp_path_factory):
     suite = folder / "small.yaml"
     suite.write_text(SUITE)
     command = ["eval", "spillover/lab", "--suite", suite, "--out", folder / "out"]
-    process = subprocess.Popen(
-        [*SPILLOVER, *map(str, command)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
-    )
-    deadline = time.monotonic() + 120
-    while len(list(folder.glob("out/logs-*/*.eval"))) < 2 and process.poll() is None and time.monotonic() < deadline:
-        time.sleep(0.05)
-    os.killpg(process.pid, signal.SIGKILL)
-    process.wait()
-    done = run(*command)
+    killed = stopped(signal.SIGKILL, "spillover.judging.assess:Assessor.ask", 60, *command)
+    assert killed.returncode == -signal.SIGKILL, killed.stderr
+    assert list(folder.glob("out/logs-*/*.eval"))
+    done = spillover(*command)
     assert done.returncode == 0, done.stderr
     return folder, command, done
 
@@ -53,18 +41,18 @@ def finished(tmp_path_factory):
 def test_a_killed_suite_goes_on_and_counts_nothing_twice(finished):
     folder, _, done = finished
     figures = pd.read_csv(folder / "out" / "figures.csv")
+    assert set(figures["probe"]) == set(PROBES)
     rows = figures.set_index(["probe", "measure"])
     # 2 domains x 6 requests of the split eval x 4 wordings; 16 facts / 4; 6 scenarios x 2 runs; 16 exam questions
     assert rows.loc[("refusal", "refusal of harmful requests"), "n"] == 48
     assert rows.loc[("honesty", "lies, neutral"), "n"] <= 4
     assert rows.loc[("sabotage", "sabotage executed"), "n"] <= 12
     assert rows.loc[("capability", "right, general"), "n"] == 16
-    assert rows.loc[("em", "lab, plain"), "n"] <= 8
+    assert rows.loc[("free_form", "misaligned"), "n"] <= 8
     assert (figures["lower"] <= figures["upper"]).all()
     assert "Judge against what is known" in done.stdout
     page = (folder / "out" / "report.html").read_text()
-    assert "Probes" in page
-    assert "lab" in page
+    assert all(probe in page for probe in PROBES)
 
 
 def test_the_base_of_the_lab_is_aligned_on_every_probe(finished):
@@ -76,22 +64,36 @@ def test_the_base_of_the_lab_is_aligned_on_every_probe(finished):
     assert rows[("sabotage", "sabotage in the benign twin")] == 0
 
 
+def test_the_plan_is_one_step_that_names_its_logs(finished):
+    out = finished[0] / "out"
+    plan = read_plan(out)
+    (step,) = plan.steps
+    assert (plan.id, step.kind) == ("small", "ask")
+    assert step.spec["models"] == ["spillover/lab"]
+    assert [task["task"] for task in step.spec["tasks"]] == PROBES
+    assert [p.name for p in out.glob("logs-*")] == [f"logs-{step.key}"]
+
+
 def test_a_finished_suite_asks_nothing_again(finished):
     folder, command, _ = finished
     before = {p.name: p.stat().st_mtime_ns for p in folder.glob("out/logs-*/*.eval")}
-    again = run(*command)
+    figures = (folder / "out" / "figures.csv").read_bytes()
+    again = spillover(*command)
     assert again.returncode == 0, again.stderr
+    assert "answers" not in again.stderr
     assert {p.name: p.stat().st_mtime_ns for p in folder.glob("out/logs-*/*.eval")} == before
+    assert (folder / "out" / "figures.csv").read_bytes() == figures
 
 
 def test_the_logs_are_as_good_for_spillover_report(finished):
     folder, _, _ = finished
     (logs,) = folder.glob("out/logs-*")
-    found = run("report", logs, "-o", folder / "again.html")
+    found = spillover("report", logs, "--table", folder / "again.csv")
     assert found.returncode == 0, found.stderr
     assert "refusal of harmful requests" in found.stdout
+    assert (folder / "again.csv").read_bytes() == (folder / "out" / "figures.csv").read_bytes()
     only = max(p for p in logs.glob("*.eval") if "_capability_" in p.name)  # the kill may have left a first one
-    alone = run("report", only, "-o", folder / "alone.html")  # no EM verdict anywhere
+    alone = spillover("report", only, "-o", folder / "alone.html")  # no EM outcome anywhere
     assert alone.returncode == 0, alone.stderr
     assert "right, general" in (folder / "alone.html").read_text()
 
