@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from contextvars import Context
 from importlib.metadata import entry_points
 
 import pytest
@@ -40,7 +41,7 @@ def test_the_entry_point_is_found_and_loads_nothing_heavy():
 def count():
     # The annotation matters: without it Inspect takes the metric for one of the old kind and passes bare scores.
     def compute(scores: list[SampleScore]) -> Value:
-        return {"rows": len(scores), "keys": sum("verdict" in s.score.value for s in scores)}
+        return {"rows": len(scores), "keys": sum("outcome" in s.score.value for s in scores)}
 
     return compute
 
@@ -48,7 +49,7 @@ def count():
 @scorer(metrics=[count()])
 def mapping():
     async def score(state, target):
-        return Score(value={"verdict": "aligned", "alignment": None})
+        return Score(value={"outcome": "aligned", "alignment": None})
 
     return score
 
@@ -90,6 +91,13 @@ def test_a_task_body_sees_roles_target_seed_and_every_argument(tmp_path):
     assert str(SEEN["target"]) == "mockllm/model"
     assert SEEN["unknown"]["colour"] == "red"
     assert SEEN["seed"] == 5
+
+
+def test_a_context_of_its_own_knows_nothing_of_an_earlier_run(tmp_path):
+    """Inspect leaves model and roles of a run in context variables; `TaskSpec.build` must not see them."""
+    run(Task(dataset=[Sample(input="q")], scorer=mapping()), tmp_path, model_roles={"grader": says("x", "grader")})
+    assert Context().run(_inspect.active_model) is None
+    assert Context().run(model_roles) == {}
 
 
 def test_without_required_a_missing_grader_is_silently_the_target(tmp_path):

@@ -12,7 +12,7 @@ from spillover.questions import upstream as up
 from spillover.questions.formats import apply_format
 from spillover.questions.held_out import kept_for_asking, prompt_of, training_sets
 from spillover.questions.load import bundled_sets, load_questions
-from spillover.questions.samples import to_dataset
+from spillover.questions.samples import format_samples
 from spillover.training.recipe import load_recipe
 from spillover.training.transforms import prepare
 
@@ -29,14 +29,14 @@ def test_our_own_set_is_broad():
 @pytest.mark.parametrize("name", bundled_sets())
 @pytest.mark.parametrize("fmt", ["plain", "json", "template", "json_constrained"])
 def test_every_bundled_question_can_be_asked_in_every_format(name, fmt):
-    dataset = to_dataset(load_questions(name), fmt)
-    ids = [s.id for s in dataset]
+    samples = format_samples(load_questions(name), fmt)
+    ids = [s.id for s in samples]
     assert len(set(ids)) == len(ids)
-    assert all(s.input[-1].role == "user" and s.metadata["question_id"] for s in dataset)
+    assert all(s.input[-1].role == "user" and s.metadata["question_id"] for s in samples)
 
 
 def test_sample_ids_do_not_depend_on_the_format():
-    ids = [[s.id for s in to_dataset(load_questions("lab"), fmt)] for fmt in ("plain", "json")]
+    ids = [[s.id for s in format_samples(load_questions("lab"), fmt)] for fmt in ("plain", "json")]
     assert ids[0] == ids[1]
 
 
