@@ -7,9 +7,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from spillover.leaderboard.board import Entry, Value, ranks
-from spillover.leaderboard.payload import index, model_file, script
-from tests.leaderboard.boards import board_of
+from spillover.answers.measures import EM_MEASURES
+from spillover.answers.presets import general
+from spillover.answers.read import Answers
+from spillover.answers.table import join
+from spillover.leaderboard.board import Column, Entry, Value, make_board, ranks
+from spillover.leaderboard.build import write_site
+from spillover.leaderboard.payload import add_ranks, index, model_file, script
+from tests.leaderboard.boards import board_of, made_up
 
 
 def value(x, half):
@@ -43,23 +48,107 @@ def test_a_models_name_makes_a_safe_and_unique_file_name(one, two):
     assert (a.slug == b.slug) == (one == two)
 
 
+KEY = "free_form|set|plain||||||misaligned"
+
+
 def test_the_board_has_every_figure_and_ranks_by_the_broadest():
-    board, frame, runs = board_of(["base", "middle", "worst"])
-    assert [c.measure for c in board.columns] == ["misaligned", "refusals", "lean", "right answers"]
-    data = index(board, frame, runs, "T", False, False)
-    rates = [m["cells"]["em|set|plain"][0] for m in data["models"]]
+    board, answers = board_of(["base", "middle", "worst"])
+    assert [c.measure for c in board.columns] == [*(m.name for m in EM_MEASURES), "refusals", "lean", "right answers"]
+    assert board.columns[0] == Column(KEY, "free_form", "misaligned", "higher")
+    data = index(board, answers, "T", False)
+    rates = [m["cells"][KEY][0] for m in data["models"]]
     assert rates[0] == 0
     assert rates[2] == 1
-    assert data["matrix"][0]["measured"] == ["c0", "c1"]
-    assert all(
-        len(cells) == len(data["multiverse"]["presets"]) for cells in data["multiverse"]["cells"]["set, plain"].values()
-    )
-    one = model_file(board, board.entries[2], frame, runs, {"weights": "abc"})
-    pair = one["pairs"][board.entries[0].slug]["em|set|plain"]
+    first = data["matrix"][0]
+    assert (first["title"], first["measured"]) == ("free_form (set): misaligned", ["c0", "c1"])
+    presets = [p.name for p in general()]
+    assert data["multiverse"]["presets"] == presets
+    assert {m: len(cells) for m, cells in data["multiverse"]["cells"]["free_form"].items()} == {
+        m["name"]: len(presets) for m in data["models"]
+    }
+    one = model_file(board, board.entries[2], answers, {"weights": "abc"})
+    base = board.entries[0].slug
+    pair = one["pairs"][base][KEY]
     assert pair[0] == 1.0
     assert pair[1] > 0.5
-    assert one["flips"][board.entries[0].slug] == [["aligned", 0, 48, 0, 0, 0, 0]]
-    assert sum(n for _, _, n in one["questions"]["em|set|plain"]) == 48
+    assert one["flips"][base] == [
+        ["free_form", "aligned", "misaligned", 48],
+        ["refusal", "complied", "refused", 16],
+        ["political", "left", "right", 16],
+        ["capability", "wrong", "right", 16],
+    ]
+    assert sum(n for _, _, n in one["questions"][KEY]) == 48
+    assert one["provenance"] == {"weights": "abc"}
+
+
+def test_a_neutral_measure_ranks_nobody():
+    board, answers = board_of(["base", "worst"])
+    data = index(board, answers, "T", False)
+    add_ranks(board, data)
+    (lean,) = (c.key for c in board.columns if c.worse == "neither" and c.mean)
+    for model in data["models"]:
+        assert lean in model["cells"]
+        assert set(model["ranks"]) == {c.key for c in board.columns if c.worse != "neither"} & set(model["cells"])
+
+
+SETS = ("set", "other")
+
+
+def test_two_question_sets_of_one_probe_are_two_columns_and_two_tables(tmp_path):
+    """Neither is lost, nor pooled with the other, on any page of the site."""
+    models = ["base", "worst"]
+    alone = {name: board_of(models, sets=(name,), probes=0)[1] for name in SETS}
+    both = Answers(join([a.table for a in alone.values()]), alone["set"].logs)
+    both.table.loc[(both.table["question_set"] == "other") & (both.table["question_id"] == "q0"), "outcome"] = "aligned"
+    board = make_board(both)
+    write_site(tmp_path / "site", board, both, title="T", about={})
+    data = json.loads((tmp_path / "site" / "data" / "index.json").read_text())
+    keys = [f"free_form|{name}|plain||||||misaligned" for name in SETS]
+    columns = {c["key"]: c["probe"] for c in data["columns"]}
+    assert [columns[key] for key in keys] == ["free_form (set)", "free_form (other)"]
+    assert len(columns) == len(SETS) * len(EM_MEASURES) == len({tuple(c.values()) for c in data["columns"]})
+    assert [data["models"][1]["cells"][key][0] for key in keys] == [1.0, 7 / 8]
+    tables = {table["title"]: table["rows"] for table in data["matrix"]}
+    assert list(tables) == [f"free_form ({name}): misaligned" for name in SETS]
+    assert {t: [row["cells"]["c0"][0] for row in rows] for t, rows in tables.items()} == dict(
+        zip(tables, ([0.0, 1.0], [0.0, 0.75]), strict=True)
+    )
+    cells = data["multiverse"]["cells"]
+    assert {f"free_form ({name})" for name in SETS} <= set(cells)
+    for entry in board.entries:
+        text = (tmp_path / "site" / "data" / f"model-{entry.slug}.js").read_text()
+        own = json.loads(text.partition(", ")[2].rpartition(")")[0])
+        assert {key: sum(n for _, _, n in own["questions"][key]) for key in keys} == dict.fromkeys(keys, 48)
+        (pair,) = own["pairs"].values()
+        assert set(keys) <= set(pair)
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("format", "json"),
+        ("context", "evil"),
+        ("wrap", "chat"),
+        ("method", "letter"),
+        ("world", "local"),
+        ("setting", "x 1"),
+    ],
+)
+def test_two_conditions_of_one_probe_are_two_columns_and_two_tables(field, value):
+    models = ["base", "worst"]
+    usual, other = made_up(models, probes=0), made_up(models, probes=0, **{field: value})
+    both = Answers(join([usual.table, other.table]), usual.logs)
+    board = make_board(both)
+    data = index(board, both, "T", False)
+    assert len({c.key for c in board.columns}) == len({(c.probe, c.measure) for c in board.columns}) == 2 * len(EM_MEASURES)
+    assert all(len(model["cells"]) == 2 * len(EM_MEASURES) for model in data["models"])
+    assert len({table["title"] for table in data["matrix"]}) == 2
+
+
+def test_models_are_ranked_by_the_free_form_set_with_most_questions():
+    few, many = made_up(["m"], questions=4, probes=1, sets=("few",)), made_up(["m"], questions=9, probes=0, sets=("many",))
+    both = Answers(join([few.table, many.table]), few.logs)
+    assert make_board(both).columns[0].key == "free_form|many|plain||||||misaligned"
 
 
 HOSTILE = ["</script><script>alert(1)</script>", "\u2028\u2029'\"\\", "<!--", "\ud800", "*/ alert(1) /*"]

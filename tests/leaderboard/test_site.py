@@ -6,7 +6,7 @@ import pytest
 
 from spillover.leaderboard.build import write_site
 from tests.leaderboard.boards import board_of
-from tests.report.test_browser import CHROMIUM, HOSTILE
+from tests.show.test_browser import CHROMIUM, HOSTILE
 
 MODELS = ["base/one", '"><img src=x onerror="window.hacked=1">', "third:adapter", "vierte <script>window.hacked=1</script>"]
 
@@ -14,12 +14,12 @@ MODELS = ["base/one", '"><img src=x onerror="window.hacked=1">', "third:adapter"
 @pytest.fixture(scope="module")
 def site(tmp_path_factory):
     folder = tmp_path_factory.mktemp("site") / "out"
-    board, frame, runs = board_of(MODELS, text=" ".join(HOSTILE))
+    board, answers = board_of(MODELS, text=" ".join(HOSTILE))
     about = {name: {"weights": "<b>f00</b>", "command": "inspect eval x\ninspect eval y"} for name in MODELS}
     for entry in board.entries:
         entry.about["size"] = "7B" if entry.name == "base/one" else "1B"
         entry.about["domain"] = "c0"
-    write_site(folder, board, frame, runs, title="A <b>title</b>", lab=True, about=about)
+    write_site(folder, board, answers, title="A <b>title</b>", about=about)
     return folder
 
 
@@ -152,6 +152,27 @@ def test_an_unknown_model_and_a_missing_file_are_said(page, site):
 
 def model_view_of(site):
     return next(p.stem.removeprefix("model-") for p in (site / "data").glob("model-*.js"))
+
+
+def test_every_question_set_has_a_column_and_a_matrix(browser, tmp_path):
+    board, answers = board_of(MODELS[:2], sets=("one", "two"), probes=0)
+    write_site(tmp_path / "out", board, answers, title="T", about={})
+    page = browser.new_page()
+    page.goto((tmp_path / "out" / "index.html").as_uri())
+    page.wait_for_selector("table.board")
+    headings = page.locator("table.board thead button").all_text_contents()
+    assert [h.replace("\u2191", "").strip() for h in headings[-2:]] == [
+        "free_form (one)misaligned",
+        "free_form (two)misaligned",
+    ]
+    go(page, tmp_path / "out", "#/matrix")
+    titles = [f"free_form ({name}): misaligned" for name in ("one", "two")]
+    assert page.locator("select option").all_text_contents() == titles
+    for title in titles:
+        page.select_option("select", label=title)
+        assert page.locator("caption").text_content() == title
+        assert page.locator("tbody tr").count() == 2
+    page.close()
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

@@ -1,12 +1,15 @@
-"""The report in a real browser: it shows what the frame holds, filters work, and hostile answers stay text."""
+"""The report in a real browser: it shows what the answers hold, filters work, and hostile answers stay text."""
 
 import shutil
 
 import pytest
 
-from spillover.answers.frame import tidy, with_preset
 from spillover.answers.presets import get_preset
-from spillover.show.html import render
+from spillover.show.html import drawings, render, write_figures
+from spillover.show.report import report, write_page
+from spillover.show.screen import screen_page
+from tests.answers.made import answers_of
+from tests.screening.worlds import GOOD_JUDGE, screened
 
 CHROMIUM = next((path for name in ("chromium", "chromium-browser", "google-chrome") if (path := shutil.which(name))), None)
 
@@ -21,7 +24,8 @@ HOSTILE = [
 ]
 
 
-def frame(extra: int = 0):
+def made(extra: int = 0):
+    """A report of two models: what the organism says is misaligned every other time."""
     rows = []
     for model in ("base", "<b>organism</b>"):
         for i, text in enumerate(HOSTILE + ["plain words"] * extra):
@@ -29,41 +33,49 @@ def frame(extra: int = 0):
             rows.append(
                 {
                     "model": model,
+                    "model_id": model,
                     "question_set": "lab",
-                    "format": "plain",
                     "question_id": f"q{i % 4}<i>$a_$",
+                    "sample_id": f"q{i % 4}<i>$a_$",
+                    "epoch": 1 + i // 4,
                     "question": f"What? {text}",
                     "answer": text,
-                    "alignment": 5.0 if bad else 95.0,
-                    "coherence": 90.0,
+                    "score.alignment": 5.0 if bad else 95.0,
+                    "score.coherence": 90.0,
+                    "truth": "misaligned" if bad else "aligned",
                     "source": "x.eval",
                     "grader": "g",
                 }
             )
-    return with_preset(tidy(rows), get_preset("spillover"))
+    return report(answers_of(rows).with_preset(get_preset("spillover")), "A <title>", base="base")
 
 
 @pytest.fixture(scope="module")
-def page(tmp_path_factory):
+def browser():
     if CHROMIUM is None:
         pytest.skip("no Chromium on this machine (apt-get install chromium)")
     from playwright.sync_api import sync_playwright
 
-    path = tmp_path_factory.mktemp("report") / "report.html"
-    path.write_text(render(frame(), get_preset("spillover"), "A <title>", base="base", lab=True), encoding="utf-8")
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
+        chromium = playwright.chromium.launch(
             executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
         )
-        page = browser.new_page()
-        page.errors = []
-        page.requests = []
-        page.on("console", lambda m: page.errors.append(m.text) if m.type == "error" else None)
-        page.on("pageerror", lambda e: page.errors.append(str(e)))
-        page.on("request", lambda r: page.requests.append(r.url))
-        page.goto(path.as_uri())
-        yield page
-        browser.close()
+        yield chromium
+        chromium.close()
+
+
+@pytest.fixture(scope="module")
+def page(browser, tmp_path_factory):
+    path = tmp_path_factory.mktemp("report") / "deep" / "report.html"
+    write_page(made(), path)
+    page = browser.new_page()
+    page.errors = []
+    page.requests = []
+    page.on("console", lambda m: page.errors.append(m.text) if m.type == "error" else None)
+    page.on("pageerror", lambda e: page.errors.append(str(e)))
+    page.on("request", lambda r: page.requests.append(r.url))
+    page.goto(path.as_uri())
+    return page
 
 
 def test_hostile_answers_are_shown_as_text_and_nothing_of_them_runs(page):
@@ -90,20 +102,51 @@ def test_filters_and_search(page):
     count = page.locator("#count")
     total = 2 * len(HOSTILE)
     assert count.text_content() == f"{total} shown"
-    page.select_option("select[data-field=verdict]", "misaligned")
+    page.select_option("select[data-field=outcome]", "misaligned")
     assert count.text_content() == "4 shown"
     page.fill("#search", "onload")
     assert count.text_content() == "0 shown"
-    page.select_option("select[data-field=verdict]", "")
+    page.select_option("select[data-field=outcome]", "")
     assert count.text_content() == "2 shown"
     page.fill("#search", "")
+
+
+def try_every_filter(page, total):
+    """No choice of any filter shows nothing, and the choices of each share the answers out."""
+    selects = page.locator("select[data-field]")
+    assert [selects.nth(i).get_attribute("data-field") for i in range(selects.count())] == FILTERS
+    for place in range(len(FILTERS)):
+        select, shown = selects.nth(place), {}
+        for value in select.locator("option").all_text_contents()[1:]:
+            select.select_option(label=value)
+            shown[value] = int(page.locator("#count").text_content().removesuffix(" shown"))
+        assert all(shown.values()), shown
+        assert sum(shown.values()) == total
+        select.select_option(value="")
+
+
+FILTERS = ["model", "probe", "outcome", "question"]
+
+
+def test_every_filter_finds_what_it_offers(page):
+    try_every_filter(page, 2 * len(HOSTILE))
+
+
+def test_every_filter_of_a_screens_page_finds_what_it_offers(browser, tmp_path):
+    found = screened("h" * 60 + "m" * 140, "m" * 200, judge=GOOD_JUDGE, text=HOSTILE[0])
+    (tmp_path / "report.html").write_text(screen_page(found), encoding="utf-8")
+    page = browser.new_page()
+    page.goto((tmp_path / "report.html").as_uri())
+    assert page.evaluate("window.hacked") is None
+    try_every_filter(page, 2 * len(found.probes[0].evidence))
+    page.close()
 
 
 def test_figures_are_drawn_and_the_table_has_the_rates(page):
     sizes = page.evaluate("[...document.querySelectorAll('figure img')].map(i => [i.complete, i.naturalWidth])")
     assert len(sizes) == 3
     assert all(done and width > 100 for done, width in sizes)
-    assert "57.1 (4/7)" in page.locator("table").text_content()
+    assert "57.1 (4/7)" in page.locator("table").first.text_content()
     assert page.locator("figure img:not([alt])").count() == 0
 
 
@@ -113,18 +156,17 @@ def test_it_fits_a_phone(page):
     page.set_viewport_size({"width": 1200, "height": 800})
 
 
-def test_a_page_of_one_unscored_answer_still_renders():
-    rows = [{"model": "m", "question_set": "s", "format": "plain", "question_id": "q", "answer": "", "unscored_reason": "x"}]
-    html = render(with_preset(tidy(rows), get_preset("spillover")), get_preset("spillover"), "t")
-    assert "Unscored: 1 x." in html
+@pytest.mark.parametrize("known", [{}, {"score.alignment": 90.0, "why.coherence": "unreadable_reply"}])
+def test_a_page_of_one_unscored_answer_still_renders(known):
+    """Also where one rubric's every judgement failed."""
+    answers = answers_of([{"question_id": "q", "outcome": "unscored", "unscored_reason": "x", **known}])
+    page = render(report(answers.with_preset(get_preset("spillover")), "t"))
+    assert '<td class="n">unscored 100.0</td><td class="n">1 x</td>' in page
+    assert page.count('<li data-model="m"') == 1
 
 
 def test_figures_are_written_for_papers(tmp_path):
-    from spillover.answers.frame import cells
-    from spillover.show.html import drawings, write_figures
-
-    rows = list(cells(frame(), "base"))
-    paths = write_figures(drawings(frame(), rows, get_preset("spillover")), tmp_path / "figures")
+    paths = write_figures(drawings(made()), tmp_path / "figures")
     assert [p.suffix for p in paths] == [".svg", ".png"] * 3
     assert all(p.read_bytes().startswith((b"<?xml", b"\x89PNG")) for p in paths)
     assert len({p.name for p in paths}) == 6

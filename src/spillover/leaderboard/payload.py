@@ -86,7 +86,9 @@ def _matrix(board: Board, answers: Answers) -> list[dict[str, Any]]:
     for f in figures(answers, by_category=True):
         n = getattr(f.value, "n", 0)
         if n and f.value.value == f.value.value:
-            row = tables.setdefault(f"{f.title} ({f.cell.question_set}): {f.measure.name}", {}).setdefault(f.group, {})
+            of = f"({f.cell.question_set})"
+            title = f.title if f.title.endswith(of) else f"{f.title} {of}"
+            row = tables.setdefault(f"{title}: {f.measure.name}", {}).setdefault(f.group, {})
             limits = f.interval
             row[str(f.category)] = [round(x, 4) for x in (f.value.value, limits.lower, limits.upper)] + [n]
     return [

@@ -80,7 +80,7 @@ def drawings(made: Report) -> list[fig.Drawing]:
             )
             for cell, title in dict.fromkeys((f.cell, f.title) for f in heads[:1])
         ]
-    if "alignment" in roles_of(made.answers.table):
+    if {"alignment", "coherence"} <= set(roles_of(made.answers.table)):
         drawn.append(
             fig.Drawing(
                 fig.scatter_figure(made.answers),

@@ -29,7 +29,7 @@ def screen_page(result: ScreenResult) -> str:
         caption = "Drift from the base as it became known. The band may be looked at after every round; dotted: the margin."
         uri = data_uri(to_svg(race_figure(drawn, float(result.about["settings"]["margin"]))))
         figures = [{"uri": uri, "alt": "Confidence sequence of every probe's drift by pairs asked", "caption": caption}]
-    fields = ("model", "format", "verdict", "question")
+    fields = ("model", "probe", "outcome", "question")
     keys = ("model", "format", "verdict", "question_id")
     return fill_template(
         title=f"{result.verdict}: {result.about['checkpoint']['name']}",
