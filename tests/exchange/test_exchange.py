@@ -3,6 +3,7 @@
 import hashlib
 import json
 import shutil
+from dataclasses import replace
 
 import pandas as pd
 import pytest
@@ -11,14 +12,22 @@ from click.testing import CliRunner
 from inspect_ai import eval as inspect_eval
 from inspect_ai.model import get_model
 
+from spillover.answers.measures import EM_MEASURES
 from spillover.cli.leaderboard import leaderboard
 from spillover.errors import SpilloverError
 from spillover.exchange.contributed import read_contribution
+from spillover.exchange.export import Given, write_exchange
 from spillover.exchange.records import content_hash
+from spillover.exchange.records import record as record_of
+from spillover.leaderboard.board import make_board
+from spillover.probes.probe import get_probe
 from spillover.tasks.free_form import free_form
 from spillover.tasks.refusal import refusal
+from tests.leaderboard.boards import board_of, made_up
 
 NAME = "every_eval_ever.json"
+LEFT_OUT = "left out, for they have no better direction"
+REFUSAL = [m.name for m in get_probe("refusal").measures]
 
 
 @pytest.fixture(scope="module")
@@ -72,13 +81,19 @@ def test_every_exchange_format_has_the_same_figures(exported):
     body = json.loads(record(exported).read_text())
     scores = {r["evaluation_name"]: r["score_details"]["score"] for r in body["evaluation_results"]}
     entries = yaml.safe_load((record(exported).parent / ".eval_results" / "spillover.yaml").read_text())
-    assert {e["dataset"]["task_id"]: e["value"] for e in entries} == pytest.approx(scores, abs=1e-6)
+    values = {e["dataset"]["task_id"]: e["value"] for e in entries}
+    neutral = set(body["eval_library"]["additional_details"][LEFT_OUT].split("; "))
+    assert neutral == {"free_form: refused"}
+    assert {k: v for k, v in values.items() if k not in neutral} == pytest.approx(scores, abs=1e-6)
+    assert set(values) == neutral | set(scores)
     assert all("interval [" in e["notes"] and "judge spillover/lab-grader" in e["notes"] for e in entries)
     for table in (
         pd.read_csv(exported / "exchange" / "figures.csv"),
         pd.read_parquet(exported / "exchange" / "figures.parquet"),
     ):
-        assert dict(zip(table["probe"] + ": " + table["measure"], table["value"], strict=True)) == pytest.approx(scores)
+        assert dict(zip(table["probe"] + ": " + table["measure"], table["value"], strict=True)) == pytest.approx(
+            values, abs=1e-6
+        )
         assert (table["lower"] < table["upper"]).all()
 
 
@@ -87,12 +102,50 @@ def test_a_contribution_comes_back_with_the_same_figures(exported, tmp_path):
     assert entry.name == "spillover/lab"
     assert entry.about["source"] == "Test lab"
     table = pd.read_csv(exported / "exchange" / "figures.csv").set_index(["probe", "measure"])
+    assert [c.measure for c in columns] == [*(m.name for m in EM_MEASURES if m.worse != "neither"), *REFUSAL]
     for column in columns:
         assert entry.sources[column.key].value.value == pytest.approx(table.loc[(column.probe, column.measure), "value"])
     done = run(record(exported), "-o", tmp_path / "site")
     assert done.exit_code == 0, done.output
     again = json.loads((tmp_path / "site" / "data" / "index.json").read_text())
     assert again["models"][0]["name"] == "spillover/lab"
+    first = json.loads((exported / "site" / "data" / "index.json").read_text())
+    known = {c["key"]: c for c in first["columns"]}
+    assert again["columns"] == [known[c.key] for c in columns]
+    cells = first["models"][0]["cells"]
+    assert again["models"][0]["cells"] == {c.key: cells[c.key] for c in columns}
+
+
+def test_a_measure_that_has_no_better_direction_is_never_said_to_have_one(exported):
+    """The format must say whether lower is better; a measure that is neither good nor bad is left out and named."""
+    board, _ = board_of(["base", "worst"])
+    provenance = {"model": "worst", "weights": "f00"}
+    made = record_of(board.entries[1], board.columns, provenance, "spillover", "us", 0.0, {"logs/x.eval": "0" * 64})
+    for body in (made, json.loads(record(exported).read_text())):
+        for result in body["evaluation_results"]:
+            config = result["metric_config"]
+            assert config["lower_is_better"] is {"higher": True, "lower": False}[config["additional_details"]["worse"]]
+    given = {r["metric_config"]["additional_details"]["column"] for r in made["evaluation_results"]}
+    neutral = [c for c in board.columns if c.worse == "neither"]
+    assert {c.measure for c in neutral} == {"refused", "lean"}
+    assert given == {c.key for c in board.columns} - {c.key for c in neutral}
+    assert made["eval_library"]["additional_details"][LEFT_OUT] == "free_form: refused; political: lean"
+
+
+def test_a_model_with_neutral_figures_alone_has_no_record(tmp_path):
+    answers = made_up(["base", "worst"])
+    lean = replace(answers, table=answers.table[(answers.table["probe"] == "political").to_numpy()].reset_index(drop=True))
+    paths = write_exchange(Given(tmp_path, make_board(lean), {}, {}, "spillover", "us"))
+    assert NAME not in {path.name for path in paths}
+    assert list(pd.read_csv(tmp_path / "figures.csv")["measure"]) == ["lean", "lean"]
+
+
+def test_two_question_sets_are_two_figures_of_a_record(tmp_path):
+    board, _ = board_of(["base", "worst"], sets=("one", "two"), probes=0)
+    made = record_of(board.entries[1], board.columns, {}, "spillover", "us", 0.0, {"logs/x.eval": "0" * 64})
+    names = [r["evaluation_name"] for r in made["evaluation_results"]]
+    assert len(set(names)) == len(names) == 2 * sum(m.worse != "neither" for m in EM_MEASURES)
+    assert {"free_form (one): misaligned", "free_form (two): misaligned"} <= set(names)
 
 
 def change(body, how, folder):
@@ -145,6 +198,10 @@ def change(body, how, folder):
             interval["confidence_level"] = 0.1
         case "upside down":
             first["metric_config"]["additional_details"]["worse"] = "lower"
+        case "another column":
+            first["metric_config"]["additional_details"]["measure"] = "right answers"
+        case "no column":
+            del first["metric_config"]["additional_details"]["column"]
         case "below zero":
             first["metric_config"]["min_score"] = -1.0
         case "old schema":
@@ -175,6 +232,8 @@ def change(body, how, folder):
         ("another preset", "--preset betley2025"),
         ("another level", "level 0.1"),
         ("upside down", "is worse, whatever"),
+        ("another column", "is of another measure than right answers"),
+        ("no column", "'column' is a required property"),
         ("below zero", "cannot be below 0"),
         ("old schema", "schema_version"),
         ("not a number", "finite|enclose"),
@@ -234,8 +293,8 @@ def test_the_same_answers_in_two_logs_count_once(logs, tmp_path):
         shutil.copyfile(path, path.with_name("copy-" + path.name))
     assert run(tmp_path / "logs", "-o", tmp_path / "site").exit_code == 0
     cells = json.loads((tmp_path / "site" / "data" / "index.json").read_text())["models"][0]["cells"]
-    assert 15 <= cells["em|lab|plain"][3] <= 16  # 8 wordings, two epochs, of which the first was there before
-    assert cells["refusal|refusal of harmful requests"][3] <= 24
+    assert 15 <= cells["free_form|lab|plain||||||misaligned"][3] <= 16  # 8 wordings, two epochs, the first was there before
+    assert 1 <= cells[f"refusal|lab_refusal|plain||||||{REFUSAL[0]}"][3] <= 24
 
 
 def test_a_corrupt_log_among_others_is_named_and_the_rest_is_shown(logs, tmp_path, caplog):

@@ -54,6 +54,8 @@ def read_contribution(path: Path, preset: str) -> tuple[Entry, list[Column]]:
     for result in raw["evaluation_results"]:
         where = f"{path} is refused: {result['evaluation_name']}"
         column, value = _column(result), _value(result, where)
+        if column.key.rpartition("|")[2] != column.measure:  # else one measure's checks would do for another one
+            raise SpilloverError(f"{where}: its column {column.key} is of another measure than {column.measure}.")
         if value.n > answers:
             raise SpilloverError(f"{where}: {value.n} answers, but its logs hold {answers}.")
         used = result["metric_config"]["additional_details"].get("preset", preset)
