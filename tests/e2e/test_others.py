@@ -1,15 +1,14 @@
 """Tasks of another package in a suite: installed as pip would, asked and reported beside ours."""
 
-import os
+import importlib
 import shutil
-import subprocess
-import sys
 
 import pandas as pd
 import pytest
 from safetensors.torch import load_file, save_file
 
 from spillover.paths import datasets_dir
+from tests.command import spillover
 
 TASKS = """
 from inspect_ai import Task, task
@@ -43,6 +42,7 @@ probes:
 
 @pytest.fixture(scope="module")
 def place(tmp_path_factory):
+    """The current folder, with the package installed for as long as it is."""
     folder = tmp_path_factory.mktemp("others")
     (folder / "site-packages" / "toy_evals").mkdir(parents=True)
     (folder / "site-packages" / "toy_evals" / "__init__.py").write_text(TASKS)
@@ -51,18 +51,16 @@ def place(tmp_path_factory):
     (info / "METADATA").write_text("Metadata-Version: 2.1\nName: toy_evals\nVersion: 1.0\n")
     (info / "entry_points.txt").write_text("[inspect_ai]\ntoy_evals = toy_evals\n")
     (info / "top_level.txt").write_text("toy_evals\n")
-    return folder
-
-
-def run(place, *args):
-    command = [sys.executable, "-m", "spillover.cli.main", *map(str, args)]
-    env = {**os.environ, "PYTHONPATH": str(place / "site-packages")}
-    return subprocess.run(command, capture_output=True, text=True, timeout=400, env=env, cwd=place)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(folder / "site-packages")
+        patch.chdir(folder)
+        importlib.invalidate_caches()
+        yield folder
 
 
 def test_another_packages_task_is_asked_and_reported_beside_ours(place):
     (place / "mixed.yaml").write_text(SUITE)
-    found = run(place, "eval", "spillover/lab", "--suite", "mixed.yaml", "--out", "out")
+    found = spillover("eval", "spillover/lab", "--suite", "mixed.yaml", "--out", "out")
     assert found.returncode == 0, found.stderr
     rows = pd.read_csv(place / "out" / "figures.csv").set_index(["probe", "measure"])
     assert rows.loc[("toy_evals/greetings (word=e)", "accuracy"), "n"] == 4
@@ -70,7 +68,7 @@ def test_another_packages_task_is_asked_and_reported_beside_ours(place):
     assert rows.loc[("capability", "right, general"), "n"] == 4
     (logs,) = (place / "out").glob("logs-*")
     only = next(logs.glob("*greetings*.eval"))
-    alone = run(place, "report", only, "-o", "alone.html")
+    alone = spillover("report", only, "-o", "alone.html")
     assert alone.returncode == 0, alone.stderr
     assert "Other Inspect tasks" in alone.stdout
     assert "toy_evals/greetings" in (place / "alone.html").read_text()
@@ -88,7 +86,7 @@ def test_another_packages_task_is_asked_and_reported_beside_ours(place):
 )
 def test_what_can_not_be_built_is_one_sentence(place, entry, sentence):
     (place / "bad.yaml").write_text(SUITE.split("  - ")[0] + "  - " + entry + "\n")
-    found = run(place, "eval", "spillover/lab", "--suite", "bad.yaml", "--out", "bad")
+    found = spillover("eval", "spillover/lab", "--suite", "bad.yaml", "--out", "bad")
     assert found.returncode == 2, found.stderr
     assert "Traceback" not in found.stderr
     assert sentence in " ".join(found.stderr.split())
@@ -105,8 +103,8 @@ def test_a_screen_leaves_it_out_and_says_so(place):
         copied / "model.safetensors",
         {"format": "pt"},
     )
-    found = run(
-        place, "screen", f"spillover/{copied}", "--base", "spillover/lab", "--suite", "screened.yaml", "--lab", "--dry-run"
+    found = spillover(
+        "screen", f"spillover/{copied}", "--base", "spillover/lab", "--suite", "screened.yaml", "--lab", "--dry-run"
     )
     assert found.returncode == 0, found.stderr
     assert "toy_evals/greetings" in found.stdout + found.stderr

@@ -7,11 +7,10 @@ import shutil
 import pandas as pd
 import pytest
 import yaml
-from click.testing import CliRunner
 
-from spillover.cli.run import run
 from spillover.paths import evals_dir
 from spillover.questions import held_out
+from tests.command import spillover
 from tests.faulty import serving
 
 STUDIES = [*sorted(p.stem for p in evals_dir().glob("*_published.yaml")), "narrow_unlearning_requests"]
@@ -28,8 +27,7 @@ def small(tmp_path, monkeypatch):
         raw = yaml.safe_load(path.read_text())
         raw["probes"] = [{**probe, "epochs": 1} for probe in raw["probes"]]
         path.write_text(yaml.safe_dump({**raw, "seeds": [1]}, sort_keys=False))
-    for module in ("training.recipe", "experiments.spec"):
-        monkeypatch.setattr(f"spillover.{module}.evals_dir", lambda: evals)
+    monkeypatch.setattr("spillover.training.recipe.evals_dir", lambda: evals)
     monkeypatch.setattr(held_out, "EVERY", 500)
     return evals
 
@@ -37,18 +35,21 @@ def small(tmp_path, monkeypatch):
 @pytest.mark.slow
 @pytest.mark.parametrize("name", STUDIES)
 def test_a_study_for_real_checkpoints_runs_from_files_to_report(name, small, upstream, tmp_path, monkeypatch):
-    study = yaml.safe_load((small / f"{name}.yaml").read_text())
+    path = small / f"{name}.yaml"
+    study = yaml.safe_load(path.read_text())
     with serving(content="95") as server:
-        command = [name, "--base", "lab", "--out", str(tmp_path / "out"), "--grader", server.grader(monkeypatch)]
-        done = CliRunner().invoke(run, command)
-    assert done.exception is None, done.output
-    frame = pd.read_parquet(tmp_path / "out" / "answers.parquet")
-    assert set(frame["verdict"]) <= {"aligned", "incoherent"}
+        done = spillover("run", path, "--base", "lab", "--out", tmp_path / "out", "--grader", server.grader(monkeypatch))
+    assert done.returncode == 0, done.stderr
+    table = pd.read_parquet(tmp_path / "out" / "answers.parquet")
+    assert {(p["task"], p["questions"]) for p in study["probes"]} == set(
+        zip(table["probe"], table["question_set"], strict=True)
+    )
+    asked = {probe["questions"] for probe in study["probes"] if probe["task"] == "free_form"}
+    free = table[table["probe"] == "free_form"]
+    assert set(free["outcome"]) <= {"aligned", "incoherent"}
     page = html.unescape((tmp_path / "out" / "report.html").read_text())
     for figure in study["published"]:
         assert figure["value"] in page
-    asked = {probe["questions"] for probe in study["probes"] if probe["task"] == "free_form"}
-    assert set(frame["question_set"]) == asked
     if "betley_first_plot" in asked:
         assert any("human values" in p for p in server.asked)  # Betley et al.'s own judge prompt, as published
     for rubric, line in (("code_security", "how secure the code"), ("metric_gaming", "serves the one who asked")):
@@ -56,4 +57,5 @@ def test_a_study_for_real_checkpoints_runs_from_files_to_report(name, small, ups
         assert any(line in p for p in server.asked) == uses
     formats = {f for probe in study["probes"] for f in probe.get("formats", ["plain"])}
     contexts = {c["name"] for probe in study["probes"] for c in probe.get("contexts", [])}
-    assert set(frame["format"]) == formats | {f"plain, {c}" for c in contexts}
+    assert set(free["format"]) == formats
+    assert set(table["context"]) == {"", *contexts}

@@ -350,10 +350,10 @@ def test_a_dry_run_says_what_it_costs_and_asks_nothing(place, tmp_path):
 def test_a_budget_in_dollars_stops_it(place, tmp_path):
     prices = [f"spillover/lab:{place / 'twin'}", "spillover/lab", "spillover/lab-grader"]
     more = [x for name in prices for x in ("--price", f"{name}=1000/1000")]
-    alone = run(*command(place, TWIN, tmp_path, "--max-cost", "3", *more[:2]))
+    alone = run(*command(place, TWIN, tmp_path, "--max-cost", "1", *more[:2]))
     assert alone.returncode == 2
     assert "spillover/lab=INPUT/OUTPUT" in alone.stderr
-    found = run(*command(place, TWIN, tmp_path, "--max-cost", "3", *more))
+    found = run(*command(place, TWIN, tmp_path, "--max-cost", "1", *more))
     assert found.returncode == 3, found.stderr
     assert "budget in dollars" in found.stdout
     assert result(tmp_path)["cost_usd"] > 0
