@@ -43,8 +43,9 @@ def _modules(package: str, folder: str, roots: tuple[Path, ...]) -> tuple[Module
 
 
 def _load(name: str, path: Path) -> ModuleType:
-    if name in sys.modules:
-        return sys.modules[name]
+    known = sys.modules.get(name)
+    if known is not None and known.__file__ == str(path):  # another extension's file may have had this name
+        return known
     spec = spec_from_file_location(name, path)
     if spec is None or spec.loader is None:
         raise SpilloverError(f"{path} can not be imported.")

@@ -232,6 +232,19 @@ def test_one_file_adds_an_intervention(extension, tmp_path):
     assert card["adapter_weights"] != read_card(train(changed(), tmp_path / "plain"))["adapter_weights"]
 
 
+def test_files_of_one_name_in_two_extensions_are_told_apart(extension, tmp_path, monkeypatch):
+    extension.write_text(NUDGE)
+    assert changed({"kind": "nudge", "weight": 1})
+    other = tmp_path / "other" / "interventions" / extension.name
+    other.parent.mkdir(parents=True)
+    other.write_text(NUDGE.replace('kind="nudge"', 'kind="shove"'))
+    monkeypatch.setenv("SPILLOVER_EXTENSIONS", str(tmp_path / "other"))
+    try:
+        assert changed({"kind": "shove", "weight": 1})
+    finally:
+        Settings.kinds.pop("shove", None)
+
+
 def test_what_nobody_declares_is_refused_with_what_there_is():
     with pytest.raises(SpilloverError, match=r"'nudge' is not one of caft, early_stop, grasp, posthoc, kl, steer"):
         changed({"kind": "nudge", "weight": 1})
