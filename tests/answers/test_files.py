@@ -84,15 +84,24 @@ def test_a_retry_and_what_it_carries_over_count_once(tmp_path):
 
 
 def broken(sample: EvalSample) -> EvalSample:
+    """The model could not be reached."""
     error = EvalError(message="RuntimeError('down')", traceback="", traceback_ansi="")
     return sample.model_copy(update={"scores": {}, "error": error})
 
 
+def unread(sample: EvalSample) -> EvalSample:
+    """The same grader could not be read."""
+    score = sample.scores["judge"].model_copy(deep=True)
+    score.value |= {"outcome": "unscored", "alignment": None, "unscored_reason": "alignment: low_mass"}
+    return sample.model_copy(update={"scores": {"judge": score}})
+
+
 @pytest.mark.parametrize("later", ["2020-01-01T00-00-00", "2200-01-01T00-00-00"])
-def test_no_failure_stands_for_an_answer_that_is_there(tmp_path, later):
+@pytest.mark.parametrize("fail", [broken, unread])
+def test_no_failure_stands_for_an_answer_that_is_there(tmp_path, later, fail):
     log = run(tmp_path)
     worse = log.model_copy(deep=True)
-    worse.samples = [broken(worse.samples[0]), *worse.samples[1:]]
+    worse.samples = [fail(worse.samples[0]), *worse.samples[1:]]
     write_eval_log(worse, str(tmp_path / f"{later}+00-00_free-form_other.eval"))
     table = read([tmp_path]).table
     assert len(table) == len(log.samples)

@@ -54,6 +54,7 @@ def test_a_condition_that_differs_in_one_field_is_another_cell(tmp_path, build, 
     assert [len(groups[cell]) for cell in (first, second)] == [len(log.samples) for log in logs]
     assert [set(groups[cell]["run"]) for cell in (first, second)] == [{log.eval.task_id} for log in logs]
     assert (getattr(first, column), getattr(second, column)) == values
+    assert tuple(log.eval.metadata["condition"][column] for log in logs) == values
     assert [c for c in vars(first) if getattr(first, c) != getattr(second, c)] == [column]
     assert len(set(titles([first, second]).values())) == 2
     assert {(f.cell, f.shares.answers) for f in figures(answers)} == {(c, len(rows)) for c, rows in groups.items()}

@@ -122,7 +122,7 @@ COMMAND = "from spillover.cli.main import main; main()"
 def asked(spillover_with, tmp_path_factory):
     """(logs of two models, what the process said)"""
     logs = tmp_path_factory.mktemp("logs")
-    done = spillover_with(ASK, logs, PYTHONPATH=os.getcwd())
+    done = spillover_with(ASK, logs, PYTHONPATH=os.pathsep.join(filter(None, (os.getcwd(), os.environ.get("PYTHONPATH")))))
     assert done.returncode == 0, done.stderr[-2000:]
     return logs, json.loads(done.stdout.strip().splitlines()[-1])
 
