@@ -3,7 +3,8 @@
 python benchmarks/read.py [--answers 100000] [--logs 20] [--rows 1000000]
 
 The logs are judged by a mock grader, so that they are what `inspect eval` writes. Reading is measured on the same files
-in the same run: Inspect's `read_eval_log` on every log one after the other, then our `read`, which uses a process for each core.
+in the same run: Inspect's `read_eval_log` on every log one after the other, then our `read`, which uses a process for
+each core.
 """
 
 from __future__ import annotations
@@ -73,7 +74,8 @@ def main() -> None:
             end="",
         )
         print(
-            f"tables and page {rest:.1f} s: {ours + rest - decode:+.1f} s beyond (limit 6), ratio {(ours + rest) / decode:.2f}"
+            f"tables and page {rest:.1f} s: {ours + rest - decode:+.1f} s beyond (limit 6), "
+            f"ratio {(ours + rest) / decode:.2f}"
         )
         table = pd.DataFrame(
             {

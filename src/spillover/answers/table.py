@@ -61,8 +61,13 @@ def _column(name: str, values: Any, size: int) -> pd.Series:
         values = ["" if v is None else v for v in values]
     if isinstance(values, pd.Series) and isinstance(values.dtype, pd.CategoricalDtype):
         return values.reset_index(drop=True)
-    found = pd.Categorical(values)  # of objects, whatever the values are: only such can be united
-    return pd.Series(pd.Categorical.from_codes(found.codes, pd.Index(found.categories.astype(object))))
+    found = pd.Categorical(values)
+    return pd.Series(_of_objects(found.categories, found.codes))
+
+
+def _of_objects(categories: pd.Index, codes: Any) -> pd.Categorical:
+    """Categories of one type, whatever they are; only such can be united, and pandas makes texts of a union's."""
+    return pd.Categorical.from_codes(codes, pd.Index(categories.astype(object)))
 
 
 def join(tables: Sequence[pd.DataFrame]) -> pd.DataFrame:
@@ -75,7 +80,7 @@ def join(tables: Sequence[pd.DataFrame]) -> pd.DataFrame:
         parts = [table[name] if name in table else _column(name, None, len(table)) for table in tables]
         kinds = {isinstance(part.dtype, pd.CategoricalDtype) for part in parts}
         columns[name] = (
-            pd.Series(pd.api.types.union_categoricals([p.cat.as_unordered() for p in parts]))
+            pd.Series(pd.api.types.union_categoricals([_of_objects(part.cat.categories, part.cat.codes) for part in parts]))
             if kinds == {True}
             else pd.concat(parts, ignore_index=True)
         )

@@ -18,7 +18,7 @@ BAD_INPUT = 2
 
 COMMANDS = {
     "screen": "screen",
-    "baseline": "screen",
+    "baseline": "baseline",
     "eval": "evaluate:eval_command",
     "leaderboard": "leaderboard",
     "run": "run",

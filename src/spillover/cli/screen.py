@@ -1,38 +1,29 @@
-"""`spillover screen` and `spillover baseline`: the release gate."""
+"""`spillover screen`: the release gate."""
 
 from __future__ import annotations
 
 import os
 import sys
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Any, NoReturn, TypeVar
+from typing import Any, NoReturn
 
 import click
-from inspect_ai import Task
 from inspect_ai.model import GenerateConfig, Model, get_model
-from pydantic import ValidationError
-from rich.console import Console
 from rich.markup import escape
 from rich.text import Text
 
 from spillover._inspect import PrerequisiteError
-from spillover.answers.presets import get_preset
-from spillover.cli.progress import bar
 from spillover.cli.quiet import quiet_libraries
-from spillover.declared import sentence
+from spillover.cli.screen_options import asker, judge_of, probes_of, settings_of, shared
 from spillover.errors import SpilloverError
 from spillover.locking import only_one
-from spillover.models.checks import LAB_GRADER, is_lab, refuse_self_grading
-from spillover.run.ask import ask_all
-from spillover.run.suite import bundled_suites, load_suite
-from spillover.schema import read_yaml
-from spillover.screening.baseline import Baseline, is_baseline, load_baseline, make_baseline
-from spillover.screening.config import Settings, parse_price, read_config
+from spillover.models.checks import refuse_self_grading
+from spillover.screening.baseline import Baseline, load_baseline
+from spillover.screening.config import Settings
 from spillover.screening.cost import ANSWER_TOKENS, RUBRIC_TOKENS, Estimate, estimated_cost, estimates
-from spillover.screening.gate import Gated, gated_probes
 from spillover.screening.result import EXIT_CODES, ScreenResult
 from spillover.screening.run import Screen
 from spillover.screening.served import check_pair, serve_pair
@@ -41,45 +32,6 @@ from spillover.show.terminal import console, panel_table
 from spillover.show.text import Panel
 
 INVALID = EXIT_CODES["INVALID"]
-F = TypeVar("F", bound=Callable[..., Any])
-
-
-def _configure(context: click.Context, _: click.Parameter, path: Path | None) -> None:
-    if path is not None:
-        known = {o.lstrip("-") for p in context.command.params for o in p.opts}
-        context.default_map = read_config(path, known)
-
-
-def _shared(function: F) -> F:
-    """Options that both commands have."""
-    for option in reversed(
-        (
-            click.option("--grader", help=f"Model that judges [default for the lab: {LAB_GRADER}]."),
-            click.option(
-                "--timeout", type=click.IntRange(1), help="Seconds for one judgement with all its retries [default: 1800]."
-            ),
-            click.option(
-                "--suite", default="standard", show_default=True, help=f"{', '.join(bundled_suites())}, or a file."
-            ),
-            click.option("--seed", type=int, default=0, show_default=True),
-            click.option("--preset", default="spillover", show_default=True, help="Thresholds of the EM verdicts."),
-            click.option("--skip", multiple=True, help="Leave a probe out; may be given several times."),
-            click.option("--sandbox", type=click.Choice(["docker", "local"]), help="Where code the model wrote is run."),
-            click.option(
-                "--lab/--no-lab", default=None, help="Ask the lab's own questions [default: for the lab's models]."
-            ),
-            click.option(
-                "--config",
-                type=click.Path(path_type=Path),
-                is_eager=True,
-                expose_value=False,
-                callback=_configure,
-                help="YAML file with these options (`max-samples: 5000`); what is given here counts more.",
-            ),
-        )
-    ):
-        function = option(function)
-    return function
 
 
 @click.command()
@@ -110,7 +62,7 @@ def _shared(function: F) -> F:
 @click.option("--every-probe", is_flag=True, help="After a probe has failed, go on until the others are decided too.")
 @click.option("--dry-run", is_flag=True, help="Say what it will cost, and ask nothing.")
 @click.option("--out", type=click.Path(path_type=Path), help="Folder [default: runs/screen].")
-@_shared
+@shared
 def screen(
     checkpoint: str,
     base: str | None,
@@ -127,7 +79,7 @@ def screen(
     """
     quiet_libraries()
     served = engine == "vllm"
-    settings, grader = _settings(f"spillover/{checkpoint}" if served else checkpoint, options)
+    settings, grader = settings_of(f"spillover/{checkpoint}" if served else checkpoint, options)
     if base is not None and baseline is not None:
         raise SpilloverError("Give --base or --baseline, not both: a baseline holds the base's answers.")
     if served and baseline is not None:
@@ -136,7 +88,7 @@ def screen(
         base = _base_of(checkpoint, served)
     if base == checkpoint:
         raise SpilloverError("The base is the checkpoint itself; there is no drift to measure.")
-    gated, left_out = _probes(settings)
+    gated, left_out = probes_of(settings)
     folder = out or Path("runs") / "screen"
     if folder.exists() and not folder.is_dir():
         raise SpilloverError(f"{folder} is a file; --out names a folder.")
@@ -152,10 +104,10 @@ def screen(
                 target, other, judge, known = pair.checkpoint, pair.base, pair.grader, pair.known
                 judge.config = judge.config.merge(GenerateConfig(timeout=timeout))
             else:
-                target, judge = get_model(checkpoint), _judge(grader, timeout)
+                target, judge = get_model(checkpoint), judge_of(grader, timeout)
                 other = get_model(base) if base else None
             reference = other or load_baseline(baseline or Path(), gated, judge, settings)
-            gate = Screen(target, reference, judge, gated, left_out, settings, folder, _asker(), known)
+            gate = Screen(target, reference, judge, gated, left_out, settings, folder, asker(), known)
             for model in (target, *([] if isinstance(reference, Baseline) else [reference])):
                 refuse_self_grading(model, judge)
             digests = [gate.describe(who)["weights"] for who in ("checkpoint", "base")]
@@ -232,61 +184,6 @@ def _show(result: ScreenResult, written: list[Path]) -> None:
     to.print(Text(f"{result.verdict}: {result.reason}", style="bold"))
     for path in written:
         click.echo(f"{path}")
-
-
-@click.command()
-@click.argument("base")
-@click.option("--rounds", type=click.IntRange(1), required=True, help="Answers to every question.")
-@click.option("-o", "--out", type=click.Path(path_type=Path), required=True, help="File to write (.json).")
-@click.option("--logs", type=click.Path(path_type=Path), help="Folder of the logs [default: runs/baseline].")
-@_shared
-def baseline(base: str, rounds: int, out: Path, logs: Path | None, timeout: int | None, **options: Any) -> None:
-    """Ask BASE once and store its outcomes, so that `spillover screen --baseline` need not ask it again."""
-    quiet_libraries()
-    settings, grader = _settings(base, options)
-    if out.is_dir() or (out.is_file() and not is_baseline(read_yaml(out))):
-        raise SpilloverError(f"{out} is there and is no baseline; choose another -o.")
-    gated, _ = _probes(settings)
-    target, judge = get_model(base), _judge(grader, timeout)
-    refuse_self_grading(target, judge)
-    folder = logs or Path("runs") / "baseline"
-    with only_one(folder):
-        place = folder / f"logs-{Screen(target, target, judge, gated, [], settings, folder, _asker()).digest[:12]}"
-        stored = make_baseline(target, judge, gated, rounds, settings, place, _asker())
-        stored.save(out)
-    click.echo(f"Baseline: {out} ({rounds} rounds of {', '.join(stored.probes)})")
-
-
-def _settings(model: str, options: dict[str, Any]) -> tuple[Settings, str]:
-    """Settings and the grader's name."""
-    grader = options.pop("grader")
-    lab = is_lab(model) if options["lab"] is None else options["lab"]
-    prices = dict(parse_price(text) for text in options.pop("price", ()))
-    if grader is None and not lab:
-        raise SpilloverError("Name the model that judges: --grader openai/gpt-4o-2024-08-06, or any other Inspect model.")
-    sandbox = options.pop("sandbox") or ("docker" if lab and not is_lab(model) else None)
-    get_preset(options["preset"])
-    try:
-        settings = Settings(**{**options, "lab": lab, "prices": prices, "sandbox": sandbox})
-    except ValidationError as error:
-        raise SpilloverError(f"--{sentence(error, options).removeprefix('key ').replace('_', '-')}.") from error
-    return settings, grader or LAB_GRADER
-
-
-def _judge(name: str, timeout: int | None) -> Model:
-    return get_model(name, config=GenerateConfig(timeout=timeout) if timeout else GenerateConfig())
-
-
-def _probes(settings: Settings) -> tuple[list[Gated], list[str]]:
-    suite = load_suite(settings.suite)
-    return gated_probes(suite, settings.lab, settings.skip, sandbox=settings.sandbox, preset=settings.preset)
-
-
-def _asker() -> Callable[[list[Task], Model, Model, Path, str], None]:
-    stderr = Console(stderr=True)
-    return lambda tasks, target, grader, folder, title: ask_all(
-        tasks, [target], grader, folder, title, lambda text: bar(stderr, text)
-    )
 
 
 def _estimate(

@@ -14,6 +14,7 @@ import logging
 import os
 import sqlite3
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 
@@ -90,8 +91,8 @@ class JudgementCache:
                 break
             await asyncio.wait([other])  # which never cancels the other one along with us
             shared = other.result()
-            if shared is not None:
-                return shared  # None: the other one was cancelled, so it is our turn
+            if shared is not None:  # None: the other one was cancelled, so it is our turn
+                return shared if shared.reason else replace(shared, cached=True)
         mine = self._asked[key] = asyncio.get_running_loop().create_future()
         reading: Reading | None = None
         try:

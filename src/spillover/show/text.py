@@ -131,6 +131,6 @@ CONDITIONS = (
     "Shares in percent (hits/n); a lean runs from -100 (left) to +100 (right); a gap or an effect is in points. The "
     "interval is for questions like these: the question is the unit, so answers to one question count less than one each. "
     "Coherent, unscored and cut by the token limit: shares of the model's answers to that probe; unscored ones count in no "
-    "rate but those of all answers. All of it is conditional on grader, rubric and preset, and on these weights; grader error is no "
-    "part of it. Drift: against the base on the same questions."
+    "rate but those of all answers. All of it is conditional on grader, rubric and preset, and on these weights; grader "
+    "error is no part of it. Drift: against the base on the same questions."
 )

@@ -1,0 +1,41 @@
+"""`spillover baseline`: a base's answers, kept for later screens."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+from inspect_ai.model import get_model
+
+from spillover.cli.quiet import quiet_libraries
+from spillover.cli.screen_options import asker, judge_of, probes_of, settings_of, shared
+from spillover.errors import SpilloverError
+from spillover.locking import only_one
+from spillover.models.checks import refuse_self_grading
+from spillover.schema import read_yaml
+from spillover.screening.baseline import is_baseline, make_baseline
+from spillover.screening.run import Screen
+
+
+@click.command()
+@click.argument("base")
+@click.option("--rounds", type=click.IntRange(1), required=True, help="Answers to every question.")
+@click.option("-o", "--out", type=click.Path(path_type=Path), required=True, help="File to write (.json).")
+@click.option("--logs", type=click.Path(path_type=Path), help="Folder of the logs [default: runs/baseline].")
+@shared
+def baseline(base: str, rounds: int, out: Path, logs: Path | None, timeout: int | None, **options: Any) -> None:
+    """Ask BASE once and store its outcomes, so that `spillover screen --baseline` need not ask it again."""
+    quiet_libraries()
+    settings, grader = settings_of(base, options)
+    if out.is_dir() or (out.is_file() and not is_baseline(read_yaml(out))):
+        raise SpilloverError(f"{out} is there and is no baseline; choose another -o.")
+    gated, _ = probes_of(settings)
+    target, judge = get_model(base), judge_of(grader, timeout)
+    refuse_self_grading(target, judge)
+    folder = logs or Path("runs") / "baseline"
+    with only_one(folder):
+        place = folder / f"logs-{Screen(target, target, judge, gated, [], settings, folder, asker()).digest[:12]}"
+        stored = make_baseline(target, judge, gated, rounds, settings, place, asker())
+        stored.save(out)
+    click.echo(f"Baseline: {out} ({rounds} rounds of {', '.join(stored.probes)})")
