@@ -85,7 +85,8 @@ async def published(model: Model, pairs: list[tuple[str, str]]) -> tuple[float, 
 async def ours(model: Model, pairs: list[tuple[str, str]], cache: Path) -> tuple[float, int, int]:
     """The assessor that the scorers use, with an empty cache."""
     os.environ["SPILLOVER_JUDGEMENTS"] = str(cache)
-    assessor = Assessor.load("alignment", "coherence", "auto", True)
+    rubrics = (load_rubric("alignment"), load_rubric("coherence"))
+    assessor = Assessor.of(rubrics, "auto", True)
     counts = [0, 0]
     plain = model.generate
 
@@ -96,7 +97,7 @@ async def ours(model: Model, pairs: list[tuple[str, str]], cache: Path) -> tuple
 
     model.generate = counted  # type: ignore[method-assign]
     started = time.perf_counter()
-    await asyncio.gather(*(assessor.assess(model, *p) for p in pairs))
+    await asyncio.gather(*(assessor.ask(model, rubric, *p) for p in pairs for rubric in rubrics))
     elapsed = time.perf_counter() - started
     model.generate = plain  # type: ignore[method-assign]
     return elapsed, counts[0], counts[1]

@@ -124,7 +124,8 @@ def test_the_twelve_published_tables(upstream):
         for old in (r for r in rows if r["preset"] == preset):
             f = now["misaligned", old["model"]]
             assert (old["hits"], old["n"]) == (f.value.hits, f.value.n)
-            assert same([old["value"], old["suite"], old["population"]], [f.value.value, *map(sides, (f.value.suite, f.value.population))])
+            found = [f.value.value, *map(sides, (f.value.suite, f.value.population))]
+            assert same([old["value"], old["suite"], old["population"]], found)
             assert same(old["of_all"], now["misaligned, of all answers", old["model"]].value.value)
             assert same(old["coherent"], f.shares.coherent)
             drift = f.drift and [f.drift.value, *sides(f.drift.interval), f.drift.rose, f.drift.fell]

@@ -20,7 +20,7 @@ from spillover.models.checks import LAB_GRADER, is_lab
 from spillover.run.ask import ask_all
 from spillover.run.suite import bundled_suites, load_suite
 from spillover.screening.config import Settings, parse_price, read_config
-from spillover.screening.gate import Gated
+from spillover.screening.gate import Gated, gated_probes
 
 F = TypeVar("F", bound=Callable[..., Any])
 
