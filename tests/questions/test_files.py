@@ -5,8 +5,8 @@ import pytest
 
 from spillover.declared import parse
 from spillover.errors import SpilloverError
-from spillover.file_formats import schemas
-from spillover.paths import datasets_dir
+from spillover.file_formats import main, schemas
+from spillover.paths import data_files, datasets_dir
 from spillover.questions.formats import FormatFile
 from spillover.questions.load import bundled_sets, load_questions
 from spillover.questions.upstream import UpstreamFile
@@ -124,7 +124,6 @@ def test_malformed_formats_wraps_and_registries_are_named_with_the_key(model, ra
 
 def test_every_file_format_has_a_schema_for_editors():
     found = schemas()
-    assert set(found) == {"questions", "scenarios", "formats", "wraps", "upstream", "attacks"}
     for schema in found.values():
         jsonschema.Draft202012Validator.check_schema(schema)
     valid = jsonschema.Draft202012Validator(found["questions"])
@@ -133,3 +132,22 @@ def test_every_file_format_has_a_schema_for_editors():
     assert not valid.is_valid({"id": "x"})
     valid = jsonschema.Draft202012Validator(found["scenarios"])
     assert valid.is_valid(read_yaml(datasets_dir() / "lab_sabotage" / "scenarios.yaml"))
+
+
+FOLDERS = {"study": "evals", "suite": "evals/suites", "recipe": "evals/recipes", "rubric": "scorers"}
+
+
+@pytest.mark.parametrize("name", FOLDERS)
+def test_every_bundled_file_is_valid_by_the_schema_of_its_format_and_a_slip_is_not(name):
+    valid = jsonschema.Draft202012Validator(schemas()[name])
+    files = data_files(FOLDERS[name], "*.yaml")
+    assert files
+    for path in files:
+        raw = read_yaml(path)
+        assert [e.message for e in valid.iter_errors(raw)] == [], path
+        assert not valid.is_valid({**raw, "titel": "a key that no format knows"}), path
+
+
+def test_the_schemas_are_written_as_files_for_an_editor(tmp_path):
+    main(tmp_path / "schemas")
+    assert {p.name for p in (tmp_path / "schemas").iterdir()} == {f"{name}.schema.json" for name in schemas()}

@@ -9,6 +9,7 @@ from typing import Any, ClassVar, Self
 from pydantic import (
     ConfigDict,
     GetCoreSchemaHandler,
+    GetJsonSchemaHandler,
     PrivateAttr,
     SerializerFunctionWrapHandler,
     ValidationInfo,
@@ -66,6 +67,14 @@ class Kind(Declared):
     @classmethod
     def __get_pydantic_core_schema__(cls, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
         return handler(source) if cls.kind else core_schema.with_info_plain_validator_function(cls._chosen)
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, source: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
+        """For editors, a family is whatever names one of its kinds."""
+        if cls.kind:
+            return handler(source)
+        load_plugins()
+        return {"type": "object", "required": [cls.key], "properties": {cls.key: {"enum": sorted(cls.kinds)}}}
 
     @classmethod
     def _chosen(cls, raw: Any, info: ValidationInfo) -> Any:
