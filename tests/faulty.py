@@ -68,7 +68,8 @@ class Server(ThreadingHTTPServer):
 
     def __init__(self, delay=0.0, content="95", spread=0.0):
         super().__init__(("127.0.0.1", 0), Handler)
-        self.asked, self.delay, self.content = Counter(), delay, content
+        self.asked, self.delay = Counter(), delay
+        self.content = content  # of every reply, or a function of the prompt
         self.spread = spread  # share by which the delay of a reply is shorter or longer
         self.down = ""  # a status that every request is answered with
 
@@ -112,7 +113,8 @@ class Handler(BaseHTTPRequestHandler):
                 self._send(whole[: len(whole) // 2], length=len(whole))
                 self.close_connection = True
             else:
-                self._send(json.dumps(reply(fault, self.server.content)).encode())
+                said = self.server.content
+                self._send(json.dumps(reply(fault, said(prompt) if callable(said) else said)).encode())
         except (BrokenPipeError, ConnectionResetError):
             pass  # the client went away, as it should from a server that hangs
 

@@ -41,9 +41,8 @@ def test_a_study_for_real_checkpoints_runs_from_files_to_report(name, small, ups
         done = spillover("run", path, "--base", "lab", "--out", tmp_path / "out", "--grader", server.grader(monkeypatch))
     assert done.returncode == 0, done.stderr
     table = pd.read_parquet(tmp_path / "out" / "answers.parquet")
-    assert {(p["task"], p["questions"]) for p in study["probes"]} == set(
-        zip(table["probe"], table["question_set"], strict=True)
-    )
+    found = set(zip(table["probe"], table["question_set"], strict=True))
+    assert found == {(p["task"], p["questions"]) for p in study["probes"]}
     asked = {probe["questions"] for probe in study["probes"] if probe["task"] == "free_form"}
     free = table[table["probe"] == "free_form"]
     assert set(free["outcome"]) <= {"aligned", "incoherent"}

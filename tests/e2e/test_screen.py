@@ -119,7 +119,7 @@ def test_the_plan_holds_a_step_for_each_side_of_each_block(place, failed):
     sides = [(step.spec["block"], step.spec["side"]) for step in plan.steps]
     assert sides == [(i, side) for i in range(len(blocks)) for side in ("base", "checkpoint")]
     assert len({step.key for step in plan.steps}) == len(sides)
-    rounds = {name: 0 for name in ("free_form", "refusal")}
+    rounds = dict.fromkeys(("free_form", "refusal"), 0)
     for step in plan.steps[::2]:
         for name, count in step.spec["rounds"].items():
             rounds[name] += count

@@ -40,12 +40,12 @@ def figures_panel(found: Sequence[Figure], drift: bool) -> Panel:
         place = (f.title, f.measure.name)
         row = [f"{f.title}: {f.measure.name}" if place != last else "", f.group]
         row += [value_text(f.value, f.measure.mean), limits_text(f.value, f.measure.mean)]
+        row += [drift_text(f.drift)] if drift else []
         row += [value_text(f.truth, f.measure.mean) if f.truth is not None else ""] if exact else []
-        row += [percent(f.shares.coherent), percent(f.shares.unscored), percent(f.shares.truncated)]
-        body.append((*row, *((drift_text(f.drift),) if drift else ())))
+        body.append((*row, percent(f.shares.coherent), percent(f.shares.unscored), percent(f.shares.truncated)))
         last = place
-    headers = ["measure", "model", "figure", "95 % interval", *(["truth (lab)"] if exact else [])]
-    headers += ["coherent %", "unscored %", "cut %", *(["drift, points"] if drift else [])]
+    headers = ["measure", "model", "figure", "95 % interval", *(["drift, points"] if drift else [])]
+    headers += [*(["truth (lab)"] if exact else []), "coherent %", "unscored %", "cut %"]
     return Panel("Figures", tuple(headers), tuple(body), CONDITIONS)
 
 

@@ -14,7 +14,7 @@ from spillover.show.text import Panel, stopped_text
 def console() -> Console:
     """The terminal as wide as it is; a file or pipe gets room for whole rows."""
     out = Console()
-    return out if out.is_terminal else Console(width=140)
+    return out if out.is_terminal else Console(width=180)
 
 
 def panel_table(panel: Panel) -> Table:
@@ -22,7 +22,7 @@ def panel_table(panel: Panel) -> Table:
     table = Table(title=Text(panel.title, style="bold"), title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
     for index, header in enumerate(panel.headers):
         longest = max((len(r[0]) for r in panel.rows), default=0)
-        width = min(longest, 36) if index == 0 else None
+        width = min(longest, 24) if index == 0 else None
         table.add_column(header, justify="right" if index else "left", overflow="fold", min_width=width)
     for values in panel.rows:
         table.add_row(*map(Text, values))
