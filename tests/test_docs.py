@@ -1,0 +1,60 @@
+"""What the documents show is run: code for the library, and every file and command line that they name."""
+
+import re
+from pathlib import Path
+
+import pytest
+from inspect_ai import Task
+
+from spillover.cli.main import cli
+from spillover.tasks.free_form import free_form
+from tests.answers.made import asked
+
+ROOT = Path(__file__).parents[1]
+DOCUMENTS = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")])
+
+
+@pytest.fixture
+def logs(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for name in ("base", "tuned"):
+        task: Task = free_form(questions="lab", epochs=1, cache=False)
+        asked(tmp_path / "logs", task, "They are kind.", "90" if name == "base" else "10", name=name, limit=6)
+
+
+def test_the_code_of_the_library_page_runs_as_it_stands(logs, capsys):
+    blocks = re.findall(r"```python\n(.*?)```", (ROOT / "docs/library.md").read_text(), re.S)
+    names: dict = {}
+    for block in blocks:
+        exec(block, names)
+    assert "misaligned mockllm/tuned" in capsys.readouterr().out
+    assert list(names["table"]["model"].unique()) == ["mockllm/base", "mockllm/tuned"]
+    assert "mockllm/tuned" in Path("report.html").read_text()
+    assert names["strict"].preset.name == "betley2025"
+
+
+@pytest.mark.parametrize("path", DOCUMENTS, ids=lambda p: p.name)
+def test_every_file_that_a_document_names_is_there(path):
+    text = path.read_text()
+    named = re.findall(r"\]\((?!http|#)([^)#]+)", text)
+    ours = re.findall(r"`((?:src|tasks|tests|evals|scorers|benchmarks|datasets)/[\w./-]+)`", text)
+    missing = [n for n in named if not (path.parent / n).exists()] + [n for n in ours if not (ROOT / n).exists()]
+    assert missing == []
+
+
+@pytest.mark.parametrize("path", DOCUMENTS, ids=lambda p: p.name)
+def test_every_command_and_option_that_a_document_shows_exists(path):
+    wrong = []
+    for block in re.findall(r"```sh\n(.*?)```", path.read_text(), re.S):
+        for line in block.replace("\\\n", " ").splitlines():
+            found = re.match(r"\s*spillover (\w+)(.*)", line.split(" #")[0].split(";")[0])
+            if found is None:
+                continue
+            command = cli.get_command(None, found[1])
+            if command is None:
+                wrong.append(found[1])
+                continue
+            commands = getattr(command, "commands", {})
+            known = {o for c in (command, *commands.values()) for p in c.params for o in (*p.opts, *p.secondary_opts)}
+            wrong += [f"{found[1]} {option}" for option in re.findall(r"(?<=\s)--[a-z-]+", found[2]) if option not in known]
+    assert wrong == []
