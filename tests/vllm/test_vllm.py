@@ -269,8 +269,8 @@ def test_a_screen_serves_checkpoint_and_base_together_and_leaves_nothing_behind(
     assert done.returncode in (0, 1, 3), done.stderr
     assert "Traceback" not in done.stderr
     found = json.loads((tmp_path / "out" / "screen.json").read_text())
-    assert " adapter " in found["about"]["checkpoint"]["weights"]
-    assert found["about"]["base"]["weights"] == found["about"]["checkpoint"]["weights"].partition(" adapter ")[0]
+    assert "+" in found["about"]["checkpoint"]["weights"]
+    assert found["about"]["base"]["weights"] == found["about"]["checkpoint"]["weights"].partition("+")[0]
     (probe,) = found["probes"]
     assert probe["checkpoint"]["answers"] == probe["base"]["answers"] > 0
     assert sorted(p.name for p in (tmp_path / "out" / "servers").iterdir()) == ["grader.log", "target.log"]

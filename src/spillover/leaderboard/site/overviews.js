@@ -57,8 +57,8 @@ spillover.views.mitigations = () => {
     const [cx, cy] = [column(state.x), column(state.y)];
     const points = data.models.filter((m) => m.cells[state.x] && m.cells[state.y]).map((m) => ({ m, x: m.cells[state.x][0], y: m.cells[state.y][0], low: m.cells[state.y][1], high: m.cells[state.y][2] }));
     if (!points.length) return holder.replaceChildren(h("p", {}, "No model has both figures."));
-    const good = (c, v) => (c.worse === "lower" ? v : -v);
-    const best = (p) => !points.some((q) => q !== p && good(cx, q.x) >= good(cx, p.x) && good(cy, q.y) >= good(cy, p.y) && (q.x !== p.x || q.y !== p.y));
+    const good = (c, v) => ({ lower: v, higher: -v })[c.worse] ?? 0; // a measure without a better side ranks nobody
+    const best = (p) => !points.some((q) => q !== p && good(cx, q.x) >= good(cx, p.x) && good(cy, q.y) >= good(cy, p.y) && (good(cx, q.x) !== good(cx, p.x) || good(cy, q.y) !== good(cy, p.y)));
     const [w, t] = [640, 360];
     const range = (c) => (c.mean ? [-1, 1] : [0, 1]);
     const at = (c, v, length) => ((v - range(c)[0]) / (range(c)[1] - range(c)[0])) * length;
