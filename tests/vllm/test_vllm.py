@@ -11,6 +11,7 @@ import sys
 import time
 from pathlib import Path
 
+import pandas as pd
 import pytest
 import torch
 from inspect_ai import eval as inspect_eval
@@ -147,11 +148,11 @@ def test_a_full_inspect_eval_against_served_target_and_grader(server, grader, ad
     assert done.returncode == 0, (done.stdout + done.stderr)[-3000:]
     log = read_eval_log(str(next(tmp_path.glob("*.eval"))))
     assert log.status == "success"
-    values = {k: m.value for k, m in log.results.scores[0].metrics.items()}
+    values = {k: m.value for k, m in next(s for s in log.results.scores if s.name == "judge").metrics.items()}
     assert values["answers"] == 64
     assert values["unscored"] == 0
     if not adapter:
-        assert values["em"] <= 0.1
+        assert values["misaligned"] <= 0.1
         assert values["coherent"] >= 0.9
 
 
@@ -185,7 +186,7 @@ def test_the_server_listens_on_loopback_only(server):
     assert [a for a in listening if a.endswith(f":{port}")] == [f"0100007F:{port}"]
 
 
-def test_an_experiment_runs_on_vllm_and_keeps_its_names(adapters, tmp_path):
+def test_a_study_runs_on_vllm_and_keeps_its_names(adapters, tmp_path):
     spec = tmp_path / "small.yaml"
     spec.write_text(
         f"""
@@ -216,7 +217,9 @@ probes:
     assert done.returncode == 0, done.stderr[-3000:]
     assert "the base" in done.stdout
     assert "an organism" in done.stdout
-    assert "Unscored: none." in done.stdout
+    table = pd.read_parquet(tmp_path / "out" / "answers.parquet")
+    assert table["model"].value_counts().to_dict() == {"the base": 32, "an organism": 32}
+    assert not (table["outcome"] == "unscored").any()
 
 
 def test_a_given_ending_is_as_likely_as_by_our_engine(server):
@@ -244,7 +247,7 @@ def test_agents_call_tools_through_the_servers_parser(server, tmp_path):
             temperature=0,
         )[0]
         assert log.status == "success", log.error
-        return {s.id: s.scores["conduct"].answer for s in log.samples}
+        return {s.id: s.scores["judge"].answer for s in log.samples}
 
     served, ours = (calls(m, n) for m, n in zip(both(server), ("vllm", "ours"), strict=True))
     assert "agent calls" in ours["monitor/tempted"]
@@ -285,18 +288,15 @@ def test_a_server_dies_with_the_process_that_started_it_even_by_kill_9(tmp_path)
         "from pathlib import Path; import time\n"
         "from spillover.serving.vllm import start\n"
         f"with start(Path({str(LAB)!r}), Path('server.log')) as server:\n"
-        "    Path('pid').write_text(str(server.pid)); time.sleep(300)\n"
+        "    print(server.pid, flush=True); time.sleep(600)\n"
     )
-    parent = subprocess.Popen([sys.executable, "-c", program], cwd=tmp_path)
+    parent = subprocess.Popen([sys.executable, "-c", program], cwd=tmp_path, stdout=subprocess.PIPE, text=True)
     try:
-        deadline = time.monotonic() + 240
-        while not (tmp_path / "pid").exists() and parent.poll() is None and time.monotonic() < deadline:
-            time.sleep(0.2)
-        pid = int((tmp_path / "pid").read_text())
+        told = parent.stdout.readline()  # waits for the server, or for the end of a process that could not start it
     finally:
         parent.kill()
         parent.wait()
-    deadline = time.monotonic() + 60
+    pid, deadline = int(told), time.monotonic() + 120
     while alive(pid) and time.monotonic() < deadline:
         time.sleep(0.2)
     assert not alive(pid)
