@@ -117,10 +117,16 @@ def findings(found: Sequence[Figure], most: int = 12) -> list[str]:
         word = f"{told} than the base{verdict}" if told else "not told apart from the base"
         out.append(
             f"{figure.group} on {figure.title}: {figure.measure.name} {word}, {drift_text(figure.drift)} points; "
-            f"{value_text(figure.value)} %."
+            f"{_in_percent(figure)}."
         )
-    out = out or [f"{f.group} on {f.title}: {f.measure.name} {value_text(f.value)} % {limits_text(f.value)}." for f in heads]
+    out = out or [f"{f.group} on {f.title}: {f.measure.name} {_in_percent(f)} {limits_text(f.value)}." for f in heads]
     return out[:most] + ([f"… and {len(out) - most} more, in the table."] if len(out) > most else [])
+
+
+def _in_percent(figure: Figure) -> str:
+    """`77.5 % (196/253)`."""
+    number, space, counts = value_text(figure.value, figure.measure.mean).partition(" ")
+    return f"{number} %{space}{counts}"
 
 
 def _headline(found: Sequence[Figure], of: Figure) -> object:
