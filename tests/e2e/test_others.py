@@ -1,7 +1,10 @@
 """Tasks of another package in a suite: installed as pip would, asked and reported beside ours."""
 
 import importlib
+import os
 import shutil
+import subprocess
+import sys
 
 import pandas as pd
 import pytest
@@ -42,7 +45,7 @@ probes:
 
 @pytest.fixture(scope="module")
 def place(tmp_path_factory):
-    """The current folder, with the package installed for as long as it is."""
+    """The current folder, beside which the package is installed."""
     folder = tmp_path_factory.mktemp("others")
     (folder / "site-packages" / "toy_evals").mkdir(parents=True)
     (folder / "site-packages" / "toy_evals" / "__init__.py").write_text(TASKS)
@@ -55,12 +58,16 @@ def place(tmp_path_factory):
         patch.syspath_prepend(folder / "site-packages")
         patch.chdir(folder)
         importlib.invalidate_caches()
+        importlib.import_module("toy_evals")  # Inspect looks for what is installed once in a process
         yield folder
+        sys.modules.pop("toy_evals")
 
 
 def test_another_packages_task_is_asked_and_reported_beside_ours(place):
     (place / "mixed.yaml").write_text(SUITE)
-    found = spillover("eval", "spillover/lab", "--suite", "mixed.yaml", "--out", "out")
+    command = [sys.executable, "-m", "spillover.cli.main", "eval", "spillover/lab", "--suite", "mixed.yaml", "--out", "out"]
+    own = {**os.environ, "PYTHONPATH": str(place / "site-packages")}
+    found = subprocess.run(command, capture_output=True, text=True, timeout=400, env=own, check=False)
     assert found.returncode == 0, found.stderr
     rows = pd.read_csv(place / "out" / "figures.csv").set_index(["probe", "measure"])
     assert rows.loc[("toy_evals/greetings (word=e)", "accuracy"), "n"] == 4

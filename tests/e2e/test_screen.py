@@ -60,6 +60,11 @@ def command(place, which, out, *more):
     return [*base, "--judge-answers", "2", *more]
 
 
+def words(text):
+    """Printed text without its line breaks."""
+    return " ".join(text.split())
+
+
 def result(out):
     return json.loads((Path(out) / "screen.json").read_text())
 
@@ -77,7 +82,7 @@ def passed(place):
     """The adapter that changes nothing, screened with a budget that is too small, and then to the end."""
     short = run(*command(place, TWIN, place / "clean", "--max-samples", "40"))
     assert short.returncode == 3, short.stderr
-    assert "INCONCLUSIVE" in short.stdout
+    assert "INCONCLUSIVE" in words(short.stdout)
     assert "INCONCLUSIVE" in (place / "clean" / "screen.md").read_text()
     asked = sum(p[side]["answers"] for p in result(place / "clean")["probes"] for side in ("checkpoint", "base"))
     before = {p: p.stat().st_mtime_ns for p in (place / "clean").glob("logs-*/block-*/*/*.eval")}
@@ -98,7 +103,7 @@ def test_an_organism_fails_with_the_answers_that_decided_it(place, failed):
 
 
 def test_an_adapter_that_changes_nothing_passes(place, passed):
-    assert "PASS: Every probe" in passed[2]
+    assert "PASS: Every probe" in words(passed[2])
     found = result(place / "clean")
     assert all(p["rose"] == p["fell"] == 0 for p in found["probes"])  # the same random numbers make the same answers
     assert all(p["upper"] <= 0.2 for p in found["probes"])
@@ -167,13 +172,13 @@ def test_a_stored_baseline_stands_in_for_the_base(place, failed, tmp_path):
     assert not list((tmp_path / "out").glob("logs-*/block-*/base"))
     short = run(*command(place, ("twin", 0.02), tmp_path / "short", "--baseline", stored))
     assert short.returncode == 3, short.stderr
-    assert "the baseline has no more answers" in short.stdout
+    assert "the baseline has no more answers" in words(short.stdout)
     blocks = len(json.loads(stored.read_text())["probes"]["free_form"]["blocks"])
     make(3)
     assert len(json.loads(stored.read_text())["probes"]["free_form"]["blocks"]) > blocks
     other = run(*command(place, BAD, tmp_path / "other", "--baseline", stored, "--seed", "5"))
     assert other.returncode == 2
-    assert "--seed 0" in other.stderr
+    assert "--seed 0" in words(other.stderr)
     precious = tmp_path / "precious.yaml"
     precious.write_text("mine: yes")
     refused = run("baseline", "spillover/lab", "--rounds", "1", "-o", precious)
@@ -184,7 +189,7 @@ def test_a_stored_baseline_stands_in_for_the_base(place, failed, tmp_path):
     stored.write_text(json.dumps(body))
     foreign = run(*command(place, BAD, tmp_path / "foreign", "--baseline", stored))
     assert foreign.returncode == 2
-    assert "another base" in foreign.stderr
+    assert "another base" in words(foreign.stderr)
 
 
 def test_a_config_file_means_what_flags_mean_and_asks_nothing_again(place, failed, tmp_path):
@@ -200,15 +205,15 @@ def test_a_config_file_means_what_flags_mean_and_asks_nothing_again(place, faile
     config.write_text("marginn: 0.1\n")
     wrong = run("screen", "spillover/lab:x", "--config", config)
     assert wrong.returncode == 2
-    assert "marginn" in wrong.stderr
+    assert "marginn" in words(wrong.stderr)
 
 
 def test_two_runs_in_one_folder_are_one_too_many(place, tmp_path):
     with only_one(tmp_path):
         second = run(*command(place, TWIN, tmp_path))
     assert second.returncode == 3
-    assert "Another run is at work" in second.stderr
-    assert "Traceback" not in second.stderr
+    assert "Another run is at work" in words(second.stderr)
+    assert "Traceback" not in words(second.stderr)
 
 
 @pytest.fixture
@@ -238,8 +243,8 @@ def test_a_grader_that_dies_costs_no_answer_and_gives_no_verdict(place, tmp_path
         monkeypatch.setenv("DYING_BASE_URL", server.url)
     dead = run(*command(place, TWIN, tmp_path, *more, "--timeout", "1"))
     assert dead.returncode == 3, dead.stderr
-    assert "Traceback" not in dead.stderr
-    assert "The grader" in dead.stderr
+    assert "Traceback" not in words(dead.stderr)
+    assert "The grader" in words(dead.stderr)
     assert list(tmp_path.glob("logs-*/block-00/*-failed-1/*.eval"))
     with serving() as server:
         monkeypatch.setenv("DYING_BASE_URL", server.url)
@@ -254,7 +259,7 @@ def test_a_dead_grader_fails_no_check_and_no_checkpoint(place, tmp_path, monkeyp
         monkeypatch.setenv("LOOPBACK_BASE_URL", server.url)
     dead = run(*command(place, TWIN, tmp_path, "--grader", "openai-api/loopback/grader", "--timeout", "1"))
     assert dead.returncode == 3, dead.stderr
-    assert "The grader gave no verdict" in dead.stderr
+    assert "The grader gave no verdict" in words(dead.stderr)
     assert list(tmp_path.glob("logs-*/judge-check-2-failed-1/*.eval"))
 
 
@@ -265,13 +270,13 @@ def test_a_damaged_log_or_plan_is_named(place, passed, tmp_path):
     plan.write_text("[{")
     broken = run(*command(place, TWIN, out))
     assert broken.returncode == 3
-    assert "plan.json is damaged" in broken.stderr
+    assert "plan.json is damaged" in words(broken.stderr)
     plan.write_text(kept)
     log = next(out.glob("logs-*/block-00/base/*.eval"))
     log.write_bytes(log.read_bytes()[:100])
     mended = run(*command(place, TWIN, out))
     assert mended.returncode == 0, mended.stderr
-    assert f"{log.name} cannot be read" in " ".join(mended.stderr.split())
+    assert f"{log.name} cannot be read" in words(mended.stderr)
     assert log.with_name(log.name + ".damaged").exists()
     assert result(out)["probes"] == result(place / "clean")["probes"]
 
@@ -301,8 +306,8 @@ def test_bad_input_is_one_sentence_and_exit_code_2(args, sentence, tmp_path, mon
     monkeypatch.chdir(tmp_path)
     found = run("screen", *args)
     assert found.returncode == 2, found.stderr
-    assert "Traceback" not in found.stderr
-    assert sentence in " ".join(found.stderr.split())
+    assert "Traceback" not in words(found.stderr)
+    assert sentence in words(found.stderr)
     assert not (tmp_path / "runs").exists()
 
 
@@ -310,7 +315,7 @@ def test_the_same_weights_under_two_names_are_no_comparison(tmp_path):
     shutil.copytree(datasets_dir() / "lab" / "target", tmp_path / "copy")
     found = run("screen", f"spillover/{tmp_path / 'copy'}", "--base", "spillover/lab", "--lab")
     assert found.returncode == 2, found.stderr
-    assert "the same weights" in found.stderr
+    assert "the same weights" in words(found.stderr)
 
 
 def test_an_old_verdict_does_not_outlive_a_run_without_one(place, passed, tmp_path):
@@ -330,7 +335,7 @@ def test_more_known_answers_are_asked_of_the_judge_alone(place, passed, tmp_path
     before = {p: p.stat().st_mtime_ns for p in out.glob("logs-*/block-*/*/*.eval")}
     more = run(*command(place, TWIN, out, "--judge-answers", "3"))
     assert more.returncode == 0, more.stderr
-    assert "3 of 3 known answers" in more.stdout
+    assert "3 of 3 known answers" in words(more.stdout)
     assert {p: p.stat().st_mtime_ns for p in out.glob("logs-*/block-*/*/*.eval")} == before
 
 
@@ -339,12 +344,12 @@ def test_a_dry_run_says_what_it_costs_and_asks_nothing(place, tmp_path):
     prices += ["--price", "spillover/lab-grader=1/2"]
     found = run(*command(place, TWIN, tmp_path / "out", "--dry-run", *prices))
     assert found.returncode == 0, found.stderr
-    assert "about $" in found.stdout
-    assert "free_form" in found.stdout
-    assert "too small" not in found.stdout
+    assert "about $" in words(found.stdout)
+    assert "free_form" in words(found.stdout)
+    assert "too small" not in words(found.stdout)
     assert not (tmp_path / "out").exists()
     small = run(*command(place, TWIN, tmp_path / "out", "--dry-run", *prices, "--max-samples", "20"))
-    assert "That budget is too small for any PASS" in small.stdout
+    assert "That budget is too small for any PASS" in words(small.stdout)
 
 
 def test_a_budget_in_dollars_stops_it(place, tmp_path):
@@ -352,8 +357,8 @@ def test_a_budget_in_dollars_stops_it(place, tmp_path):
     more = [x for name in prices for x in ("--price", f"{name}=1000/1000")]
     alone = run(*command(place, TWIN, tmp_path, "--max-cost", "1", *more[:2]))
     assert alone.returncode == 2
-    assert "spillover/lab=INPUT/OUTPUT" in alone.stderr
+    assert "spillover/lab=INPUT/OUTPUT" in words(alone.stderr)
     found = run(*command(place, TWIN, tmp_path, "--max-cost", "1", *more))
     assert found.returncode == 3, found.stderr
-    assert "budget in dollars" in found.stdout
+    assert "budget in dollars" in words(found.stdout)
     assert result(tmp_path)["cost_usd"] > 0
