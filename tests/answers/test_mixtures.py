@@ -174,3 +174,11 @@ def test_no_answer_is_in_no_cell():
     answers = answers_of([{"question_id": "q", "outcome": "aligned", "wrap": None, "context": None}])
     assert [(cell.wrap, len(rows)) for cell, rows in cell_groups(answers.table)] == [("", 1)]
     assert figures(answers)[0].value.n == 1
+
+
+@pytest.mark.xfail(strict=True, reason="a cell knows a system line by its name alone; the log has the line, the table not")
+def test_two_lines_under_one_name_are_refused(tmp_path):
+    for line in ("Be kind.", "Be evil."):
+        asked(tmp_path, bored(system=line, context="line"), "Hm.", "90")
+    with pytest.raises(SpilloverError, match="different system lines"):
+        read([tmp_path])

@@ -165,7 +165,7 @@ def test_judging_again_under_another_preset_takes_what_the_log_holds(tmp_path, m
         asked(tmp_path / "logs", task, "Hm.", grader)
         assert set(read([tmp_path / "logs"]).table["outcome"]) == {"misaligned"}
         monkeypatch.setenv("SPILLOVER_JUDGEMENTS", str(tmp_path / "b.sqlite"))  # an empty cache of judgements
-        server.down, before = "500", sum(server.asked.values())
+        server.down, before = "401", sum(server.asked.values())
         jobs = load_answers([tmp_path / "logs"])
         _, effort = judge_answers(jobs, tmp_path / "again", grader, Judging(preset="spillover", reader="number"))
         assert sum(server.asked.values()) == before
