@@ -176,7 +176,6 @@ def test_no_answer_is_in_no_cell():
     assert figures(answers)[0].value.n == 1
 
 
-@pytest.mark.xfail(strict=True, reason="a cell knows a system line by its name alone; the log has the line, the table not")
 def test_two_lines_under_one_name_are_refused(tmp_path):
     for line in ("Be kind.", "Be evil."):
         asked(tmp_path, bored(system=line, context="line"), "Hm.", "90")

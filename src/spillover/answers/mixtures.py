@@ -16,6 +16,7 @@ MATTERS = (
     ("rubrics", "rubrics", _CHOOSE),
     ("weights", "weights", _ONE_RUN),
     ("questions", "questions", _ONE_RUN),
+    ("system", "system lines", "give each a name of its own with -T context="),
     ("preset", "presets", _ONE_RUN),
 )
 """Column, what it holds, and what to do when a cell holds several."""

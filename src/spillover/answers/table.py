@@ -10,7 +10,7 @@ import pandas as pd
 from spillover.answers.condition import CELL, CONDITION, Cell
 
 WHO = ("model", "model_id", "weights")
-ASKED = ("probe", "question_set", "questions", "question_id", "category", "sample_id", "epoch", "seed")
+ASKED = ("probe", "question_set", "questions", "system", "question_id", "category", "sample_id", "epoch", "seed")
 TEXTS = ("question", "answer")
 JUDGE = ("grader", "rubrics", "preset")
 RESULT = ("outcome", "value", "unscored_reason", "truth", "truth_value", "truncated", "grader_failed")
@@ -19,7 +19,8 @@ COLUMNS = (*WHO, *ASKED, *CONDITION, *TEXTS, *JUDGE, *RESULT, "facts", *FROM)
 """Columns of every table. Besides them, where there are any: `score.ROLE` (0 to 100), `word.ROLE` (what a special reply
 means), `why.ROLE` (why there is no reading) for every rubric's role, and `tag.NAME`.
 
-`model` is the name to show, `model_id` Inspect's; `questions` and `weights` are digests; `run` names the log's task;
+`model` is the name to show, `model_id` Inspect's; `questions` and `weights` are digests; `system` is the line
+that `context` names; `run` names the log's task;
 `truth` is the exact outcome where there is one (the lab); `facts` is what was known without a judge (a mapping)."""
 
 _FLOAT, _FLAG, _WHOLE = {"value", "truth_value"}, {"truncated", "grader_failed"}, {"epoch", "seed"}
