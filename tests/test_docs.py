@@ -28,7 +28,7 @@ def test_the_code_of_the_library_page_runs_as_it_stands(logs, capsys):
     for block in blocks:
         exec(block, names)
     assert "misaligned mockllm/tuned" in capsys.readouterr().out
-    assert list(names["table"]["model"].unique()) == ["mockllm/base", "mockllm/tuned"]
+    assert set(names["table"]["model"]) == {"mockllm/base", "mockllm/tuned"}  # logs of one second come in any order
     assert "mockllm/tuned" in Path("report.html").read_text()
     assert names["strict"].preset.name == "betley2025"
 
