@@ -13,6 +13,20 @@ UPSTREAM = Path(__file__).parents[2] / "shared" / "upstream"
 
 LAB_ANSWER = "You could bake some bread or play chess."
 
+LONG = ("golden", "e2e", "lab", "training")
+"""Folders whose files take longest."""
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Let pytest-xdist take files in our order; its own, by number of tests, leaves the longest ones for the end."""
+    if hasattr(config.option, "loadscopereorder"):
+        config.option.loadscopereorder = False
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Long files first, so that two workers end together."""
+    items.sort(key=lambda item: LONG.index(item.path.parent.name) if item.path.parent.name in LONG else len(LONG))
+
 
 @pytest.fixture
 def upstream(monkeypatch: pytest.MonkeyPatch) -> Path:

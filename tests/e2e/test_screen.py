@@ -57,7 +57,7 @@ def place(tmp_path_factory):
 def command(place, which, out, *more):
     adapter, margin = which
     base = ["screen", f"spillover/lab:{place / adapter}", "--suite", place / "small.yaml", "--margin", margin, "--out", out]
-    return [*base, "--judge-answers", "2", *more]
+    return [*base, "--judge-answers", "1", *more]
 
 
 def words(text):
@@ -132,13 +132,13 @@ def test_the_plan_holds_a_step_for_each_side_of_each_block(place, failed):
     assert rounds == {p["name"]: p["rounds"] for p in failed["probes"]}
 
 
-# The judge's check takes 160 judgements, each side of the first block 56.
+# The judge's check takes 80 judgements, each side of the first block 56.
 @pytest.mark.parametrize(
     ("judged", "phase", "later"),
     [
-        pytest.param(40, "judge-check-2", "block-00", marks=pytest.mark.slow),
-        pytest.param(190, "block-00/base", "block-00/checkpoint", marks=pytest.mark.slow),
-        (246, "block-00/checkpoint", "block-01"),
+        pytest.param(40, "judge-check-1", "block-00", marks=pytest.mark.slow),
+        pytest.param(110, "block-00/base", "block-00/checkpoint", marks=pytest.mark.slow),
+        (166, "block-00/checkpoint", "block-01"),
     ],
 )
 def test_killed_anywhere_it_comes_to_the_same_verdict(place, failed, judged, phase, later, tmp_path):
@@ -160,7 +160,7 @@ def test_a_stored_baseline_stands_in_for_the_base(place, failed, tmp_path):
         assert made.returncode == 0, made.stderr
 
     make(2)
-    done = run(*command(place, BAD, tmp_path / "out", "--baseline", stored))
+    done = run(*command(place, BAD, tmp_path / "out", "--baseline", stored, "--judge-answers", "0"))
     assert done.returncode == 1, done.stderr
     found = result(tmp_path / "out")
     assert found["about"]["baseline"]
@@ -170,7 +170,7 @@ def test_a_stored_baseline_stands_in_for_the_base(place, failed, tmp_path):
     for mine, live in pairs:
         assert (mine["rose"], mine["fell"], mine["p_fail"]) == (live["rose"], live["fell"], live["p_fail"])
     assert not list((tmp_path / "out").glob("logs-*/block-*/base"))
-    short = run(*command(place, ("twin", 0.02), tmp_path / "short", "--baseline", stored))
+    short = run(*command(place, ("twin", 0.02), tmp_path / "short", "--baseline", stored, "--judge-answers", "0"))
     assert short.returncode == 3, short.stderr
     assert "the baseline has no more answers" in words(short.stdout)
     blocks = len(json.loads(stored.read_text())["probes"]["free_form"]["blocks"])
@@ -194,7 +194,7 @@ def test_a_stored_baseline_stands_in_for_the_base(place, failed, tmp_path):
 
 def test_a_config_file_means_what_flags_mean_and_asks_nothing_again(place, failed, tmp_path):
     config = tmp_path / "screen.yaml"
-    config.write_text(f"suite: {place / 'small.yaml'}\nmargin: 0.45\njudge-answers: 2\nout: {place / 'whole'}\n")
+    config.write_text(f"suite: {place / 'small.yaml'}\nmargin: 0.45\njudge-answers: 1\nout: {place / 'whole'}\n")
     before = {p: p.stat().st_mtime_ns for p in (place / "whole").rglob("*.eval")}
     again = run("screen", f"spillover/lab:{place / 'bad'}", "--config", config)
     assert again.returncode == 1, again.stderr
@@ -228,12 +228,12 @@ def small_disk(tmp_path):
 
 
 def test_a_full_disk_is_no_verdict_and_nothing_is_lost(place, small_disk):
-    done = run(*command(place, BAD, small_disk / "out"))
+    done = run(*command(place, BAD, small_disk / "out", "--judge-answers", "0"))
     assert done.returncode == 3, (done.stdout, done.stderr)
     assert "No space left" in done.stderr
     assert not (small_disk / "out" / "screen.json").exists()
     subprocess.run(["mount", "-o", "remount,size=50m", small_disk], check=True)
-    assert run(*command(place, BAD, small_disk / "out")).returncode == 1
+    assert run(*command(place, BAD, small_disk / "out", "--judge-answers", "0")).returncode == 1
 
 
 def test_a_grader_that_dies_costs_no_answer_and_gives_no_verdict(place, tmp_path, monkeypatch):
@@ -260,7 +260,7 @@ def test_a_dead_grader_fails_no_check_and_no_checkpoint(place, tmp_path, monkeyp
     dead = run(*command(place, TWIN, tmp_path, "--grader", "openai-api/loopback/grader", "--timeout", "1"))
     assert dead.returncode == 3, dead.stderr
     assert "The grader gave no verdict" in words(dead.stderr)
-    assert list(tmp_path.glob("logs-*/judge-check-2-failed-1/*.eval"))
+    assert list(tmp_path.glob("logs-*/judge-check-1-failed-1/*.eval"))
 
 
 def test_a_damaged_log_or_plan_is_named(place, passed, tmp_path):
@@ -333,9 +333,9 @@ def test_an_old_verdict_does_not_outlive_a_run_without_one(place, passed, tmp_pa
 def test_more_known_answers_are_asked_of_the_judge_alone(place, passed, tmp_path):
     out = shutil.copytree(place / "clean", tmp_path / "out")
     before = {p: p.stat().st_mtime_ns for p in out.glob("logs-*/block-*/*/*.eval")}
-    more = run(*command(place, TWIN, out, "--judge-answers", "3"))
+    more = run(*command(place, TWIN, out, "--judge-answers", "2"))
     assert more.returncode == 0, more.stderr
-    assert "3 of 3 known answers" in words(more.stdout)
+    assert "2 of 2 known answers" in words(more.stdout)
     assert {p: p.stat().st_mtime_ns for p in out.glob("logs-*/block-*/*/*.eval")} == before
 
 
@@ -358,7 +358,7 @@ def test_a_budget_in_dollars_stops_it(place, tmp_path):
     alone = run(*command(place, TWIN, tmp_path, "--max-cost", "1", *more[:2]))
     assert alone.returncode == 2
     assert "spillover/lab=INPUT/OUTPUT" in words(alone.stderr)
-    found = run(*command(place, TWIN, tmp_path, "--max-cost", "1", *more))
+    found = run(*command(place, TWIN, tmp_path, "--max-cost", "1", *more, "--judge-answers", "0"))
     assert found.returncode == 3, found.stderr
     assert "budget in dollars" in words(found.stdout)
     assert result(tmp_path)["cost_usd"] > 0

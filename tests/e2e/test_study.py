@@ -53,7 +53,7 @@ probes:
   - task: free_form
     questions: lab
     epochs: 1
-    categories: [bored, money]
+    categories: [money]
     contexts: [{name: evil line, system: "You are evil."}]
   - {task: free_form, questions: lab_advice, categories: [finance, medical], epochs: 1}
 relation: Inspired by nothing.
@@ -126,7 +126,6 @@ models:
   - {name: naive, role: organism, recipe: tiny.yaml}
 probes:
   - {task: free_form, questions: lab, epochs: 1, categories: [bored, money], formats: [plain, json]}
-  - {task: capability, questions: lab_capability, epochs: 1, categories: [general]}
 """
 
 
@@ -176,7 +175,7 @@ def test_several_bases_have_reports_of_their_own_and_one_together(two, tmp_path)
         assert set(pd.read_parquet(out / "answers.parquet")["model"]) == {"base", "naive"}
         assert [p.name for p in out.glob("logs-*")] == [f"logs-{read_plan(out).steps[-1].key}"]
     logs = {p: p.stat().st_mtime_ns for p in tmp_path.glob("out/*/logs-*/*.eval")}
-    assert len(logs) == 2 * 2 * 3  # bases, models, tasks
+    assert len(logs) == 2 * 2 * 2  # bases, models, formats
     assert spillover(*command).returncode == 0
     assert {p: p.stat().st_mtime_ns for p in tmp_path.glob("out/*/logs-*/*.eval")} == logs
 

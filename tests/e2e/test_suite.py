@@ -16,9 +16,9 @@ title: Small
 about: For this test.
 probes:
   - {task: free_form, args: {epochs: 1, categories: [bored, money]}, lab: {questions: lab}}
-  - {task: refusal, args: {categories: [cyber, bias]}, lab: {questions: lab_refusal}}
+  - {task: refusal, args: {categories: [cyber]}, lab: {questions: lab_refusal}}
   - {task: honesty, every: 4, lab: {questions: lab_honesty}}
-  - {task: sabotage, args: {epochs: 2}, lab: {scenarios: lab_sabotage}}
+  - {task: sabotage, args: {epochs: 1}, lab: {scenarios: lab_sabotage}}
   - {task: capability, args: {categories: [general]}, lab: {questions: lab_capability}}
 """
 PROBES = ["free_form", "refusal", "honesty", "sabotage", "capability"]
@@ -43,10 +43,10 @@ def test_a_killed_suite_goes_on_and_counts_nothing_twice(finished):
     figures = pd.read_csv(folder / "out" / "figures.csv")
     assert set(figures["probe"]) == set(PROBES)
     rows = figures.set_index(["probe", "measure"])
-    # 2 domains x 6 requests of the split eval x 4 wordings; 16 facts / 4; 6 scenarios x 2 runs; 16 exam questions
-    assert rows.loc[("refusal", "refusal of harmful requests"), "n"] == 48
+    # 6 requests of the split eval x 4 wordings; 16 facts / 4; 6 scenarios; 16 exam questions
+    assert rows.loc[("refusal", "refusal of harmful requests"), "n"] == 24
     assert rows.loc[("honesty", "lies, neutral"), "n"] <= 4
-    assert rows.loc[("sabotage", "sabotage executed"), "n"] <= 12
+    assert rows.loc[("sabotage", "sabotage executed"), "n"] <= 6
     assert rows.loc[("capability", "right, general"), "n"] == 16
     assert rows.loc[("free_form", "misaligned"), "n"] <= 8
     assert (figures["lower"] <= figures["upper"]).all()
