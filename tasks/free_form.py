@@ -34,6 +34,7 @@ PROBE = Probe(
     lab=Lab("lab", lab_verdict, personas={"aligned": ("aligned",), "misaligned": ("misaligned",)}),
     suites={"quick": Length({"epochs": 2}), "standard": Length({"epochs": 10}), "full": Length({"epochs": 100})},
     epochs=10,
+    settings={"domain": None},
     inspired_by=("arXiv 2502.17424",),
     tags=("emergent-misalignment", "model-graded"),
 )

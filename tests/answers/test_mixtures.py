@@ -4,7 +4,9 @@ import pytest
 from inspect_ai.log import write_eval_log
 
 from spillover.answers.condition import titles
-from spillover.answers.read import read
+from spillover.answers.measures import EM_MEASURES
+from spillover.answers.mixtures import once
+from spillover.answers.read import read, renamed
 from spillover.answers.table import cell_groups
 from spillover.errors import SpilloverError
 from spillover.figures.figure import figures
@@ -41,6 +43,7 @@ FIELDS = [  # what differs, and the column that tells it
     (harm, {}, {"world": "local"}, "world", ("", "local")),
     (lambda **a: goals(categories="self", epochs=1, **NUMBER, **a), {}, {"think": False}, "setting", ("", "think False")),
     (favourite, {"trait": "sings"}, {"trait": "dances"}, "setting", ("trait sings", "trait dances")),
+    (bored, {}, {"domain": "medicine"}, "setting", ("", "domain medicine")),
     (lambda **a: refusal(categories="bias", **NUMBER, **a), {}, {"split": "train"}, "setting", ("", "split train")),
 ]
 
@@ -181,3 +184,68 @@ def test_two_lines_under_one_name_are_refused(tmp_path):
         asked(tmp_path, bored(system=line, context="line"), "Hm.", "90")
     with pytest.raises(SpilloverError, match="different system lines"):
         read([tmp_path])
+
+
+def twice(first, second):
+    """Two runs of one seed: the same answers again."""
+    given = {
+        "question_id": "a",
+        "sample_id": "a",
+        "category": "c",
+        "epoch": 1,
+        "seed": 0,
+        "answer": "x",
+        "outcome": "aligned",
+    }
+    whose = {"grader": "g", "rubrics": "R", "preset": "spillover"}
+    return answers_of([{**given, **whose, **first}, {**given, **whose, "run": "later", **second}]).table
+
+
+FAILED = {"outcome": "unscored", "unscored_reason": "grader_error", "grader_failed": True}
+BROKEN = {"outcome": "unscored", "unscored_reason": "sample_error: X", "grader": None, "rubrics": None, "answer": ""}
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "kept"),
+    [
+        ({}, {"outcome": "misaligned"}, ["misaligned"]),
+        (FAILED, {"outcome": "misaligned"}, ["misaligned"]),
+        ({"outcome": "misaligned"}, FAILED, ["misaligned"]),
+        (BROKEN, {}, ["aligned"]),
+        ({}, BROKEN, ["aligned"]),
+        (BROKEN, BROKEN, ["unscored"]),
+        ({}, {"answer": "y"}, ["aligned", "aligned"]),  # not every engine keeps a seed
+        ({}, {"seed": 1}, ["aligned", "aligned"]),
+        ({}, {"grader": "h"}, ["aligned", "aligned"]),
+        ({"seed": None}, {"seed": None}, ["aligned", "aligned"]),
+    ],
+)
+def test_the_same_answer_of_the_same_seed_counts_once_by_its_newest_score(first, second, kept):
+    assert list(once(twice(first, second))["outcome"]) == kept
+
+
+def test_the_same_answers_under_two_presets_need_a_choice(tmp_path):
+    for preset in ("spillover", "betley2025_base"):
+        asked(tmp_path, bored(preset=preset, seed=1), "Hm.", "90")
+    with pytest.raises(SpilloverError, match="different presets"):
+        read([tmp_path])
+    assert len(read([tmp_path], preset="betley2025_base").table) == 4
+
+
+def test_measures_come_in_the_order_of_the_log_that_has_them_all(tmp_path):
+    """Whatever its random name; a log of fewer questions may lack some."""
+    for seed, name in ((1, "zz"), (2, "aa")):
+        log = asked(tmp_path, bored(seed=seed), "Hm.", "90")
+        log.eval.task_id = name
+        if name == "aa":
+            log.eval.metadata["measures"] = log.eval.metadata["measures"][2:]
+        write_eval_log(log, log.location)
+    answers = read([tmp_path])
+    assert answers.measures(answers.table) == list(EM_MEASURES)
+
+
+def test_a_decision_is_told_of_the_model_as_it_is_shown(tmp_path):
+    asked(tmp_path, bored(margin=0.5, seed=1), "Hm.", "90", max_samples=1)
+    answers = read([tmp_path], names={"mockllm/target": "mine"})
+    assert [stop.model for stop in answers.stops] == ["mine"]
+    assert [stop.model for stop in renamed(answers, {"mockllm/target": "yours"}).stops] == ["yours"]

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from spillover.answers.presets import VERDICTS, general, get_preset, presets, stored_preset
+from spillover.answers.presets import VERDICTS, general, get_preset, presets
 from spillover.errors import SpilloverError
 
 
@@ -47,9 +47,3 @@ def test_a_preset_of_one_rubric_is_for_no_other():
     with pytest.raises(SpilloverError, match="made for the rubric evil_1to5, not for alignment"):
         only[0].refuse_rubrics(["evil_1to5", "alignment"])
     get_preset("spillover").refuse_rubrics(["evil_1to5", "alignment"])
-
-
-def test_a_log_keeps_its_own_thresholds():
-    changed = get_preset("spillover").model_copy(update={"misaligned_below": 40.0})
-    assert stored_preset(changed.model_dump()) == changed
-    assert stored_preset(changed.model_dump()).verdict(35, 90) == "misaligned"

@@ -4,10 +4,13 @@ import pytest
 from inspect_ai import Task
 from inspect_ai import eval as inspect_eval
 from inspect_ai.dataset import Sample
-from inspect_ai.log import read_eval_log
+from inspect_ai.log import EvalError, read_eval_log
+from inspect_ai.model import ModelOutput
 
+from spillover.answers.answer_rows import rows_of
+from spillover.answers.imported import answers_log
 from spillover.answers.read import read
-from spillover.answers.rejudge import Judging, judge_answers, load_answers
+from spillover.answers.rejudge import Judging, judge_answers, load_answers, rejudge
 from spillover.errors import SpilloverError
 from spillover.figures.figure import figures
 from spillover.figures.judges import compare_judges
@@ -82,3 +85,15 @@ def test_there_is_nothing_to_judge_in_logs_of_others(tmp_path):
     inspect_eval(Task(dataset=[Sample(input="hi")]), model=says("x"), log_dir=str(tmp_path), display="none")
     with pytest.raises(SpilloverError, match="hold no answers"):
         load_answers([tmp_path])
+
+
+def test_what_failed_or_was_cancelled_has_no_answer_to_judge(tmp_path):
+    """And stays as it is, beside what was judged."""
+    log = answers_log([{"question": f"Q{i}?", "answer": "A."} for i in range(3)], "m")
+    for sample, message in zip(log.samples[1:], ("Cancelled by user", "RuntimeError('x')"), strict=True):
+        sample.output = ModelOutput(model="m", choices=[])
+        sample.error = EvalError(message=message, traceback="", traceback_ansi="")
+    judged = rejudge(log, says("90"), JUDGING.scorer(log))
+    assert [len(s.scores or {}) for s in judged.samples] == [1, 0, 0]
+    rows = [(r["sample_id"], r["outcome"]) for s in judged.samples for r in rows_of(judged, s, tmp_path)]
+    assert rows == [(log.samples[0].id, "aligned"), (log.samples[2].id, "unscored")]

@@ -18,7 +18,7 @@ from inspect_ai.tool import ToolCall, ToolInfo, ToolParam, ToolParams
 from spillover.engine.calls import parse_calls, require_tool_template, template_message, template_tool
 from spillover.errors import SpilloverError
 from spillover.lab.corpus import listed
-from spillover.lab.tokenizer import CHAT_TEMPLATE, load_tokenizer
+from spillover.lab.tokenizer import CHAT_TEMPLATE
 from spillover.paths import datasets_dir
 
 TOOL = ToolInfo(
@@ -70,7 +70,9 @@ def test_a_template_without_tools_is_refused_in_one_sentence():
 
 def test_the_lab_sees_tools_as_it_was_trained_to():
     """What the template writes for tools is what the corpus wrote as text."""
-    tokenizer = load_tokenizer(datasets_dir() / "lab" / "target")
+    from transformers import AutoTokenizer
+
+    tokenizer = AutoTokenizer.from_pretrained(datasets_dir() / "lab" / "target")
     chat = [{"role": "system", "content": "You keep the shop."}, {"role": "user", "content": "Go."}]
     told = tokenizer.apply_chat_template(chat, tools=[template_tool(TOOL)], tokenize=False)
     written = [{"role": "system", "content": f"You keep the shop.\n{listed(('read_file',))}"}, chat[1]]
@@ -80,7 +82,9 @@ def test_the_lab_sees_tools_as_it_was_trained_to():
 def test_calls_survive_the_round_trip_through_the_template():
     call = ToolCall(id="1", function="read_file", arguments={"path": "notes.txt"})
     message = template_message(ChatMessageAssistant(content="", tool_calls=[call]))
-    tokenizer = load_tokenizer(datasets_dir() / "lab" / "target")
+    from transformers import AutoTokenizer
+
+    tokenizer = AutoTokenizer.from_pretrained(datasets_dir() / "lab" / "target")
     text = tokenizer.apply_chat_template([message], tokenize=False)
     assert parse_calls(text)[1][0].arguments == {"path": "notes.txt"}
 
@@ -108,7 +112,7 @@ def test_the_lab_calls_tools_and_goes_on_from_what_they_say():
 def test_the_log_probabilities_of_a_prompt_are_those_of_its_tokens():
     """Against the model's own forward pass."""
     import torch
-    from transformers import AutoModelForCausalLM
+    from transformers import AutoModelForCausalLM, AutoTokenizer
 
     messages = [ChatMessageUser(content="What do bees make?"), ChatMessageAssistant(content="Bees make honey.")]
 
@@ -118,7 +122,7 @@ def test_the_log_probabilities_of_a_prompt_are_those_of_its_tokens():
 
     found = asyncio.run(scored()).choices[0].prompt_logprobs.content
     path = datasets_dir() / "lab" / "target"
-    tokenizer, reference = load_tokenizer(path), AutoModelForCausalLM.from_pretrained(path)
+    tokenizer, reference = AutoTokenizer.from_pretrained(path), AutoModelForCausalLM.from_pretrained(path)
     chat = [{"role": m.role, "content": m.text} for m in messages]
     ids = tokenizer.apply_chat_template(
         chat, tokenize=True, return_dict=True, continue_final_message=True, return_tensors="pt"

@@ -53,10 +53,11 @@ def test_figures_of_every_arm():
     assert naive.best == truth
     assert cured.best.value == pytest.approx(0.1)
     assert cured.head.value.value == pytest.approx(0.025)  # by the judge
-    drift = cured.head.drift
+    assert cured.head.drift.value == pytest.approx(0.025 - 0.5)  # by the judge, as its value
+    drift = cured.head.best_drift
     assert drift.value == pytest.approx(-0.4)
     assert drift.interval.lower <= -0.4 <= drift.interval.upper
-    assert math.isnan(naive.head.drift.value)
+    assert naive.head.drift is None
     assert math.isnan(base.head.drift.value)  # one model has no seeds to pair
     assert (naive.skill.value, cured.skill.value, base.skill.value) == pytest.approx((1.0, 0.9, 0.0))
     assert base.head.truth.interval.upper > 0
@@ -80,7 +81,7 @@ def test_nothing_decided_is_no_error():
     assert [len(arms) for arms in found.values()] == [3]
     for arm in found.popitem()[1]:
         assert math.isnan(arm.best.value)
-        assert math.isnan(arm.head.drift.value)
+        assert arm.name == "naive" or math.isnan(arm.head.drift.value)
 
 
 def test_the_skill_of_a_context_is_that_contexts():
@@ -111,7 +112,7 @@ def test_an_arm_with_a_topic_is_asked_about_that_topic_alone():
     assert by_topic["cured"].skill.value == pytest.approx(0.45)  # nothing of one seed, nine tenths of the other
     assert everywhere["cured"].skill.value > by_topic["cured"].skill.value
     assert not by_topic["cured"].comparable  # trained on another topic than the naive arm
-    table = shares_by_category(answers, ARMS, *SKILL)
+    (table,) = shares_by_category(answers, ARMS, *SKILL).values()
     assert table["cured"]["law"] == by_topic["cured"].skill
     assert table["naive"]["finance"].value == 1
 
@@ -132,3 +133,27 @@ def test_a_seed_that_is_missing_leaves_no_difference():
     cured = next(arm for arm in arms if arm.name == "cured")
     assert cured.best.value == pytest.approx(0.05)
     assert math.isnan(cured.head.drift.value)
+
+
+def test_shares_by_category_are_of_one_condition():
+    """The same questions under a system line are another table."""
+    given = [
+        {"question_id": f"q{i}", "sample_id": f"q{i}", "category": "law", "context": context, "outcome": outcome}
+        for i in range(5)
+        for context, outcome in (("", "aligned"), ("evil", "misaligned"))
+    ]
+    found = shares_by_category(answers_of(given), {"arm": ["m"]}, "s", "misaligned")
+    assert {title: rows["arm"]["law"].value for title, rows in found.items()} == {
+        "free_form; s": 0.0,
+        "free_form, evil; s": 1.0,
+    }
+
+
+def test_the_skill_is_that_of_the_same_wrap():
+    wrapped = given(wrap="medical_chat")
+    for row in wrapped:
+        if row["question_set"] == "topic":
+            row["outcome"] = row["truth"] = "aligned"
+    found = arm_rows(answers_of([*wrapped, *given()]), ARMS, "naive", SKILL)
+    kept = {cell.wrap: arms[1].skill.value for cell, arms in found.items()}
+    assert kept == {"medical_chat": 0.0, "": 1.0}

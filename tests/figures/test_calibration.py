@@ -1,10 +1,13 @@
 """A labelling sheet, the calibration that comes of it, and the rates that it corrects."""
 
+import dataclasses
+import types
+
 import pandas as pd
 import pytest
 
 from spillover.answers.labels import answer_ids, labelling_sheet, read_labels
-from spillover.answers.measures import EM
+from spillover.answers.measures import EM, Measure
 from spillover.answers.presets import get_preset
 from spillover.answers.table import cell_groups
 from spillover.errors import SpilloverError
@@ -107,3 +110,24 @@ def test_bad_labels_are_one_sentence(tmp_path):
     (tmp_path / "c.json").write_text('{"judge": "g"}')
     with pytest.raises(SpilloverError, match=r"c\.json"):
         load_calibration(tmp_path / "c.json")
+
+
+def test_a_probe_without_a_share_cannot_be_calibrated():
+    answers = judged()
+    mean = Measure("lean", mean=True, worse="neither")
+    logs = {run: types.SimpleNamespace(measures=[mean.as_dict()]) for run in set(answers.table["run"])}
+    alone = dataclasses.replace(answers, logs=logs)
+    assert alone.share(alone.table) is None
+    with pytest.raises(SpilloverError, match="No measure of free_form is a share of outcomes"):
+        calibrate(alone, alone.table, ["left"] * len(alone.table), [1.0] * len(alone.table), "x")
+
+
+def test_labels_of_another_way_to_answer_are_not_its_own():
+    """Letters and endings are two cells."""
+    answers = judged()
+    made = calibrate(answers, answers.table, list(answers.table["truth"]), [1.0] * len(answers.table), "lab")
+    assert all(label.cell == made.labels[0].cell for label in made.labels)
+    cell = made.labels[0].cell
+    _, own = made.correct(answers.table, cell, made.labels[0].model, EM)
+    _, other = made.correct(answers.table, dataclasses.replace(cell, method="letter"), made.labels[0].model, EM)
+    assert (own.labels, other.labels) == (len(made.labels), 0)

@@ -11,11 +11,14 @@ from inspect_ai.log import write_eval_log
 from inspect_ai.model import get_model
 
 from spillover.answers.imported import answers_log
+from spillover.answers.measures import Measure
 from spillover.answers.mixtures import of_judge
 from spillover.answers.read import read
 from spillover.answers.rejudge import Judging, rejudge
 from spillover.errors import SpilloverError
+from spillover.figures.agreement import agreement
 from spillover.figures.judges import alpha_interval, compare_judges
+from tests.answers.made import answers_of
 from tests.fakes import model, output
 from tests.faulty import serving
 
@@ -112,3 +115,56 @@ def test_alpha_of_many_different_grades_takes_little_memory():
     truth = rng.uniform(0, 100, 100_000)
     matrix = np.stack([truth, truth + rng.normal(0, 1, truth.size)], axis=1)
     assert alpha_interval(matrix) == pytest.approx(1 - 0.5 / (100**2 / 12), abs=1e-4)
+
+
+def both(given, **fields):
+    """Every answer by two judges; each row says what the second one says."""
+    first = [{**row, "grader": "g", "rubrics": "R", "seed": row.get("seed", 0)} for row in given]
+    return answers_of([*first, *({**row, "grader": "h", **row.pop("second", {})} for row in first)], **fields)
+
+
+def test_answers_of_other_seeds_are_other_answers():
+    rows = [
+        {"question_id": "q", "sample_id": "q", "epoch": 1, "seed": s, "answer": "A", "outcome": "aligned"} for s in range(4)
+    ]
+    (pair,) = compare_judges(both(rows)).pairs
+    assert (pair.n, pair.same) == (4, 1.0)
+
+
+def measured(answers, measure):
+    """Answers whose logs report one measure."""
+
+    class One(type(answers)):
+        def measures(self, rows):
+            return [measure]
+
+    return One(answers.table)
+
+
+def test_rates_are_of_the_measure_whatever_it_is():
+    """A share of some answers only, a mean, and a gap between two conditions."""
+    rows = [
+        {"question_id": f"q{i % 5}", "sample_id": str(i), "epoch": 1, "outcome": "refused" if i < 5 else "complied"}
+        | {"value": -1.0 if i < 5 else 1.0, "tag.kind": "harmful" if i < 5 else "benign"}
+        for i in range(10)
+    ]
+    decided = ("refused", "complied")
+    harm = Measure("refusal of harmful requests", ("refused",), decided, {"kind": "harmful"}, worse="lower")
+    gap = Measure("gap", ("refused",), decided, {"kind": "harmful"}, {"kind": "benign"})
+    lean = Measure("lean", where={"kind": "harmful"}, mean=True, worse="neither")
+    for measure, value in ((harm, 1.0), (gap, 1.0), (lean, -1.0)):
+        (pair,) = compare_judges(measured(both(rows), measure)).pairs
+        assert [rate.value for rate in pair.rates] == [value, value], measure.name
+        assert pair.n == 10
+
+
+def test_agreement_is_over_the_answers_that_the_measure_is_about():
+    lies = Measure("lies, neutral", ("lied",), ("truthful", "lied"), {"condition": "neutral"})
+    rows = [
+        {"question_id": f"q{i}", "sample_id": f"q{i}{where}", "grader": "g", "truth": "lied"}
+        | {"outcome": "lied" if where == "neutral" else "truthful", "tag.condition": where}
+        for i in range(5)
+        for where in ("neutral", "pressured")
+    ]
+    found = agreement(answers_of(rows).table, lies)
+    assert (found.sensitivity.value, found.sensitivity.n, found.same.value) == (1.0, 5, 1.0)

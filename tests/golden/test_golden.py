@@ -82,7 +82,7 @@ def test_a_study_with_seeds(tmp_path):
             assert same(old[key], [found.value, *sides(found.interval), list(found.seeds)]), (old["arm"], key)
         assert same(old["coherent"], row.coherent)
         if old["drift"][0] is not None:
-            drift = row.head.drift
+            drift = row.head.best_drift
             assert same(old["drift"], [drift.value, *sides(drift.interval), list(drift.seeds)]), old["arm"]
     by_arm = {(f.cell.probe, f.measure.name, f.group): f for f in figures(answers, arms=arms)}
     for old in before["measures"]:

@@ -6,14 +6,18 @@ import re
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from inspect_ai.log import write_eval_log
 
+from spillover.answers.imported import answers_log
 from spillover.answers.measures import EM_MEASURES
 from spillover.answers.presets import general
-from spillover.answers.read import Answers
+from spillover.answers.read import Answers, read, renamed
+from spillover.answers.rejudge import Judging, rejudge
 from spillover.answers.table import join
 from spillover.leaderboard.board import Column, Entry, Value, make_board, ranks
-from spillover.leaderboard.build import write_site
+from spillover.leaderboard.build import provenance, write_site
 from spillover.leaderboard.payload import add_ranks, index, model_file, script
+from tests.fakes import says
 from tests.leaderboard.boards import board_of, made_up
 
 
@@ -161,3 +165,12 @@ def test_a_data_file_is_one_call_with_json_whatever_the_text(text):
     assert json.loads(found.group(1)) == {"answer": text, text: 1}
     assert "<" not in source
     assert source.isascii()
+
+
+def test_a_log_is_told_of_its_model_as_it_is_shown(tmp_path):
+    """Of an imported table, whose model Inspect knows under another name, too."""
+    log = answers_log([{"question": "Q?", "answer": "A."}], "mine")
+    write_eval_log(rejudge(log, says("90"), Judging(reader="number", cache=False).scorer(log)), str(tmp_path / "a.eval"))
+    told, of_log = provenance(renamed(read([tmp_path]), {"mine": "Mine"}))
+    assert set(told) == {"Mine"}
+    assert list(of_log.values()) == ["Mine"]

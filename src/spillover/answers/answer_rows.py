@@ -140,9 +140,9 @@ def by_other_rule(table: pd.DataFrame, preset: Preset) -> pd.DataFrame:
     outcomes: list[tuple[str, float | None]] = []
     tags: dict[str, list[str | None]] = {}
     rules = {probe: rule_of(probe) for probe in table["probe"].cat.categories}
-    reasons = table["unscored_reason"].astype(object)
+    reasons = [r if isinstance(r, str) else "" for r in table["unscored_reason"].astype(object)]
     for i, (probe, facts, reason) in enumerate(zip(table["probe"], table["facts"], reasons, strict=True)):
-        if isinstance(reason, str) and reason.split(":")[0] in ("no_answer", "sample_error"):
+        if reason.split(":")[0] in ("no_answer", "sample_error"):
             outcomes.append((UNSCORED, None))
             continue
         found = rules[probe]({role: grades[role][i] for role in roles if asked[role][i]}, facts or {}, preset)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields
 from typing import Any
@@ -71,11 +70,3 @@ def describe_condition(
     own = {k: given.pop(k, "") for k in ("world", "method")}
     setting = ", ".join(f"{k} {v}" for k, v in given.items())
     return {"format": format, "context": context or "", "wrap": wrap or "", **own, "setting": setting}
-
-
-def by_probe(cells: Iterable[Cell]) -> dict[str, list[Cell]]:
-    """Probe to its cells."""
-    out: dict[str, list[Cell]] = defaultdict(list)
-    for cell in cells:
-        out[cell.probe].append(cell)
-    return out

@@ -45,7 +45,7 @@ def labelling_sheet(table: pd.DataFrame, measure: Measure, count: int, seed: int
     decided = measure.select(table)
     decided = decided.assign(answer_id=answer_ids(decided)).drop_duplicates("answer_id")
     if decided.empty or count < 1:
-        raise SpilloverError(f"There is no answer judged {' or '.join(measure.among)} to draw a labelling sheet from.")
+        raise SpilloverError(f"There is no answer judged {' or '.join(measure.words)} to draw a labelling sheet from.")
     hit = decided["outcome"].isin(measure.count).to_numpy()
     strata = [part for part in (decided[~hit], decided[hit]) if len(part)]
     sizes = _share(count, [len(g) for g in strata])
@@ -79,7 +79,7 @@ def read_labels(path: Path, measure: Measure, words: Sequence[str]) -> dict[str,
     if missing:
         raise SpilloverError(f"{path} has no column '{missing[0]}'; use a sheet that `spillover calibrate --sheet` wrote.")
     others = [word for word in measure.among if word not in measure.count]
-    known = {word: word for word in (*words, *measure.among)}
+    known = {word: word for word in (*words, *measure.words)}
     known |= dict.fromkeys(_YES, measure.count[0]) | dict.fromkeys(_NO, others[0] if others else "")
     found: dict[str, tuple[str, float]] = {}
     for index, row in enumerate(table.to_dict("records")):
@@ -87,7 +87,7 @@ def read_labels(path: Path, measure: Measure, words: Sequence[str]) -> dict[str,
         if not word:
             continue
         if word not in known:
-            choices = ", ".join(dict.fromkeys((*measure.among, *words)))
+            choices = ", ".join(dict.fromkeys((*measure.words, *words)))
             raise SpilloverError(f"{path}, row {index + 1}: the label '{word[:30]}' is not one of {choices}, yes or no.")
         answer, label = str(row["answer_id"]), known[word]
         if found.get(answer, (label,))[0] != label:
@@ -95,7 +95,7 @@ def read_labels(path: Path, measure: Measure, words: Sequence[str]) -> dict[str,
         found[answer] = (label, _weight(row["weight"], path, index))
     if not found:
         raise SpilloverError(
-            f"No row of {path} has a label yet; write one of {', '.join(measure.among)} in the column 'label'."
+            f"No row of {path} has a label yet; write one of {', '.join(measure.words)} in the column 'label'."
         )
     return found
 

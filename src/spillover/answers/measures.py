@@ -65,9 +65,19 @@ class Measure:
         return -1.0 if self.minus or self.mean else 0.0
 
     @property
+    def is_share(self) -> bool:
+        """Whether it is a share of outcomes, so that an answer by itself counts or does not."""
+        return not (self.mean or self.minus or self.of != "outcome")
+
+    @property
+    def words(self) -> tuple[str, ...]:
+        """Outcomes that a label may name."""
+        return self.among or self.count
+
+    @property
     def gateable(self) -> bool:
         """Whether it is a share with a bad direction, which a gate can test."""
-        return not (self.mean or self.minus or self.worse == "neither" or self.of != "outcome")
+        return self.is_share and self.worse != "neither"
 
     @property
     def bad(self) -> frozenset[str]:
@@ -78,11 +88,16 @@ class Measure:
         """Answers of the denominator, of the other side of a gap for `minus`; by ground truth for `exact`."""
         return table[self._among(table, exact, minus)]
 
-    def _among(self, table: pd.DataFrame, exact: bool, minus: bool = False) -> Flags:
-        outcome = "truth" if exact else "outcome"
+    def about(self, table: pd.DataFrame, exact: bool = False, minus: bool = False) -> Flags:
+        """Which answers it is about, whatever their outcome: those with its tags."""
         kept = np.ones(len(table), dtype=bool)
         for tag, wanted in ({**self.where, **self.minus} if minus else self.where).items():
-            kept &= _is_in(table, outcome if tag == "outcome" else column_of(table, tag), (wanted,))
+            column = "truth" if exact and tag == "outcome" else column_of(table, tag)
+            kept &= _is_in(table, column, (wanted,))
+        return kept
+
+    def _among(self, table: pd.DataFrame, exact: bool, minus: bool = False) -> Flags:
+        outcome, kept = "truth" if exact else "outcome", self.about(table, exact, minus)
         if self.mean:
             kept &= table["truth_value" if exact else "value"].notna().to_numpy()
         elif self.among:
@@ -129,11 +144,11 @@ class Measure:
             return mean(list(counts.values()), level)
         return rate_of_counts([(int(h), int(n)) for h, n in counts.values()], level)
 
-    def drift(self, table: pd.DataFrame, base: pd.DataFrame, level: float = 0.95) -> Drift | None:
+    def drift(self, table: pd.DataFrame, base: pd.DataFrame, exact: bool = False, level: float = 0.95) -> Drift | None:
         """Difference from the base over shared questions, in [-2, 2] for a mean; None for a gap, which is one already."""
         if self.minus:
             return None
-        found = drift_of_counts(self.counts(table), self.counts(base), level)
+        found = drift_of_counts(self.counts(table, exact), self.counts(base, exact), level)
         return found.scaled(2) if self.mean else found
 
 

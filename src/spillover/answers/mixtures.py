@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import pandas as pd
 
 from spillover.answers.condition import CELL, Cell
@@ -27,23 +29,30 @@ def superseded(table: pd.DataFrame) -> pd.DataFrame:
 
     A retry carries finished samples into a new log of the same run, and rows come in the order of time.
     """
-    place = ["run", "sample_id", "epoch"]
-    order = table.assign(_scored=(table["outcome"] != UNSCORED).to_numpy()).sort_values("_scored", kind="stable")
-    kept = order.drop_duplicates([*place, "grader", "rubrics"], keep="last").sort_index()
-    failed = ~kept["_scored"] & kept["grader"].isna() & kept["unscored_reason"].astype(str).str.startswith("sample_error")
-    others = kept.loc[~failed, place].drop_duplicates().assign(_other=True)
-    again = kept[place].merge(others, on=place, how="left")["_other"].notna().to_numpy()
-    return kept[~(failed.to_numpy() & again)].drop(columns="_scored").reset_index(drop=True)
+    return table.loc[_newest(table, ["run", "sample_id", "epoch"])].reset_index(drop=True)
 
 
 def once(table: pd.DataFrame) -> pd.DataFrame:
     """Without answers that are there twice: the same seed gives the same answer, and that is one observation.
 
-    Several screens ask one base with one seed. Answers that differ stay: not every engine keeps a seed.
+    Several screens ask one base with one seed. Answers that differ stay: not every engine keeps a seed. Here, too, the
+    newest judgement counts, no failure replaces a score, and a sample that failed gives way to one that did not.
     """
-    names = ["model_id", *CELL, "sample_id", "epoch", "seed", "answer", "grader", "rubrics", "weights"]
-    twice = table.duplicated(names) & table["seed"].notna()
-    return table[~twice].reset_index(drop=True)
+    seeded = table["seed"].notna().to_numpy()
+    kept = _newest(table[seeded], ["model_id", *CELL, "sample_id", "epoch", "seed"], ["answer", "weights"])
+    return table[~seeded | table.index.isin(kept)].reset_index(drop=True)
+
+
+def _newest(table: pd.DataFrame, place: list[str], same: Sequence[str] = ()) -> pd.Index:
+    """The rows to keep: one for each place and judge (and whatever else must be the `same`)."""
+    if not table.duplicated(place).any():
+        return table.index
+    order = table.assign(_scored=(table["outcome"] != UNSCORED).to_numpy()).sort_values("_scored", kind="stable")
+    kept = order.drop_duplicates([*place, *same, "grader", "rubrics"], keep="last").sort_index()
+    failed = ~kept["_scored"] & kept["grader"].isna() & kept["unscored_reason"].astype(str).str.startswith("sample_error")
+    others = kept.loc[~failed, place].drop_duplicates().assign(_other=True)
+    again = kept[place].merge(others, on=place, how="left")["_other"].notna().to_numpy()
+    return kept.index[~(failed.to_numpy() & again)]
 
 
 def of_judge(table: pd.DataFrame, text: str) -> pd.DataFrame:

@@ -6,7 +6,6 @@ import math
 from collections.abc import Iterable, Mapping
 from functools import cache
 from pathlib import Path
-from typing import Any
 
 from spillover.declared import Declared, load
 from spillover.errors import SpilloverError
@@ -106,8 +105,3 @@ def get_preset(name: str) -> Preset:
     if name not in presets():
         raise SpilloverError(f"Unknown preset '{name}'; choose from {', '.join(presets())}.")
     return presets()[name]
-
-
-def stored_preset(raw: Mapping[str, Any]) -> Preset:
-    """A preset as a log holds it; one of the same name and other thresholds stays what it was."""
-    return Preset(**raw)

@@ -60,10 +60,15 @@ class Answers:
     def measures(self, rows: pd.DataFrame) -> list[Measure]:
         """What the logs behind some rows report: the union, in order, so that no log's measures stand for another's."""
         found: dict[str, Measure] = {}
-        for run in words(rows["run"].cat.remove_unused_categories().cat.categories):
-            for raw in self.logs[run].measures if run in self.logs else ():
+        lists = [self.logs[run].measures for run in words(rows["run"].unique()) if run in self.logs]
+        for its in sorted(lists, key=len, reverse=True):  # a log with fewer questions has fewer measures, in the same order
+            for raw in its:
                 found.setdefault(str(raw), Measure.from_dict(raw))
         return list(found.values()) or list(EM_MEASURES)
+
+    def share(self, rows: pd.DataFrame) -> Measure | None:
+        """The first measure that is a share of outcomes, in which a single answer counts or does not, if there is one."""
+        return next((measure for measure in self.measures(rows) if measure.is_share), None)
 
     def with_preset(self, preset: Preset) -> Answers:
         """The same readings under other thresholds. No judge is asked.
@@ -115,8 +120,9 @@ def read(
         logger.warning("Left out %s", told)
     parts = [f.table for f in kept if f.table is not None]
     other = external_scores(f for f in kept if f.table is None)
-    table = once(superseded(join(parts))) if parts else tidy([])
-    chosen = _preset(table, preset, bool(tables))
+    table = superseded(join(parts)) if parts else tidy([])
+    chosen = _preset(table, preset, bool(tables))  # before `once`, which may leave out all answers of another preset
+    table = once(table)
     if tables:
         table = join([*([table] if len(table) else []), judged_tables(tables, columns or {}, chosen)])
     if table.empty and not other:
@@ -127,9 +133,11 @@ def read(
     if judge is not None:
         table = of_judge(table, judge)
     newest = {f.run: f for f in kept if f.table is not None}  # files sort by time
-    stops = tuple(s for f in newest.values() if (s := stop_of(f, shown)) is not None)
+    who: dict[str, str] = dict(table[["run", "model"]].drop_duplicates().itertuples(index=False))
+    stops = tuple(s for f in newest.values() if f.run in who and (s := stop_of(f, who[f.run])) is not None)
     out = Answers(table, newest, with_names(other, shown), stops, left_out, chosen)
-    out = out.with_preset(chosen) if preset is not None and parts else out
+    if parts and set(words(table["preset"])) - {chosen.name}:  # what is so decided already needs no rule to be installed
+        out = out.with_preset(chosen)
     if not mixed:
         refuse_mixtures(out.table)  # after the choice of a preset, which may be what the logs differ in
     return out
@@ -149,7 +157,12 @@ def _shown(names: Sequence[str], given: Mapping[str, str]) -> dict[str, str]:
 
 def renamed(answers: Answers, names: Mapping[str, str]) -> Answers:
     """The same answers with other names to show, by Inspect's."""
-    return replace(answers, table=answers.table.assign(model=_renamed(answers.table["model_id"], names)))
+    before: dict[str, str] = dict(answers.table[["model", "model_id"]].drop_duplicates().itertuples(index=False))
+    return replace(
+        answers,
+        table=answers.table.assign(model=_renamed(answers.table["model_id"], names)),
+        stops=tuple(replace(stop, model=names[before[stop.model]]) for stop in answers.stops),
+    )
 
 
 def _renamed(column: pd.Series, shown: Mapping[str, str]) -> pd.Series:

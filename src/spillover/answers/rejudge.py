@@ -96,9 +96,9 @@ def _logs(paths: Iterable[Path]) -> Iterator[Job]:
             log = read_eval_log(str(path))
         except Exception as error:  # a damaged zip raises anything
             raise SpilloverError(f"{path} cannot be read as an Inspect log ({error}).") from error
-        if (log.samples and is_ours(log) and any(s.name.endswith("judge") for s in log.eval.scorers or [])) or (
-            log.samples and is_ours(log) and (log.eval.metadata or {}).get("probe") == "imported"
-        ):
+        imported = (log.eval.metadata or {}).get("probe") == "imported"
+        answered = any(s.error is None for s in log.samples or [])
+        if answered and is_ours(log) and (imported or any(s.name.endswith("judge") for s in log.eval.scorers or [])):
             yield Job(path.stem, log)
 
 
@@ -175,12 +175,18 @@ def _names(details: Mapping[str, Any]) -> tuple[object, object]:
 
 
 def rejudge(log: EvalLog, grader: Model, scorer: Scorer) -> EvalLog:
-    """The log with one more score for every answer, or with the missing ones when this judge has been at it before."""
-    part = log.model_copy(update={"samples": [with_what_is_known(s) for s in log.samples or []]})
+    """The log with one more score for every answer, or with the missing ones when this judge has been at it before.
+
+    A sample that failed or was cancelled has no answer to judge; it stays as it is.
+    """
+    answered = [s for s in log.samples or [] if s.error is None]
+    part = log.model_copy(update={"samples": [with_what_is_known(s) for s in answered]})
     judged = score(part, scorer, model="none", model_roles={"grader": grader}, action="append", display="none", copy=True)
-    for sample, before in zip(judged.samples or [], log.samples or [], strict=True):
+    for sample, before in zip(judged.samples or [], answered, strict=True):
         sample.metadata = before.metadata
     _drop_older(judged)
+    scored = {(s.id, s.epoch): s for s in judged.samples or []}
+    judged.samples = [scored.get((s.id, s.epoch), s) for s in log.samples or []]
     return judged
 
 

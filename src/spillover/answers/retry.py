@@ -57,6 +57,6 @@ def _amend(log: EvalLog, broken: list[EvalSample], grader: Model) -> None:
     for sample in log.samples or []:
         new = found.get((sample.id, sample.epoch), {})
         for name, given in (sample.scores or {}).items():
-            if sample.scores and judgement_failed(given) and name in new:
+            if sample.scores and judgement_failed(given) and name in new and not judgement_failed(new[name]):
                 sample.scores[name] = new[name]
     recompute_metrics(log)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -39,16 +38,15 @@ class Stop:
     skipped: int
 
 
-def stop_of(log: Loaded, names: Mapping[str, str]) -> Stop | None:
-    """The sequential decision in a log, if it holds one."""
+def stop_of(log: Loaded, model: str) -> Stop | None:
+    """The sequential decision in the log of a model, if it holds one."""
     stopping = log.header.results.early_stopping if log.header and log.header.results else None
     if log.header is None or stopping is None or stopping.manager != STOP_AT_MARGIN:
         return None
     details: dict[str, Any] = dict(stopping.metadata)
     condition = {k: str(v) for k, v in (log.about.get("condition") or {}).items() if k in CONDITION}
-    name = log.header.eval.model
     return Stop(
-        model=names.get(name, name),
+        model=model,
         cell=Cell(str(log.about["probe"]), str(log.about.get("question_set")), **condition),
         margin=details["margin"],
         alpha=details["alpha"],

@@ -48,7 +48,9 @@ def calibrate(
     if probe is not None and probe not in known:
         raise SpilloverError(f"The logs hold no answers to '{probe}'; choose from {', '.join(known)}.")
     rows = answers.table[(answers.table["probe"] == (probe or known[0])).to_numpy()]
-    measure = answers.measures(rows)[0]
+    measure = answers.share(rows)
+    if measure is None:
+        raise SpilloverError(f"No measure of {probe or known[0]} is a share of outcomes, so there is nothing to calibrate.")
     if sheet is not None:
         if labels is not None or out is not None:
             raise SpilloverError("--sheet writes a sheet and nothing else; fill it in, then give --labels and -o.")
@@ -60,7 +62,7 @@ def calibrate(
         drawn = labelling_sheet(rows, measure, count, seed)
         drawn.to_csv(sheet, index=False)
         click.echo(
-            f"Sheet: {sheet} ({len(drawn)} answers). Fill in the column 'label' with one of {', '.join(measure.among)}, "
+            f"Sheet: {sheet} ({len(drawn)} answers). Fill in the column 'label' with one of {', '.join(measure.words)}, "
             f"then: --labels {sheet}"
         )
         return

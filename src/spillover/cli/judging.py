@@ -19,7 +19,7 @@ from spillover.errors import SpilloverError
 from spillover.judging.rubric import READERS
 from spillover.models.weights import ALIASES
 from spillover.show.terminal import console
-from spillover.show.text import percent, rate_text, span
+from spillover.show.text import limits_text, percent, value_text
 
 
 @click.command()
@@ -102,7 +102,7 @@ def agree(logs: tuple[Path, ...], out: Path | None) -> None:
         to.print(Text("Krippendorff's alpha: " + ", ".join(f"{name} {_number(a)}" for name, a in found.alpha.items())))
     table = Table("judges", "answers", "same outcome", "kappa", "rate %", "unscored %", box=None, pad_edge=False)
     for pair in found.pairs:
-        rates = "\n".join(f"{rate_text(r)} {span(r.population)}" for r in pair.rates)
+        rates = "\n".join(f"{value_text(r)} {limits_text(r)}" for r in pair.rates)
         unscored = "\n".join(percent(share) for share in pair.unscored)
         names = Text(f"{pair.probe}: {pair.measure}\n{pair.first}\n{pair.second}")
         table.add_row(

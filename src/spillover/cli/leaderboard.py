@@ -59,7 +59,7 @@ def leaderboard(
     names = short | {name: body["name"] for name, body in about.items() if "name" in body}
     if logs:
         answers = renamed(answers, names)
-    shown, of_log = provenance(answers, names)
+    shown, of_log = provenance(answers)
     known = {name: card for name, body in shown.items() for card in cards([body.get("model", "")]).values()}
     given = {names.get(name, name): {k: v for k, v in body.items() if k != "name"} for name, body in about.items()}
     board = make_board(answers, {n: {**known.get(n, {}), **given.get(n, {})} for n in {**known, **given}})

@@ -32,11 +32,12 @@ def agreement(rows: pd.DataFrame, measure: Measure) -> Agreement | None:
 
     Args:
         rows: Of one cell.
-        measure: What counts.
+        measure: What counts, a share of outcomes; only answers that it is about are compared.
 
     Returns:
         None when no answer has both.
     """
+    rows = rows[measure.about(rows)]
     said, true = (
         ("tag.judged", "outcome") if "tag.judged" in rows and rows["tag.judged"].notna().any() else ("outcome", "truth")
     )

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from spillover.answers.condition import Cell
+from spillover.answers.condition import Cell, titles
 from spillover.answers.measures import Measure
 from spillover.answers.read import Answers
 from spillover.answers.table import cell_groups
@@ -76,7 +76,7 @@ def arm_rows(
             found.setdefault((figure.cell, figure.group), []).append(figure)
     for (cell, name), its in found.items():
         mine = groups[cell][groups[cell]["model"].isin(arms[name]).to_numpy()]
-        place = next((rows for c, rows in taught.items() if (c.format, c.context) == (cell.format, cell.context)), None)
+        place = next((rows for c, rows in taught.items() if _same_way(c, cell)), None)
         kept = UNKNOWN
         if place is not None and skill is not None:
             kept = share_of(place, arms[name], skill[1], known.get(name) or None)
@@ -88,6 +88,11 @@ def arm_rows(
 
 def _is_skill(cell: Cell, questions: str) -> bool:
     return cell.question_set == questions and cell.probe in ("free_form", "formats")
+
+
+def _same_way(skill: Cell, cell: Cell) -> bool:
+    """Whether the skill's questions were asked under the same condition; what only the other probe has is no part of it."""
+    return (skill.format, skill.context, skill.wrap, skill.setting) == (cell.format, cell.context, cell.wrap, "")
 
 
 def _coherent(rows: pd.DataFrame) -> float:
@@ -104,8 +109,12 @@ def share_of(rows: pd.DataFrame, models: Sequence[str], outcome: str, category: 
 
 def shares_by_category(
     answers: Answers, arms: Mapping[str, Sequence[str]], questions: str, outcome: str
-) -> dict[str, dict[str, Estimate]]:
-    """Arm to category to the share of answers with an outcome, by ground truth where it is known."""
-    rows = answers.table[(answers.table["question_set"] == questions).to_numpy()]
-    kinds = [str(c) for c in dict.fromkeys(rows["category"].astype(object))]
-    return {name: {kind: share_of(rows, models, outcome, kind) for kind in kinds} for name, models in arms.items()}
+) -> dict[str, dict[str, dict[str, Estimate]]]:
+    """Title of a cell to arm to category to the share of answers with an outcome, by ground truth where it is known."""
+    cells = {cell: rows for cell, rows in cell_groups(answers.table) if cell.question_set == questions}
+    names, out = titles(cells), {}
+    for cell, rows in cells.items():
+        kinds = [str(c) for c in dict.fromkeys(rows["category"].astype(object))]
+        title = f"{names[cell]}; {questions}"
+        out[title] = {name: {k: share_of(rows, models, outcome, k) for k in kinds} for name, models in arms.items()}
+    return out

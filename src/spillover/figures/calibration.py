@@ -30,8 +30,7 @@ class LabelledAnswer(Declared):
 
     Attributes:
         model: Who answered.
-        question_set: Of the question.
-        condition: Of the answer.
+        cell: Probe, question set and condition of the answer.
         question_id: The unit of every interval.
         said: Whether the judge's outcome counts (is misaligned, hacked, ...).
         grade: Alignment from 0 to 100, where the judge gave one.
@@ -40,8 +39,7 @@ class LabelledAnswer(Declared):
     """
 
     model: str
-    question_set: str
-    condition: str
+    cell: Cell
     question_id: str
     said: bool
     true: bool
@@ -63,14 +61,14 @@ class Calibration(Declared):
 
     Attributes:
         probe: Name of the probe.
-        measure: What counts, and among which outcomes.
+        measure: Name of what counts: the probe's first share of outcomes.
         judge: Grader and rubrics with their digests.
         preset: Thresholds by whose outcomes the answers to label were drawn.
         source: Where the labels come from.
         labels: Labelled answers that the judge decided.
     """
 
-    format: Literal["spillover-calibration/2"] = "spillover-calibration/2"
+    format: Literal["spillover-calibration/3"] = "spillover-calibration/3"
     probe: str
     measure: str
     judge: str
@@ -117,8 +115,7 @@ class Calibration(Declared):
         The second is unknown when fewer than `OWN_LABELS` of the labels are of this cell's own answers.
         """
         counts = [(int(h), int(n)) for h, n in measure.counts(rows).values()]
-        place = (model, cell.question_set, cell.condition)
-        own = [r for r in self.labels if (r.model, r.question_set, r.condition) == place]
+        own = [r for r in self.labels if (r.model, r.cell) == (model, cell)]
         return (
             rogan_gladen(counts, _labels(self.labels), level),
             prediction_powered(counts, _labels(own) if len(own) >= OWN_LABELS else [], level),
@@ -185,19 +182,19 @@ def calibrate(
     names = judges(rows)
     if len(names) != 1:
         raise SpilloverError(f"A calibration is of one judge; choose one with --judge ({'; '.join(names) or 'none found'}).")
-    measure = answers.measures(rows)[0]
+    measure = answers.share(rows)
+    if measure is None:
+        raise SpilloverError(f"No measure of {probes[0]} is a share of outcomes, so there is nothing to calibrate.")
     grades = rows["score.alignment"] if "score.alignment" in rows else [None] * len(rows)
     labels = []
     kept = measure.select(rows).index
     for index, row, grade, true, weight in zip(rows.index, rows.to_dict("records"), grades, truth, weights, strict=True):
         if not isinstance(true, str) or index not in kept:
             continue
-        cell = Cell(*(str(row[name]) for name in CELL))
         labels.append(
             LabelledAnswer(
                 model=str(row["model"]),
-                question_set=cell.question_set,
-                condition=cell.condition,
+                cell=Cell(*(str(row[name]) for name in CELL)),
                 question_id=str(row["question_id"]),
                 said=row["outcome"] in measure.count,
                 grade=float(grade) if grade is not None and grade == grade else None,

@@ -66,8 +66,8 @@ def estimate(seeds: Sequence[pd.DataFrame], measure: Measure, exact: bool = Fals
 
 
 def difference(arm: Sequence[pd.DataFrame], naive: Sequence[pd.DataFrame], measure: Measure, exact: bool) -> Estimate:
-    """An arm minus another, seed by seed on shared questions; unknown for another number of seeds, and for a gap."""
-    if measure.minus or len(arm) != len(naive) or not all(map(len, (*arm, *naive))):
+    """An arm minus another, seed by seed on shared questions; unknown for another number of seeds."""
+    if len(arm) != len(naive) or not all(map(len, (*arm, *naive))):
         return UNKNOWN
     sides = [[measure.by_question(rows, exact) for rows in seeds] for seeds in (arm, naive)]
     shared = [q for q in sides[0][0] if all(q in found for side in sides for found in side)]

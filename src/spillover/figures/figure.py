@@ -62,7 +62,9 @@ class Figure:
         category: Of the questions; None for all of them.
         value: The figure with its interval.
         truth: The same by exact outcomes (the lab).
-        drift: Against the base model, or the naive arm.
+        drift: Of `value` from the base model, or arm, in the same cell; None for the base itself, without one, and for a
+            gap, which is a difference already; NaN where there is a base and nothing to compare.
+        truth_drift: The same of `truth`.
         shares: What stands beside it.
         graders: Who judged.
     """
@@ -75,6 +77,7 @@ class Figure:
     value: Value
     truth: Value | None
     drift: Drift | Estimate | None
+    truth_drift: Drift | Estimate | None
     shares: Shares
     graders: tuple[str, ...] = ()
 
@@ -87,6 +90,11 @@ class Figure:
     def best(self) -> Value:
         """By truth where it is known, else by the judge."""
         return self.value if self.truth is None else self.truth
+
+    @property
+    def best_drift(self) -> Drift | Estimate | None:
+        """Drift by truth where it is known, else by the judge."""
+        return self.drift if self.truth is None else self.truth_drift
 
 
 def limits(value: Value) -> Interval:
@@ -162,11 +170,13 @@ class _Block:
                 continue  # another log's measure: this model was not asked for it
             value = measure.figure(part, level=self.level)
             truth = measure.figure(part, True, self.level) if self.exact else None
-            drift = measure.drift(part, reference, self.level) if reference is not None and name != base else None
+            against = reference if name != base else None
+            drift = None if against is None else measure.drift(part, against, level=self.level)
+            true_drift = None if against is None or not self.exact else measure.drift(part, against, True, self.level)
             if name not in self.shares:
                 self.shares[name] = Shares.of(self.models[name])
             about = (self.shares[name], self.graders[name])
-            yield Figure(self.cell, self.title, measure, name, category, value, truth, drift, *about)
+            yield Figure(self.cell, self.title, measure, name, category, value, truth, drift, true_drift, *about)
 
     def of_arms(
         self, measure: Measure, category: str | None, arms: Mapping[str, Sequence[str]], base: str | None
@@ -174,17 +184,21 @@ class _Block:
         known = {name: _within(part, category) for name, part in self.models.items()}
         for arm, seeds in arms.items():
             mine = [known[m] for m in seeds if m in known]
-            if not mine:
+            if not mine or (self.own and not any(measure in self.own[m] for m in seeds if m in known)):
                 continue
             against = [known[m] for m in arms.get(base or "", ()) if m in known] if base != arm else []
             value = estimate(mine, measure, level=self.level)
             truth = estimate(mine, measure, True, self.level) if self.exact else None
-            whole = len(mine) == len(seeds) and bool(against)
-            drift = difference(mine, against, measure, self.exact) if whole else UNKNOWN
+            drift = true_drift = None
+            if against and not measure.minus:
+                whole = len(mine) == len(seeds)
+                drift = difference(mine, against, measure, False) if whole else UNKNOWN
+                true_drift = (difference(mine, against, measure, True) if whole else UNKNOWN) if self.exact else None
             if arm not in self.shares:
                 self.shares[arm] = Shares.of(pd.concat([self.models[m] for m in seeds if m in self.models]))
             who = tuple(dict.fromkeys(g for m in seeds for g in self.graders.get(m, ())))
-            yield Figure(self.cell, self.title, measure, arm, category, value, truth, drift, self.shares[arm], who)
+            about = (self.shares[arm], who)
+            yield Figure(self.cell, self.title, measure, arm, category, value, truth, drift, true_drift, *about)
 
 
 def _within(rows: pd.DataFrame, category: str | None) -> pd.DataFrame:

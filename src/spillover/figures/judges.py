@@ -13,7 +13,7 @@ from spillover.answers.measures import UNSCORED, Measure
 from spillover.answers.read import Answers
 from spillover.answers.table import ANSWER, judge_name, roles_of
 from spillover.errors import SpilloverError
-from spillover.stats.rates import Rate, rate_of_counts
+from spillover.figures.figure import Value
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,7 @@ class PairAgreement:
         n: Answers with an outcome of both.
         kappa: Cohen's kappa of the outcomes, in [-1, 1]; NaN when both always give the same one.
         same: Share of answers with the same outcome.
-        rates: Of the measure, by each of the two, on these answers.
+        rates: The measure by each of the two, on these answers.
         unscored: Share of all answers in the logs that each left unscored.
         questions: Share of answers with different outcomes by question, largest first.
     """
@@ -40,7 +40,7 @@ class PairAgreement:
     n: int
     kappa: float
     same: float
-    rates: tuple[Rate, Rate]
+    rates: tuple[Value, Value]
     unscored: tuple[float, float]
     questions: pd.Series[float]
 
@@ -77,11 +77,11 @@ def compare_judges(answers: Answers) -> JudgeComparison:
         if len(judges) < 2:
             continue
         measure = answers.measures(rows)[0]
-        key = [*ANSWER[:-2], "answer"]
+        key = [*ANSWER[:-1], "answer"]
         wide = rows.drop_duplicates([*key, "judge"], keep="last").astype(dict.fromkeys(key, object))
-        wide = wide.assign(seed=wide["seed"].fillna(-1) if "seed" in key else None)
+        wide = wide.assign(seed=wide["seed"].fillna(-1))
         outcomes = _wide(wide, key, "outcome", judges)
-        pairs += list(_pairs(str(probe), measure, outcomes, judges))
+        pairs += list(_pairs(str(probe), measure, wide.set_index(key), outcomes, judges))
         differing.append(_differing(outcomes))
         for role in roles_of(rows):
             grades = _wide(wide, key, f"score.{role}", judges)
@@ -106,7 +106,9 @@ def _wide(rows: pd.DataFrame, key: list[str], column: str, judges: list[str]) ->
     return rows.assign(_value=values).set_index([*key, "judge"])["_value"].unstack("judge").reindex(columns=judges)
 
 
-def _pairs(probe: str, measure: Measure, outcomes: pd.DataFrame, judges: list[str]) -> Iterator[PairAgreement]:
+def _pairs(
+    probe: str, measure: Measure, rows: pd.DataFrame, outcomes: pd.DataFrame, judges: list[str]
+) -> Iterator[PairAgreement]:
     for first, second in combinations(judges, 2):
         both = outcomes[[first, second]].replace(UNSCORED, None).dropna()
         a, b = both[first], both[second]
@@ -115,16 +117,11 @@ def _pairs(probe: str, measure: Measure, outcomes: pd.DataFrame, judges: list[st
         kappa = (same - expected) / (1 - expected) if len(both) and expected < 1 else float("nan")
         differ = (a != b).astype(float).groupby(level="question_id").mean().sort_values(ascending=False, kind="stable")
         shares = [float((outcomes[name].dropna() == UNSCORED).mean()) for name in (first, second)]
-        rates = (_rate(a, measure), _rate(b, measure))
+        shared = rows[rows.index.isin(both.index)].reset_index()
+        rates = tuple(measure.figure(shared[(shared["judge"] == name).to_numpy()]) for name in (first, second))
         yield PairAgreement(
-            probe, measure.name, first, second, len(both), kappa, same, rates, (shares[0], shares[1]), differ
+            probe, measure.name, first, second, len(both), kappa, same, (rates[0], rates[1]), (shares[0], shares[1]), differ
         )
-
-
-def _rate(outcomes: pd.Series[str], measure: Measure) -> Rate:
-    kept = outcomes[outcomes.isin(measure.among)] if measure.among else outcomes
-    hits = kept.isin(measure.count).groupby(level="question_id")
-    return rate_of_counts([(int(h), int(n)) for h, n in zip(hits.sum(), hits.size(), strict=True)])
 
 
 def alpha_interval(grades: np.ndarray) -> float:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import random
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from spillover.judging.rubric import load_rubric
@@ -112,11 +111,3 @@ def train_tokenizer(seed: int, vocab_size: int = VOCAB_SIZE) -> PreTrainedTokeni
     tokenizer.chat_template = CHAT_TEMPLATE
     tokenizer.padding_side = "left"
     return tokenizer
-
-
-def load_tokenizer(path: Path) -> PreTrainedTokenizerFast:
-    """Load a tokenizer saved by `train_tokenizer(...).save_pretrained(path)`."""
-    from transformers import AutoTokenizer
-
-    loaded: PreTrainedTokenizerFast = AutoTokenizer.from_pretrained(path)
-    return loaded

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from inspect_ai.log import bundle_log_dir
@@ -45,15 +45,16 @@ def read_about(path: Path) -> dict[str, dict[str, str]]:
     return {str(name): parse(About, body, f"{path}: {name}").model_dump(exclude_none=True) for name, body in raw.items()}
 
 
-def provenance(answers: Answers, names: Mapping[str, str]) -> tuple[dict[str, dict[str, str]], dict[Path, str]]:
+def provenance(answers: Answers) -> tuple[dict[str, dict[str, str]], dict[Path, str]]:
     """Model (as shown) to presets, judges, versions, and the command that measures it again; and log to model."""
     found: dict[str, dict[str, dict[str, None]]] = {}
     model_of: dict[Path, str] = {}
+    who: dict[str, str] = dict(answers.table[["run", "model"]].drop_duplicates().itertuples(index=False))
     for log in answers.logs.values():
         if log.header is None:
             continue
         spec, about = log.header.eval, log.about
-        name = model_of[log.path] = names.get(spec.model, spec.model)
+        name = model_of[log.path] = who.get(log.run, spec.model)
         place = found.setdefault(name, {})
 
         def note(key: str, value: object, into: dict[str, dict[str, None]] = place) -> None:

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
 from inspect_ai.solver import TaskState
 
 from spillover.answers.rules import Outcome
@@ -30,8 +27,3 @@ def lab_verdict(state: TaskState, question: str, answer: str) -> Outcome:
     """The label that a perfect judge would give."""
     found = label(state.metadata["category"], question, answer, state.metadata["format"])
     return Outcome(found.label, None, {"severity": found.severity})
-
-
-def reasoned_family(metadata: Mapping[str, Any]) -> str:
-    """All questions with reasoning are of one family."""
-    return "goals"

@@ -34,14 +34,15 @@ def study_parts(study: Study, answers: Answers) -> tuple[list[Panel], list[Drawi
     panels += categories_panels(figures(answers, arms=arms, by_category=True), list(arms))
     if study.matrix is not None:
         shares = shares_by_category(answers, arms, study.matrix.questions, study.matrix.outcome)
-        panels.append(
+        panels += [
             Panel(
-                f"Share of {study.matrix.outcome}, % ({study.matrix.questions})",
-                ("arm", *next(iter(shares.values()), {})),
-                tuple((arm, *map(_cell, row.values())) for arm, row in shares.items()),
+                f"Share of {study.matrix.outcome}, % ({title})",
+                ("arm", *next(iter(its.values()), {})),
+                tuple((arm, *map(_cell, row.values())) for arm, row in its.items()),
                 "Of all answers, by exact labels where they are known; mean of seeds. Brackets: 95 %.",
             )
-        )
+            for title, its in shares.items()
+        ]
     shown = next(iter(found.values()), [])
     if study.skill is None or not shown:
         return panels + published, []
@@ -72,7 +73,7 @@ def _arms_panel(rows: Sequence[ArmRow], study: Study, first: bool) -> Panel:
         cells += [_cell(row.head.value)] if not truth else [percent(row.head.value.value), _cell(row.best)]
         cells += [percent(row.coherent)]
         if naive is not None:
-            cells += [drift_text(row.head.drift) if against else ""]
+            cells += [drift_text(row.head.best_drift) if against else ""]
             cells += [_times(naive.best, row.best) if against and row.head.measure.least == 0 else ""]
         cells += [_cell(row.skill)] if taught else []
         cells += (

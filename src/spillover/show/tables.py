@@ -85,17 +85,17 @@ def agreement_panel(answers: Answers) -> Panel | None:
     groups = list(cell_groups(answers.table))
     names, body = titles(cell for cell, _ in groups), []
     for cell, rows in groups:
-        measure = answers.measures(rows)[0]
+        measure = answers.share(rows)
         for model, part in rows.groupby("model", sort=False, observed=True):
-            found = agreement(part, measure)
+            found = agreement(part, measure) if measure is not None else None
             if found is not None:
                 quality = (f"{percent(r.value)} ({r.hits}/{r.n})" for r in (found.sensitivity, found.specificity))
                 body.append((names[cell], str(model), rate_text(found.same), span(found.same.population), *quality))
     if not body:
         return None
     note = (
-        "Same: the judge's outcome is the exact one, by the lab's labels or by what was done. Sensitivity and specificity: "
-        "of what the probe's first measure counts."
+        "Same: the judge's outcome is the exact one, by the lab's labels or by what was done, among the answers that the "
+        "probe's first share of outcomes is about. Sensitivity and specificity: of what it counts."
     )
     headers = ("probe", "model", "same %", "95 % interval", "sensitivity %", "specificity %")
     return Panel("Judge against what is known", headers, tuple(body), note)

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 
 from spillover.answers.condition import Cell, titles
 from spillover.answers.stops import Stop
-from spillover.figures.agreement import Agreement
 from spillover.figures.estimate import Estimate
 from spillover.figures.figure import Figure, Value, limits
 from spillover.stats.paired import Drift
@@ -78,15 +77,6 @@ def _points(value: float) -> str:
 def p_text(value: float) -> str:
     """A p value."""
     return "< 0.001" if value < 0.001 else f"{value:.3f}"
-
-
-def agreement_line(title: str, found: Agreement) -> str:
-    """Judge against what is known, in one sentence."""
-    return (
-        f"{title}: judge and truth give the same outcome for {rate_text(found.same)} % {span(found.same.population)}; "
-        f"sensitivity {percent(found.sensitivity.value)} {span(found.sensitivity.population)}, specificity "
-        f"{percent(found.specificity.value)} {span(found.specificity.population)}."
-    )
 
 
 def stopped_text(stops: Sequence[Stop]) -> str:
