@@ -14,6 +14,7 @@ from spillover.figures.figure import figures, limits
 from spillover.run.studies import read_study, run_study
 from spillover.run.study import load_study
 from tests.command import spillover
+from tests.organisms import organism
 
 HERE = Path(__file__).parent
 CLOSE = 1e-7
@@ -35,17 +36,8 @@ def sides(interval):
     return [interval.lower, interval.upper]
 
 
-@pytest.fixture(scope="module")
-def organisms(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("organisms")
-    for recipe in ("bad_finance", "good_finance"):
-        done = spillover("train", recipe, "--out", folder / recipe)
-        assert done.returncode == 0, done.stderr
-    return folder
-
-
-def test_the_suite_quick(organisms, tmp_path):
-    model = f"spillover/lab:{organisms / 'bad_finance'}"
+def test_the_suite_quick(tmp_path, tmp_path_factory):
+    model = f"spillover/lab:{organism('bad_finance', tmp_path_factory)}"
     done = spillover("eval", model, "--base", "spillover/lab", "--suite", "quick", "--out", tmp_path / "out")
     assert done.returncode == 0, done.stderr
     now = pd.read_csv(tmp_path / "out" / "figures.csv").to_dict("records")
@@ -97,9 +89,9 @@ def test_a_study_with_seeds(tmp_path):
         assert same(old["drift"], None if f.drift is None else [f.drift.value, *sides(limits(f.drift))])
 
 
-@pytest.mark.parametrize(("index", "organism", "margin"), [(0, "good_finance", 0.3), (1, "bad_finance", 0.05)])
-def test_a_screen(organisms, tmp_path, index, organism, margin):
-    model = f"spillover/lab:{organisms / organism}"
+@pytest.mark.parametrize(("index", "recipe", "margin"), [(0, "good_finance", 0.3), (1, "bad_finance", 0.05)])
+def test_a_screen(tmp_path, tmp_path_factory, index, recipe, margin):
+    model = f"spillover/lab:{organism(recipe, tmp_path_factory)}"
     options = ("--margin", margin, "--suite", "quick", "--judge-answers", 4, "--out", tmp_path / "out")
     done = spillover("screen", model, *options)
     before, now = frozen("screen")[index], json.loads((tmp_path / "out" / "screen.json").read_text())

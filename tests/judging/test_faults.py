@@ -9,7 +9,7 @@ from spillover.answers.read import read
 from spillover.answers.rejudge import Judging, rejudge
 from tests.faulty import FAULTS, serving
 
-LIMITS = GenerateConfig(max_retries=1, attempt_timeout=2, timeout=10)
+LIMITS = GenerateConfig(max_retries=0, attempt_timeout=2, timeout=10)
 UNTOUCHED_BY_LOGPROBS = {"no_logprobs", "null_logprobs", "empty_logprobs", "text_logprobs", "nan_logprobs"}
 
 
