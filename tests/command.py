@@ -34,6 +34,11 @@ def spillover(*args) -> Done:
     return Done(code, out.getvalue(), errors.getvalue())
 
 
+def words(text):
+    """Printed text without its line breaks."""
+    return " ".join(text.split())
+
+
 STOPPED = """
 import importlib, os, signal, sys
 

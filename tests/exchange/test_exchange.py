@@ -1,6 +1,5 @@
 """Logs to site and exchange files by the command; contributed files come back, and wrong ones are refused."""
 
-import hashlib
 import json
 import shutil
 from dataclasses import replace
@@ -17,12 +16,12 @@ from spillover.cli.leaderboard import leaderboard
 from spillover.errors import SpilloverError
 from spillover.exchange.contributed import read_contribution
 from spillover.exchange.export import Given, write_exchange
-from spillover.exchange.records import content_hash
 from spillover.exchange.records import record as record_of
 from spillover.leaderboard.board import make_board
 from spillover.probes.probe import get_probe
 from spillover.tasks.free_form import free_form
 from spillover.tasks.refusal import refusal
+from tests.exchange.forged import change
 from tests.leaderboard.boards import board_of, made_up
 
 NAME = "every_eval_ever.json"
@@ -146,69 +145,6 @@ def test_two_question_sets_are_two_figures_of_a_record(tmp_path):
     names = [r["evaluation_name"] for r in made["evaluation_results"]]
     assert len(set(names)) == len(names) == 2 * sum(m.worse != "neither" for m in EM_MEASURES)
     assert {"free_form (one): misaligned", "free_form (two): misaligned"} <= set(names)
-
-
-def change(body, how, folder):
-    """A record with one thing wrong; its hash is right unless that is what is wrong."""
-    first = body["evaluation_results"][0]
-    scored = first["score_details"]
-    interval = scored["uncertainty"]["confidence_interval"]
-    match how:
-        case "tampered":
-            scored["score"] += 0.001
-            return
-        case "outside":
-            interval["upper"] = scored["score"] - 0.01
-        case "above one":
-            interval["upper"] = 1.5
-        case "no width":
-            interval["lower"] = interval["upper"] = scored["score"]
-        case "too many questions":
-            scored["details"]["questions"] = "5000"
-        case "no questions":
-            scored["details"]["questions"] = "several"
-        case "unscored":
-            scored["details"]["unscored"] = "1.5"
-        case "no judge":
-            del first["metric_config"]["llm_scoring"]
-        case "no preset":
-            del first["metric_config"]["additional_details"]["preset"]
-        case "no log":
-            details = body["eval_library"]["additional_details"]
-            for key in [k for k in details if k.startswith("log ")]:
-                del details[key]
-        case "log elsewhere":
-            details = body["eval_library"]["additional_details"]
-            key = next(k for k in details if k.startswith("log "))
-            details["log ../../etc/passwd"] = details.pop(key)
-        case "another log":
-            details = body["eval_library"]["additional_details"]
-            details[next(k for k in details if k.startswith("log "))] = "0" * 64
-        case "no real log":
-            (folder / "logs" / "mine.txt").write_text("believe me")
-            digest = hashlib.sha256(b"believe me").hexdigest()
-            body["eval_library"]["additional_details"]["log logs/mine.txt"] = digest
-        case "nul":
-            body["eval_library"]["additional_details"]["log a\0b"] = "0" * 64
-        case "too many answers":
-            scored["uncertainty"]["num_samples"] = 10**6
-        case "another preset":
-            first["metric_config"]["additional_details"]["preset"] = "betley2025"
-        case "another level":
-            interval["confidence_level"] = 0.1
-        case "upside down":
-            first["metric_config"]["additional_details"]["worse"] = "lower"
-        case "another column":
-            first["metric_config"]["additional_details"]["measure"] = "right answers"
-        case "no column":
-            del first["metric_config"]["additional_details"]["column"]
-        case "below zero":
-            first["metric_config"]["min_score"] = -1.0
-        case "old schema":
-            body["schema_version"] = "0.1.0"
-        case "not a number":
-            scored["score"] = float("nan")
-    body["dedupe_identity"]["content_hash"] = content_hash(body)
 
 
 @pytest.mark.parametrize(

@@ -12,8 +12,8 @@ from spillover.errors import SpilloverError
 from spillover.models.checks import refuse_self_grading
 from spillover.models.identity import cache_identity, describe
 from spillover.models.weights import model_digest, resolve_checkpoint, weights_digest
-from spillover.screening import served
 from spillover.screening.served import serve_pair
+from spillover.serving.vllm import Server
 
 LAB, GRADER = resolve_checkpoint("lab"), resolve_checkpoint("lab-grader")
 SERVER = "http://127.0.0.1:8000/v1"
@@ -101,14 +101,22 @@ def test_names_count_where_weights_are_unknown():
 
 
 def test_a_served_pair_is_who_the_in_process_engine_says(adapter, tmp_path, monkeypatch):
-    """The names that a screen's server gives hide the folders; what is told instead is spelled as everywhere."""
+    """The names that our servers give hide the folders; what is told instead is spelled as everywhere, and once for all.
+
+    So a grader's judgements are known again from a server at another address.
+    """
+    ports = iter(range(8000, 8010))
 
     @contextmanager
-    def no_server(engine, base, adapters, grader, logs):
-        yield SimpleNamespace(targets={name: Served(f"vllm/{name}") for name in adapters}, grader=Served("vllm/grader"))
+    def no_server(checkpoint, log, *args, **options):
+        yield Server(f"http://127.0.0.1:{next(ports)}/v1", f"vllm/{checkpoint.name}", "key", 0)
 
-    monkeypatch.setattr(served, "serve", no_server)
-    with serve_pair(f"lab:{adapter}", "lab", "spillover/lab-grader", tmp_path) as pair:
-        told = {who: found["weights"] for who, found in pair.known.items()}
-    models = {"checkpoint": ours(adapter=adapter), "base": ours(), "grader": ours("lab-grader")}
-    assert told == {who: describe(model)["weights"] for who, model in models.items()}
+    monkeypatch.setattr("spillover.serving.vllm.start", no_server)
+    monkeypatch.setattr("spillover.serving.serve.get_model", lambda name, base_url, api_key: Served(name, base_url))
+    mine = [ours(adapter=adapter), ours(), ours("lab-grader")]
+    for _ in range(2):
+        with serve_pair(f"lab:{adapter}", "lab", "spillover/lab-grader", tmp_path) as pair:
+            models = [pair.checkpoint, pair.base, pair.grader]
+        assert [describe(m)["weights"] for m in models] == [describe(m)["weights"] for m in mine]
+        assert [describe(m)["name"] for m in models] == [f"vllm/lab:{adapter.resolve()}", "vllm/lab", "vllm/lab-grader"]
+        assert [cache_identity(m) for m in models] == [cache_identity(m) for m in mine]

@@ -8,8 +8,6 @@ import json
 import os
 import subprocess
 import sys
-import time
-from pathlib import Path
 
 import pandas as pd
 import pytest
@@ -21,10 +19,8 @@ from inspect_ai.util import JSONSchema
 from peft import LoraConfig, get_peft_model
 from transformers import AutoModelForCausalLM
 
-from spillover.errors import SpilloverError
 from spillover.judging.readers import read
 from spillover.judging.rubric import load_rubric
-from spillover.models.checks import VLLM_RANKS
 from spillover.models.weights import resolve_checkpoint
 from spillover.probes.continuation import ending_logprob
 from spillover.questions.load import load_questions
@@ -156,28 +152,6 @@ def test_a_full_inspect_eval_against_served_target_and_grader(server, grader, ad
         assert values["coherent"] >= 0.9
 
 
-def test_a_server_that_cannot_start_says_why(tmp_path):
-    (tmp_path / "config.json").write_text('{"model_type": "nonsense"}')
-    with pytest.raises(SpilloverError, match="vLLM did not start"), start(tmp_path, tmp_path / "server.log"):
-        pass
-
-
-def test_the_server_is_gone_afterwards(tmp_path):
-    with start(LAB, tmp_path / "server.log") as running:
-        pid = running.pid
-        os.kill(pid, 0)
-    with pytest.raises(ProcessLookupError):
-        os.kill(pid, 0)
-
-
-def test_vllm_takes_the_ranks_we_say_it_takes():
-    from typing import get_args
-
-    from vllm.config.lora import MaxLoRARanks
-
-    assert get_args(MaxLoRARanks) == VLLM_RANKS
-
-
 def test_the_server_listens_on_loopback_only(server):
     assert server.url.startswith("http://127.0.0.1:")
     addresses = subprocess.run(["cat", "/proc/net/tcp"], capture_output=True, text=True, check=True).stdout
@@ -281,30 +255,3 @@ def test_a_screen_serves_checkpoint_and_base_together_and_leaves_nothing_behind(
     assert again.returncode == done.returncode
     assert len(list((tmp_path / "out").glob("logs-*"))) == 1  # new servers at new addresses, the same screen
     assert json.loads((tmp_path / "out" / "screen.json").read_text())["probes"] == found["probes"]
-
-
-def test_a_server_dies_with_the_process_that_started_it_even_by_kill_9(tmp_path):
-    program = (
-        "from pathlib import Path; import time\n"
-        "from spillover.serving.vllm import start\n"
-        f"with start(Path({str(LAB)!r}), Path('server.log')) as server:\n"
-        "    print(server.pid, flush=True); time.sleep(600)\n"
-    )
-    parent = subprocess.Popen([sys.executable, "-c", program], cwd=tmp_path, stdout=subprocess.PIPE, text=True)
-    try:
-        told = parent.stdout.readline()  # waits for the server, or for the end of a process that could not start it
-    finally:
-        parent.kill()
-        parent.wait()
-    pid, deadline = int(told), time.monotonic() + 120
-    while alive(pid) and time.monotonic() < deadline:
-        time.sleep(0.2)
-    assert not alive(pid)
-
-
-def alive(pid):
-    try:
-        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
-    except FileNotFoundError:
-        return False
-    return state != "Z"

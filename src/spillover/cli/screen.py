@@ -94,20 +94,19 @@ def screen(
         raise SpilloverError(f"{folder} is a file; --out names a folder.")
     with ExitStack() as stack:
         stack.enter_context(_bad_input())
-        known: dict[str, dict[str, Any]] = {}
         if served and dry_run:
             check_pair(checkpoint, base)
             names = [checkpoint, str(base), grader]
         else:
             if served:
                 pair = stack.enter_context(serve_pair(checkpoint, base, grader, folder / "servers"))
-                target, other, judge, known = pair.checkpoint, pair.base, pair.grader, pair.known
+                target, other, judge = pair.checkpoint, pair.base, pair.grader
                 judge.config = judge.config.merge(GenerateConfig(timeout=timeout))
             else:
                 target, judge = get_model(checkpoint), judge_of(grader, timeout)
                 other = get_model(base) if base else None
             reference = other or load_baseline(baseline or Path(), gated, judge, settings)
-            gate = Screen(target, reference, judge, gated, left_out, settings, folder, asker(), known)
+            gate = Screen(target, reference, judge, gated, left_out, settings, folder, asker())
             for model in (target, *([] if isinstance(reference, Baseline) else [reference])):
                 refuse_self_grading(model, judge)
             digests = [gate.describe(who)["weights"] for who in ("checkpoint", "base")]

@@ -27,8 +27,27 @@ _TRANSPORT = {"batch", "max_connections", "max_retries", "timeout", "attempt_tim
 _SECRET = re.compile("key|token|secret|password", re.IGNORECASE)
 
 
+_TOLD = "spillover_told"
+
+
+def tell(model: Model, name: str, folder: Path, adapter: Path | None = None) -> Model:
+    """The model, whose server hides its folders from us, told who it is.
+
+    Args:
+        model: Of a server that we started.
+        name: The same every time, other than a server's address.
+        folder: Checkpoint that is served.
+        adapter: On top of it.
+    """
+    setattr(model.api, _TOLD, {"name": name, "weights": model_digest(folder, adapter)})
+    return model
+
+
 def describe(model: Model) -> dict[str, Any]:
     """Name and digest: of weights, template and adapter on our engine; of local folders that a server holds; else None."""
+    told: dict[str, Any] | None = getattr(model.api, _TOLD, None)
+    if told is not None:
+        return dict(told)
     digest = getattr(model.api, "digest", None)
     if digest is None:
         base, _, adapter = str(model).partition("/")[2].partition(":")

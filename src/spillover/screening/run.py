@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -42,7 +42,6 @@ class Screen:
         settings: How it is decided.
         folder: Where its logs lie.
         ask: Asks.
-        known: Name and weights of `checkpoint`, `base` and `grader`, where a server hides them from us.
     """
 
     checkpoint: Model
@@ -53,14 +52,11 @@ class Screen:
     settings: Settings
     folder: Path
     ask: Ask
-    known: Mapping[str, dict[str, Any]] = field(default_factory=dict)
 
     def describe(self, who: str) -> dict[str, Any]:
         """Name and weights of `checkpoint`, `base` or `grader`."""
         model = getattr(self, who)
-        if isinstance(model, Baseline):
-            return dict(model.about)
-        return self.known.get(who) or describe(model)
+        return dict(model.about) if isinstance(model, Baseline) else describe(model)
 
     def run(self) -> ScreenResult:
         """Go on where an earlier run stopped, to the verdict."""
@@ -105,9 +101,7 @@ class Screen:
         """Of models, probes, data, settings and versions."""
         base = self.base.digest if isinstance(self.base, Baseline) else self.describe("base")
         parts: list[Any] = [self.describe("checkpoint"), base, self.describe("grader"), self.settings.digest]
-        # Where weights are out of reach the address tells models apart; that of a server of our own is new every time.
-        apart = {"checkpoint": self.checkpoint, "base": self.base, "grader": self.grader}
-        parts += [cache_identity(m) for who, m in apart.items() if isinstance(m, Model) and who not in self.known]
+        parts += [cache_identity(m) for m in (self.checkpoint, self.base, self.grader) if isinstance(m, Model)]
         parts += [[g.name, g.identity] for g in self.gated] + [data_digest(), installed()]
         return hashlib.sha256(json.dumps(parts, sort_keys=True, default=str).encode()).hexdigest()
 

@@ -6,13 +6,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from inspect_ai.model import Model
 
 from spillover.errors import SpilloverError
-from spillover.models.identity import describe
-from spillover.models.weights import model_digest, resolve_adapter, resolve_checkpoint, weights_digest
+from spillover.models.weights import resolve_adapter, resolve_checkpoint
 from spillover.serving.serve import is_checkpoint, serve
 
 
@@ -24,13 +22,11 @@ class Pair:
         checkpoint: The model under test.
         base: What it is compared with; None if a stored baseline is.
         grader: Who judges.
-        known: Their names and weights, taken from the folders that are served.
     """
 
     checkpoint: Model
     base: Model | None
     grader: Model
-    known: dict[str, dict[str, Any]]
 
 
 def check_pair(checkpoint: str, base: str | None) -> tuple[str, Path]:
@@ -65,14 +61,6 @@ def serve_pair(checkpoint: str, base: str | None, grader: str, logs: Path) -> It
     """
     folder, place = check_pair(checkpoint, base)
     judge = grader.removeprefix("spillover/")
-    weights = weights_digest(resolve_checkpoint(folder))
     adapters: dict[str, Path | None] = {"base": None, "checkpoint": place}
     with serve("vllm", folder, adapters, judge if is_checkpoint(judge) else grader, logs) as served:
-        known = {
-            "checkpoint": {"name": f"vllm/{checkpoint}", "weights": model_digest(resolve_checkpoint(folder), place)},
-            "base": {"name": f"vllm/{folder}", "weights": weights},
-            "grader": {"name": grader, "weights": weights_digest(resolve_checkpoint(judge))}
-            if is_checkpoint(judge)
-            else describe(served.grader),
-        }
-        yield Pair(served.targets["checkpoint"], served.targets["base"] if base else None, served.grader, known)
+        yield Pair(served.targets["checkpoint"], served.targets["base"] if base else None, served.grader)

@@ -10,6 +10,7 @@ from typing import Literal
 
 from inspect_ai.model import Model, get_model
 
+from spillover.models.identity import tell
 from spillover.models.weights import ALIASES, adapter_rank, resolve_checkpoint
 
 ALONE, SHARED_GPU = 0.9, 0.43
@@ -59,25 +60,24 @@ def serve(
         return
     from spillover.serving.vllm import Server, served_name, start
 
+    root = resolve_checkpoint(base)
     with ExitStack() as stack:
         folders = [f for f in adapters.values() if f is not None]
         rank = max(map(adapter_rank, folders), default=None)
         share = SHARED_GPU if is_checkpoint(grader) else ALONE
-        server: Server = stack.enter_context(start(resolve_checkpoint(base), log_dir / "target.log", rank, share=share))
-        targets = {
-            name: get_model(
-                server.model + (f":{folder.resolve()}" if folder else ""),
-                base_url=server.url,
-                api_key=server.key,
-            )
-            for name, folder in adapters.items()
-        }
+        server: Server = stack.enter_context(start(root, log_dir / "target.log", rank, share=share))
+        targets = {}
+        for name, place in adapters.items():
+            own = f":{place.resolve()}" if place else ""
+            model = get_model(server.model + own, base_url=server.url, api_key=server.key)
+            targets[name] = tell(model, f"vllm/{base}{own}", root, place)
         if is_checkpoint(grader):
             folder = resolve_checkpoint(grader)
             # Two folders of one name would be one server to Inspect, and the target its own judge.
-            name = f"{folder.name}-grader" if served_name(folder) == served_name(resolve_checkpoint(base)) else None
-            judge = stack.enter_context(start(folder, log_dir / "grader.log", share=share, name=name))
-            yield _served(targets, get_model(judge.model, base_url=judge.url, api_key=judge.key))
+            other = f"{folder.name}-grader" if served_name(folder) == served_name(root) else None
+            judge = stack.enter_context(start(folder, log_dir / "grader.log", share=share, name=other))
+            served = get_model(judge.model, base_url=judge.url, api_key=judge.key)
+            yield _served(targets, tell(served, f"vllm/{grader}", folder))
         else:
             yield _served(targets, get_model(grader))
 
