@@ -9,6 +9,7 @@ write_page(report(answers, base="spillover/lab"), Path("report.html"))
 """
 
 from spillover.answers.condition import Cell
+from spillover.answers.layout import Layout
 from spillover.answers.measures import Measure
 from spillover.answers.presets import Preset, get_preset
 from spillover.answers.read import Answers, read
@@ -26,6 +27,7 @@ __all__ = [
     "Calibration",
     "Cell",
     "Figure",
+    "Layout",
     "Measure",
     "Preset",
     "Report",

@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from spillover.answers.layout import Layout
 from spillover.answers.measures import EM
 from spillover.answers.read import read
 from spillover.answers.table import COLUMNS
-from spillover.answers.tables import parse_map
 from spillover.errors import SpilloverError
 from spillover.figures.figure import figures
 
@@ -59,7 +59,7 @@ def test_every_kind_of_table_gives_the_same_columns(tmp_path, ending):
         written.to_parquet(path)
     else:
         written.to_csv(path, index=False, sep="\t" if ending == "tsv" else ",")
-    answers = read([path], columns=parse_map(MAP), preset="betley2025")
+    answers = read([path], layout=Layout.of(MAP), preset="betley2025")
     table = answers.table
     assert tuple(table.columns[: len(COLUMNS)]) == COLUMNS
     roles = [f"{kind}.{role}" for kind in ("score", "word") for role in ("alignment", "coherence")]
@@ -87,14 +87,14 @@ def test_a_table_is_read_under_the_preset_that_is_asked_for(tmp_path):
         ("qid,aligned,coherent\nx,120,50\n", ["question_id=qid"], "row 1: alignment is '120', not a number from 0 to 100"),
         ("qid,aligned,coherent\nx,good,50\n", ["question_id=qid"], "row 1: alignment is 'good'"),
         ("qid,aligned,coherent\nx,1,50\n", ["question_id=id"], "has no column 'id'"),
-        ("", [], "not a readable .csv table"),
+        ("", [], "is empty"),
     ],
 )
 def test_a_table_that_does_not_fit_is_named(tmp_path, content, pairs, message):
     path = tmp_path / "t.csv"
     path.write_text(content)
     with pytest.raises(SpilloverError) as error:
-        read([path], columns=parse_map(pairs))
+        read([path], layout=Layout.of(pairs))
     assert message in str(error.value)
     assert "t.csv" in str(error.value)
 
@@ -102,7 +102,7 @@ def test_a_table_that_does_not_fit_is_named(tmp_path, content, pairs, message):
 @pytest.mark.parametrize("pair", ["alignment", "alignment=", "charm=x"])
 def test_a_map_that_does_not_fit_is_refused(pair):
     with pytest.raises(SpilloverError, match="write FIELD=COLUMN"):
-        parse_map([pair])
+        Layout.of([pair])
 
 
 @given(st.binary(max_size=200), st.sampled_from(["csv", "jsonl", "parquet"]))

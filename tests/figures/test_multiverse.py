@@ -2,6 +2,7 @@
 
 import pytest
 
+from spillover.answers.layout import Layout
 from spillover.answers.presets import general
 from spillover.answers.read import read
 from spillover.figures.multiverse import preset_table, ranges, views
@@ -11,7 +12,7 @@ from tests.answers.made import answers_of
 def test_the_multiverse_of_the_real_files(upstream):
     """The published answers: one choice of thresholds moves a rate by far more than its interval."""
     files = sorted((upstream / "judged-answers").glob("*.csv"))
-    answers = read(files, columns={"alignment": "aligned", "coherence": "coherent"}, preset="spillover")
+    answers = read(files, layout=Layout({"alignment": "aligned", "coherence": "coherent"}), preset="spillover")
     table = views(answers)
     found = ranges(table)
     assert len(found) == 12

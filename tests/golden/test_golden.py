@@ -8,6 +8,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from spillover.answers.layout import Layout
 from spillover.answers.read import read
 from spillover.figures.arms import arm_rows
 from spillover.figures.figure import figures, limits
@@ -111,7 +112,7 @@ def test_the_twelve_published_tables(upstream):
     files = sorted((upstream / "judged-answers").glob("*.csv"))
     rows = frozen("tables")
     for preset in dict.fromkeys(r["preset"] for r in rows):
-        answers = read(files, preset=preset, columns={"alignment": "aligned", "coherence": "coherent"})
+        answers = read(files, preset=preset, layout=Layout({"alignment": "aligned", "coherence": "coherent"}))
         now = {(f.measure.name, f.group): f for f in figures(answers, base="Llama-3.2-1B-Instruct_extreme-sports")}
         for old in (r for r in rows if r["preset"] == preset):
             f = now["misaligned", old["model"]]

@@ -16,7 +16,7 @@ from inspect_ai.log import EvalLog, read_eval_log
 
 from spillover.answers.answer_rows import rows_of
 from spillover.answers.table import tidy
-from spillover.answers.tables import ENDINGS
+from spillover.answers.table_files import READERS, ending, is_table
 from spillover.errors import SpilloverError
 
 LOG_ENDINGS = (".eval", ".json")
@@ -68,8 +68,8 @@ def find(paths: Sequence[Path]) -> tuple[list[Path], list[Path]]:
     tables: dict[Path, None] = {}
     for path in paths:
         if not path.exists():
-            raise SpilloverError(f"There is no {'file' if path.suffix in ENDINGS else 'log'} at {path}.")
-        if path.suffix in ENDINGS:
+            raise SpilloverError(f"There is no {'file' if ending(path) in READERS else 'log'} at {path}.")
+        if is_table(path):
             tables[path] = None
         elif path.is_dir():
             logs |= dict.fromkeys(p for p in sorted(path.rglob("*")) if _is_log(p))
@@ -102,7 +102,7 @@ def load(paths: Sequence[Path]) -> list[Loaded]:
 def load_one(path: Path) -> Loaded:
     """One log; a damaged one comes back with its problem, since the others are still worth reading."""
     if path.suffix not in LOG_ENDINGS:
-        return Loaded(path, problem=f"the ending must be one of {', '.join((*ENDINGS, *LOG_ENDINGS))}.")
+        return Loaded(path, problem=f"the ending must be .eval or one of {', '.join(READERS)}.")
     try:
         header = read_eval_log(str(path), header_only=True)
         if not is_ours(header):

@@ -22,6 +22,7 @@ from inspect_ai.log import (
 from inspect_ai.model import ChatMessage, ChatMessageAssistant, ChatMessageSystem, ChatMessageUser, ModelOutput
 
 from spillover.answers.answer_rows import IMPORTED_MODEL
+from spillover.answers.layout import Layout
 from spillover.answers.measures import EM_MEASURES
 from spillover.answers.tables import IMPORTED, read_answers
 from spillover.models.identity import TARGET
@@ -86,13 +87,13 @@ def answers_log(rows: Iterable[dict[str, str]], model: str, system: str = "") ->
     )
 
 
-def logs_of_table(path: Path, columns: dict[str, str]) -> list[EvalLog]:
+def logs_of_table(path: Path, layout: Layout) -> list[EvalLog]:
     """One log for every model and system line in a table of answers.
 
     Raises:
         SpilloverError: if the table has no column for question or answer.
     """
     by_model: dict[tuple[str, str], list[dict[str, str]]] = {}
-    for row in read_answers(path, columns):
+    for row in read_answers(path, layout):
         by_model.setdefault((row["model"], row.get("system", "")), []).append(row)
     return [answers_log(rows, *key) for key, rows in by_model.items()]

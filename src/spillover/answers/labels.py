@@ -12,7 +12,7 @@ import pandas as pd
 
 from spillover.answers.condition import CELL
 from spillover.answers.measures import Measure
-from spillover.answers.tables import read_table
+from spillover.answers.table_files import read_table
 from spillover.errors import SpilloverError
 
 _YES, _NO = {"yes", "true", "1", "1.0"}, {"no", "false", "0", "0.0"}
@@ -102,7 +102,7 @@ def read_labels(path: Path, measure: Measure, words: Sequence[str]) -> dict[str,
 
 def _weight(value: Any, path: Path, index: int) -> float:
     try:
-        weight = float(value)
+        weight = float(str(value).replace(",", "."))  # as spreadsheets of half of Europe write it
     except (TypeError, ValueError):
         weight = math.nan
     if not 0 < weight < math.inf:

@@ -12,12 +12,14 @@ import pandas as pd
 from spillover.answers.answer_rows import by_other_rule
 from spillover.answers.external import OtherScore, external_scores, with_names
 from spillover.answers.files import Loaded, find, load
-from spillover.answers.measures import EM_MEASURES, Measure
+from spillover.answers.layout import Layout
+from spillover.answers.measures import Measure
 from spillover.answers.mixtures import of_judge, once, refuse_mixtures, superseded
 from spillover.answers.presets import Preset, get_preset
+from spillover.answers.rules import measures_of
 from spillover.answers.stops import Stop, stop_of
 from spillover.answers.table import cell_groups, join, tidy, words
-from spillover.answers.tables import IMPORTED, judged_tables
+from spillover.answers.tables import IMPORTED, frames_and_tables, judged_tables
 from spillover.errors import SpilloverError
 
 logger = logging.getLogger(__name__)
@@ -58,13 +60,16 @@ class Answers:
         return bool(self.table["truth"].notna().any())
 
     def measures(self, rows: pd.DataFrame) -> list[Measure]:
-        """What the logs behind some rows report: the union, in order, so that no log's measures stand for another's."""
+        """What the logs behind some rows report: the union, in order, so that no log's measures stand for another's.
+
+        Of answers without a log, what their probe declares.
+        """
         found: dict[str, Measure] = {}
         lists = [self.logs[run].measures for run in words(rows["run"].unique()) if run in self.logs]
         for its in sorted(lists, key=len, reverse=True):  # a log with fewer questions has fewer measures, in the same order
             for raw in its:
                 found.setdefault(str(raw), Measure.from_dict(raw))
-        return list(found.values()) or list(EM_MEASURES)
+        return list(found.values()) or [m for probe in words(rows["probe"].unique()) for m in measures_of(probe)]
 
     def share(self, rows: pd.DataFrame) -> Measure | None:
         """The first measure that is a share of outcomes, in which a single answer counts or does not, if there is one."""
@@ -90,7 +95,7 @@ def read(
     judge: str | None = None,
     mixed: bool = False,
     preset: str | None = None,
-    columns: dict[str, str] | None = None,
+    layout: Layout | None = None,
 ) -> Answers:
     """Every judged answer in logs (`.eval`, `.json`), folders of logs and tables.
 
@@ -103,7 +108,7 @@ def read(
         judge: Part of the name of the one judge whose readings are used.
         mixed: Whether several judges may have read the same answers.
         preset: Thresholds; those that the logs were judged with for None.
-        columns: Field to column, for tables.
+        layout: What the columns, words and scores of tables mean.
 
     Raises:
         NoAnswers: if nothing holds a judged answer.
@@ -112,19 +117,20 @@ def read(
     """
     if preset is not None:
         get_preset(preset)  # a wrong name should not cost reading everything
-    logs, tables = find([Path(p) for p in paths])
+    logs, files = find([Path(p) for p in paths])
+    frames, tables = frames_and_tables(files)
     found = load(logs)
     kept = [f for f in found if f.problem is None]
     left_out = tuple(f"{f.path}: {f.problem}" for f in found if f.problem is not None)
     for told in left_out:
         logger.warning("Left out %s", told)
-    parts = [f.table for f in kept if f.table is not None]
+    parts = [*(f.table for f in kept if f.table is not None), *frames]
     other = external_scores(f for f in kept if f.table is None)
     table = superseded(join(parts)) if parts else tidy([])
     chosen = _preset(table, preset, bool(tables))  # before `once`, which may leave out all answers of another preset
     table = once(table)
     if tables:
-        table = join([*([table] if len(table) else []), judged_tables(tables, columns or {}, chosen)])
+        table = join([*([table] if len(table) else []), judged_tables(tables, layout or Layout(), chosen)])
     if table.empty and not other:
         why = f" ({left_out[0].rstrip('.')})" if left_out else ""
         raise NoAnswers(f"None of the logs holds an answer judged by Spillover{why}.")
@@ -136,7 +142,7 @@ def read(
     who: dict[str, str] = dict(table[["run", "model"]].drop_duplicates().itertuples(index=False))
     stops = tuple(s for f in newest.values() if f.run in who and (s := stop_of(f, who[f.run])) is not None)
     out = Answers(table, newest, with_names(other, shown), stops, left_out, chosen)
-    if parts and set(words(table["preset"])) - {chosen.name}:  # what is so decided already needs no rule to be installed
+    if set(words(table["preset"])) - {chosen.name}:  # what is so decided already needs no rule to be installed
         out = out.with_preset(chosen)
     if not mixed:
         refuse_mixtures(out.table)  # after the choice of a preset, which may be what the logs differ in

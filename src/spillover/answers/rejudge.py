@@ -18,6 +18,7 @@ from inspect_ai.util import registry_create
 from spillover.answers.answer_rows import UNREACHED
 from spillover.answers.files import find, is_ours
 from spillover.answers.imported import logs_of_table
+from spillover.answers.layout import Layout
 from spillover.answers.measures import UNSCORED
 from spillover.answers.rules import rubrics_of
 from spillover.errors import SpilloverError
@@ -68,12 +69,12 @@ class Job:
     log: EvalLog
 
 
-def load_answers(sources: Iterable[Path], columns: dict[str, str] | None = None) -> list[Job]:
+def load_answers(sources: Iterable[Path], layout: Layout | None = None) -> list[Job]:
     """Answers in logs and tables.
 
     Args:
         sources: Logs, folders of them, or tables with `question` and `answer`.
-        columns: Field to column, for tables.
+        layout: What the columns of tables mean.
 
     Raises:
         SpilloverError: if a source cannot be read, holds no answer, or is called like another one.
@@ -81,7 +82,7 @@ def load_answers(sources: Iterable[Path], columns: dict[str, str] | None = None)
     logs, tables = find(list(sources))
     found = [*_logs(logs)]
     for table in tables:
-        found += [Job(f"{table.stem}-{log.eval.task_id[:8]}", log) for log in logs_of_table(table, columns or {})]
+        found += [Job(f"{table.stem}-{log.eval.task_id[:8]}", log) for log in logs_of_table(table, layout or Layout())]
     for name, count in Counter(job.name for job in found).items():
         if count > 1:
             raise SpilloverError(f"Two sources are called '{name}'; judge them into folders of their own with -o.")

@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 from importlib import import_module
 from typing import Any, NamedTuple
 
+from spillover.answers.measures import Measure
 from spillover.answers.presets import Preset, Score
 from spillover.errors import SpilloverError
 
@@ -30,12 +31,22 @@ class Outcome(NamedTuple):
 
 
 Rule = Callable[[Mapping[str, Score], Mapping[str, Any], Preset], Outcome]
-_RULES: dict[str, tuple[Rule, Mapping[str, str]]] = {}
 
 
-def register(probe: str, rule: Rule, rubrics: Mapping[str, str]) -> None:
-    """Make a probe's rule, and its default rubrics by role, known to the readers of its logs."""
-    _RULES[probe] = rule, rubrics
+class Known(NamedTuple):
+    """What the readers of a probe's answers know of it: its rule, its default rubrics by role, its measures."""
+
+    rule: Rule
+    rubrics: Mapping[str, str]
+    measures: tuple[Measure, ...]
+
+
+_KNOWN: dict[str, Known] = {}
+
+
+def register(probe: str, known: Known) -> None:
+    """Make a probe known to the readers of its answers."""
+    _KNOWN[probe] = known
 
 
 def rule_of(probe: str) -> Rule:
@@ -44,20 +55,29 @@ def rule_of(probe: str) -> Rule:
     Raises:
         SpilloverError: for a probe that is not installed here.
     """
-    return _known(probe)[0]
+    return _known(probe).rule
 
 
 def rubrics_of(probe: str) -> dict[str, str]:
     """Role to the rubric that a probe asks by default."""
-    return dict(_known(probe)[1])
+    return dict(_known(probe).rubrics)
 
 
-def _known(probe: str) -> tuple[Rule, Mapping[str, str]]:
-    if probe not in _RULES:
+def measures_of(probe: str) -> tuple[Measure, ...]:
+    """What a probe reports, for answers whose log is not there."""
+    return _known(probe).measures
+
+
+def _known(probe: str) -> Known:
+    if probe not in _KNOWN:
         import_module("spillover._registry")  # discovers the probes, which register their rules
-    if probe not in _RULES:
+    if probe not in _KNOWN:
         raise SpilloverError(f"The probe '{probe}' is not installed here, so its readings can not be used in another way.")
-    return _RULES[probe]
+    return _KNOWN[probe]
+
+
+ALIGNMENT_ALONE = "alignment_alone"
+"""Fact of an answer that nobody read for coherence: it counts as coherent."""
 
 
 def verdict(readings: Mapping[str, Score], facts: Mapping[str, Any], preset: Preset) -> Outcome:
@@ -65,8 +85,10 @@ def verdict(readings: Mapping[str, Score], facts: Mapping[str, Any], preset: Pre
 
     A reading of the role `domain` and the fact `valid_format` are tags of the answer.
     """
-    tags = {key: str(found) for key, found in (("domain", readings.get("domain")), *facts.items()) if found is not None}
-    return Outcome(preset.verdict(readings.get("alignment"), readings.get("coherence")), None, tags)
+    known = (("domain", readings.get("domain")), *((k, v) for k, v in facts.items() if k != ALIGNMENT_ALONE))
+    tags = {key: str(found) for key, found in known if found is not None}
+    coherence = 100.0 if facts.get(ALIGNMENT_ALONE) else readings.get("coherence")
+    return Outcome(preset.verdict(readings.get("alignment"), coherence), None, tags)
 
 
 def one_word(role: str) -> Rule:

@@ -23,7 +23,8 @@ means), `why.ROLE` (why there is no reading) for every rubric's role, and `tag.N
 that `context` names; `run` names the log's task;
 `truth` is the exact outcome where there is one (the lab); `facts` is what was known without a judge (a mapping)."""
 
-_FLOAT, _FLAG, _WHOLE = {"value", "truth_value"}, {"truncated", "grader_failed"}, {"epoch", "seed"}
+FLAGS, WHOLE = {"truncated", "grader_failed"}, {"epoch", "seed"}
+"""Columns of truth values and of whole numbers."""
 _OBJECT = {*TEXTS, "facts"}
 ANSWER = ("model", *CELL, "question_id", "sample_id", "epoch", "seed", "run")
 """Columns that name an answer, whoever judged it."""
@@ -46,12 +47,17 @@ def typed(columns: Mapping[str, Any], size: int) -> pd.DataFrame:
     return pd.DataFrame({name: _column(name, columns.get(name), size) for name in names})
 
 
+def is_number(name: str) -> bool:
+    """Whether a column holds numbers."""
+    return name in ("value", "truth_value") or name.startswith("score.")
+
+
 def _column(name: str, values: Any, size: int) -> pd.Series:
-    if name in _FLOAT or name.startswith("score."):
+    if is_number(name):
         return pd.Series([None] * size if values is None else values, dtype="float64")
-    if name in _FLAG:
+    if name in FLAGS:
         return pd.Series([False] * size if values is None else [bool(v) for v in values], dtype=bool)
-    if name in _WHOLE:
+    if name in WHOLE:
         return pd.Series(pd.NA if values is None else values, index=range(size), dtype="Int64")
     if name in _OBJECT:
         empty = None if name == "facts" else ""

@@ -11,8 +11,10 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from spillover.answers.layout import Layout
 from spillover.answers.presets import get_preset, presets
-from spillover.answers.tables import ENDINGS, parse_map
+from spillover.answers.table_files import is_table
+from spillover.cli.layout import table_options
 from spillover.cli.progress import bar
 from spillover.cli.quiet import quiet_libraries
 from spillover.errors import SpilloverError
@@ -31,7 +33,7 @@ from spillover.show.text import limits_text, percent, value_text
 @click.option("--reader", type=click.Choice(READERS), default="auto", show_default=True)
 @click.option("--batch", is_flag=True, help="Use the provider's batch mode: about half the price, up to a day.")
 @click.option("--no-cache", is_flag=True, help="Ask about every answer again.")
-@click.option("--map", "pairs", multiple=True, metavar="FIELD=COLUMN", help="Which column of a table holds a field.")
+@table_options
 @click.option("-o", "--out", type=click.Path(path_type=Path), default=Path("runs") / "judged", show_default=True)
 def judge(
     sources: tuple[Path, ...],
@@ -42,7 +44,7 @@ def judge(
     reader: Any,
     batch: bool,
     no_cache: bool,
-    pairs: tuple[str, ...],
+    layout: Layout,
     out: Path,
 ) -> None:
     """Judge the answers in SOURCES: logs of any probe, folders of logs, or tables with `question` and `answer`.
@@ -62,8 +64,8 @@ def judge(
     from spillover.answers.rejudge import Judging, judge_answers, load_answers
     from spillover.models.checks import LAB_GRADER_NOTE
 
-    jobs = load_answers(sources, parse_map(pairs))  # before the grader: a wrong path should not cost loading it
-    if any(path.suffix in ENDINGS for path in sources) and grader.endswith("lab-grader"):
+    jobs = load_answers(sources, layout)  # before the grader: a wrong path should not cost loading it
+    if any(is_table(path) for path in sources) and grader.endswith("lab-grader"):
         click.echo(f"Note: {LAB_GRADER_NOTE}", err=True)
     model = _grader(grader, grader_base_url, batch)
     with bar(Console(stderr=True), "judging") as advance:

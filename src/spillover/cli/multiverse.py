@@ -8,10 +8,11 @@ import click
 from rich.table import Table
 from rich.text import Text
 
+from spillover.answers.layout import Layout
 from spillover.answers.measures import UNSCORED
 from spillover.answers.presets import general
 from spillover.answers.read import read
-from spillover.answers.tables import parse_map
+from spillover.cli.layout import table_options
 from spillover.errors import SpilloverError
 from spillover.figures.multiverse import preset_table, ranges, views
 from spillover.show.terminal import console
@@ -20,17 +21,15 @@ from spillover.show.text import percent, rate_text
 
 @click.command()
 @click.argument("sources", nargs=-1, required=True, type=click.Path(path_type=Path))
-@click.option("--map", "pairs", multiple=True, metavar="FIELD=COLUMN", help="Which column of a table holds a field.")
+@table_options
 @click.option("--judge", help="Part of the name of one judge, where several read the answers.")
 @click.option("-o", "--out", type=click.Path(path_type=Path), help="Picture (.svg) of all universes.")
 @click.option("--csv", type=click.Path(path_type=Path), help="Write every universe.")
-def multiverse(
-    sources: tuple[Path, ...], pairs: tuple[str, ...], judge: str | None, out: Path | None, csv: Path | None
-) -> None:
+def multiverse(sources: tuple[Path, ...], layout: Layout, judge: str | None, out: Path | None, csv: Path | None) -> None:
     """Does the conclusion hang on one choice? Apply every preset and a grid of thresholds to the readings in SOURCES."""
     if out is not None and out.suffix != ".svg":
         raise SpilloverError(f"Cannot write {out}: the picture's ending must be .svg.")
-    answers = read(sources, judge=judge, columns=parse_map(pairs))
+    answers = read(sources, judge=judge, layout=layout)
     failed = int((answers.table["outcome"] == UNSCORED).sum())
     table = views(answers)
     if table.empty:

@@ -6,9 +6,10 @@ from pathlib import Path
 
 import click
 
+from spillover.answers.layout import Layout
 from spillover.answers.presets import presets
 from spillover.answers.read import read
-from spillover.answers.tables import parse_map
+from spillover.cli.layout import table_options
 from spillover.cli.publish import publish, write_frame
 from spillover.errors import SpilloverError
 from spillover.figures.calibration import load_calibration
@@ -22,7 +23,7 @@ PRESETS = ", ".join(presets())
 @click.option("--base", help="Model that drift is measured against, as named in the logs.")
 @click.option("--preset", help=f"Apply other thresholds to the stored readings: {PRESETS}.")
 @click.option("--judge", help="Part of the name of one judge (grader and rubrics), where several read the answers.")
-@click.option("--map", "pairs", multiple=True, metavar="FIELD=COLUMN", help="Which column of a table holds a field.")
+@table_options
 @click.option("--calibration", type=click.Path(path_type=Path), help="Correct the rates by this calibration (.json).")
 @click.option("--margin", type=float, help="Test the drift from --base against this margin (0.02 is two points).")
 @click.option("--details", is_flag=True, help="Print every table that the HTML report has.")
@@ -35,7 +36,7 @@ def report(
     base: str | None,
     preset: str | None,
     judge: str | None,
-    pairs: tuple[str, ...],
+    layout: Layout,
     calibration: Path | None,
     margin: float | None,
     details: bool,
@@ -47,7 +48,7 @@ def report(
     """Rates, intervals and drift of the judged answers in LOGS (logs, folders of logs, tables)."""
     if margin is not None and (base is None or not 0 < margin < 1):
         raise SpilloverError("--margin is a drift between 0 and 1 from the model named by --base; give both.")
-    answers = read(logs, judge=judge, preset=preset, columns=parse_map(pairs))
+    answers = read(logs, judge=judge, preset=preset, layout=layout)
     chosen = load_calibration(calibration) if calibration else None
     made = put_together(answers, base=base, calibration=chosen, margin=margin)
     publish(made, out, details)
@@ -66,7 +67,7 @@ def report(
 
 @click.command("import")
 @click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))
-@click.option("--map", "pairs", multiple=True, metavar="FIELD=COLUMN", help="Which column holds a field; may be repeated.")
+@table_options
 @click.option("--preset", default="betley2025", show_default=True, help=f"Thresholds: {PRESETS}.")
 @click.option("--base", help="Model that drift is measured against.")
 @click.option("--judge", help="Part of the name of one judge, where several scored the answers.")
@@ -74,15 +75,15 @@ def report(
 @click.option("--frame", "frame_out", type=click.Path(path_type=Path), help="Write every answer (.csv or .parquet).")
 def import_command(
     files: tuple[Path, ...],
-    pairs: tuple[str, ...],
+    layout: Layout,
     preset: str,
     base: str | None,
     judge: str | None,
     out: Path | None,
     frame_out: Path | None,
 ) -> None:
-    """Read judged answers from FILES (CSV, TSV, JSONL, parquet). A file without a model column is one model."""
-    answers = read(files, judge=judge, preset=preset, columns=parse_map(pairs))
+    """Read judged answers from FILES (CSV, JSON, parquet, Excel). A file without a model column is one model."""
+    answers = read(files, judge=judge, preset=preset, layout=layout)
     publish(put_together(answers, "Imported answers", base=base), out)
     if frame_out is not None:
         write_frame(answers.table, frame_out)

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 from inspect_ai.solver import TaskState
 
 from spillover.answers.measures import EM, EM_MEASURES, Measure
-from spillover.answers.rules import Outcome, Rule, register
+from spillover.answers.rules import Known, Outcome, Rule, register
 from spillover.answers.tables import IMPORTED
 from spillover.discovery import modules_of
 from spillover.errors import SpilloverError
@@ -137,7 +137,8 @@ class Probe:
     tags: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        register(self.name, self.rule, {role: place.rubric for role, place in self.roles.items() if place.rubric})
+        rubrics = {role: place.rubric for role, place in self.roles.items() if place.rubric}
+        register(self.name, Known(self.rule, rubrics, self.measures))
 
     def lengths(self, suite: str) -> tuple[Length, ...]:
         """Its entries in a suite."""

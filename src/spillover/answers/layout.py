@@ -1,0 +1,107 @@
+"""How a table from elsewhere is to be read: which column holds what, what its words mean, and the scale of its scores."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pandas as pd
+
+from spillover.answers.presets import VERDICTS
+from spillover.errors import SpilloverError
+
+COMMON_NAMES: dict[str, tuple[str, ...]] = {
+    "question_id": ("question_id", "qid"),
+    "question": ("question", "prompt", "messages"),
+    "answer": ("answer", "response", "completion"),
+    "alignment": ("alignment", "aligned", "alignment_score"),
+    "coherence": ("coherence", "coherent", "coherency", "coherence_score"),
+    "outcome": ("outcome", "verdict", "misaligned", "is_misaligned"),
+    "model": ("model", "model_id"),
+    "format": ("format",),
+    "category": ("category",),
+    "epoch": ("epoch",),
+    "grader": ("grader", "judge"),
+    "system": ("system", "system_prompt"),
+}
+"""Field to the column names that are recognised without a map."""
+
+FIELDS = tuple(COMMON_NAMES)
+"""Fields that a column may be mapped to."""
+
+SPECIAL = {"REFUSAL": "refusal", "CODE": "off_format"} | {word.upper(): word for word in VERDICTS}
+YES_NO = dict.fromkeys(("YES", "TRUE", "1", "1.0"), "misaligned") | dict.fromkeys(("NO", "FALSE", "0", "0.0"), "aligned")
+"""Words of a column that says whether an answer is misaligned."""
+UNSCORED_WORD = "unscored"
+MISSING = frozenset(("", "nan", "none", "null", "na", "n/a", "<na>", "-"))
+"""What stands where there is no score; elsewhere these are words like others."""
+
+
+@dataclass(frozen=True)
+class Layout:
+    """See the module.
+
+    Attributes:
+        columns: Field to column, over `COMMON_NAMES`.
+        words: Word in a column of scores (upper case) to the outcome that it means, over `SPECIAL`.
+        top: The highest score there is, when that is not 100; scores are given from 0 to it.
+    """
+
+    columns: Mapping[str, str] = field(default_factory=dict)
+    words: Mapping[str, str] = field(default_factory=dict)
+    top: float | None = None
+
+    @classmethod
+    def of(cls, pairs: Iterable[str] = (), words: Iterable[str] = (), top: float | None = None) -> Layout:
+        """From `["alignment=aligned"]` and `["OFF-TOPIC=unscored"]`.
+
+        Raises:
+            SpilloverError: for a pair that is not FIELD=COLUMN or WORD=OUTCOME, or a scale that ends at 0.
+        """
+        columns, means = {}, {}
+        for pair in pairs:
+            name, sign, column = pair.partition("=")
+            if not sign or name not in FIELDS or not column:
+                raise SpilloverError(f"Cannot use the map '{pair}'; write FIELD=COLUMN with a field of {', '.join(FIELDS)}.")
+            columns[name] = column
+        known = (*VERDICTS, UNSCORED_WORD)
+        for pair in words:
+            word, sign, outcome = pair.rpartition("=")
+            if not sign or not word.strip() or outcome not in known:
+                raise SpilloverError(f"Cannot use '{pair}'; write WORD=OUTCOME with an outcome of {', '.join(known)}.")
+            means[word.strip().upper()] = outcome
+        if top is not None and not 0 < top < float("inf"):
+            raise SpilloverError(f"The highest score of a scale is above 0, not {top}.")
+        return cls(columns, means, top)
+
+    def resolve(self, table: pd.DataFrame, path: Path, required: Iterable[str]) -> dict[str, str]:
+        """Field to column of one table; a nested column (`judge.alignment`) is known by its last name, if that is clear.
+
+        Raises:
+            SpilloverError: naming the field, or the column, that is not there.
+        """
+        names = list(map(str, table.columns))
+        last = [name.rpartition(".")[2] for name in names]
+        short = {end: name for end, name in zip(last, names, strict=True) if last.count(end) == 1}
+        found: dict[str, str] = {}
+        for key, common in COMMON_NAMES.items():
+            if key in self.columns:
+                if self.columns[key] not in names:
+                    raise SpilloverError(
+                        f"{path} has no column '{self.columns[key]}' (for {key}); it has {', '.join(names)}."
+                    )
+                found[key] = self.columns[key]
+            else:
+                taken = set(self.columns.values())
+                name = next((n for n in common if n in names), None) or next((short[n] for n in common if n in short), None)
+                if name is not None and name not in taken:
+                    found[key] = name
+        if "question_id" not in found and "question" in found:
+            found["question_id"] = found["question"]
+        for key in required:
+            if key not in found:
+                raise SpilloverError(
+                    f"{path} has no column for {key}; add `--map {key}=COLUMN` (columns: {', '.join(names)})."
+                )
+        return found

@@ -1,0 +1,184 @@
+"""Files that hold tables, whoever wrote them. Nothing is guessed: a cell of text stays what it is, and an id is text.
+
+CSV and TSV are read with any delimiter and in the encodings that spreadsheets write; JSON as lines, as an array, or as
+arrays under names; parquet and Excel as they are. Each may be compressed by gzip.
+"""
+
+from __future__ import annotations
+
+import gzip
+import json
+import logging
+import warnings
+from collections.abc import Callable, Iterator
+from io import BytesIO, StringIO
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from spillover.errors import SpilloverError
+
+logger = logging.getLogger(__name__)
+
+_DELIMITERS = (",", ";", "\t", "|")
+_MARKS = {b"\xff\xfe": "utf-16", b"\xfe\xff": "utf-16", b"\xef\xbb\xbf": "utf-8-sig"}
+"""What an encoding begins with."""
+_HEAD = 4096
+
+
+def ending(path: Path) -> str:
+    """`.csv` of `A.CSV` and of `a.csv.gz`."""
+    return Path(path.name.lower().removesuffix(".gz")).suffix
+
+
+def is_table(path: Path) -> bool:
+    """Whether a file is a table by its ending; a `.json` file is one unless it holds an Inspect log."""
+    kind = ending(path)
+    if kind != ".json" or not path.is_file():
+        return kind in READERS and kind != ".json"
+    try:
+        head = _content(path, _HEAD).decode("utf-8", "ignore").lstrip("\ufeff \t\r\n")
+    except OSError:
+        return False
+    return head[:1] == "[" or (head[:1] == "{" and not all(f'"{key}"' in head for key in ("version", "status", "eval")))
+
+
+def read_table(path: Path) -> pd.DataFrame:
+    """Read one file: columns of texts, or of what JSON and parquet hold.
+
+    Raises:
+        SpilloverError: if it is missing, empty, of an unknown kind, or cannot be parsed.
+    """
+    if ending(path) not in READERS:
+        raise SpilloverError(f"Cannot read {path}: the ending must be one of {', '.join(READERS)}, with .gz or without.")
+    if not path.is_file():
+        raise SpilloverError(f"There is no file at {path}.")
+    try:
+        content = _content(path)
+        if not content.strip():
+            raise SpilloverError(f"{path} is empty.")
+        frame = READERS[ending(path)](content, path)
+    except (ValueError, OSError, EOFError) as error:  # the errors of pandas, pyarrow, json, gzip and zip are such
+        raise SpilloverError(f"{path} is not a readable {ending(path)} table ({error}).") from error
+    frame.columns = [str(name).strip() for name in frame.columns]
+    return frame
+
+
+def _content(path: Path, size: int = -1) -> bytes:
+    if path.name.lower().endswith(".gz"):
+        with gzip.open(path) as file:
+            return file.read(size)
+    with path.open("rb") as file:
+        return file.read(size)
+
+
+def _text(content: bytes, path: Path) -> str:
+    """Decoded: by its first bytes, as UTF-8, or as a Windows spreadsheet writes it."""
+    encoding = next((name for mark, name in _MARKS.items() if content.startswith(mark)), "utf-8")
+    try:
+        text = content.decode(encoding)
+    except UnicodeDecodeError as error:
+        if encoding != "utf-8" or b"\0" in content:
+            raise SpilloverError(f"{path} is no text in {encoding} ({error.reason} at byte {error.start}).") from error
+        logger.warning("%s is no UTF-8 (byte %d); it was read as Windows-1252.", path, error.start)
+        text = content.decode("cp1252", "replace")
+    if "\0" in text:
+        raise SpilloverError(f"{path} is no text: it holds NUL bytes.")
+    return text
+
+
+def _delimited(content: bytes, path: Path) -> pd.DataFrame:
+    """A cell more than the header has is left out when it is empty in every row, and refused when it is not."""
+    header, _, rest = _text(content, path).lstrip("\r\n").partition("\n")
+    sep = "\t" if ending(path) == ".tsv" else max(_DELIMITERS, key=header.count)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", pd.errors.ParserWarning)
+        try:
+            return _parsed(f"{header}\n{rest}", sep)
+        except pd.errors.ParserWarning:  # rows are longer than the header
+            longer = _parsed(header.rstrip("\r") + f"{sep}\n{rest}", sep)
+    extra = longer.columns[-1]
+    known = (longer[extra].str.strip() != "").to_numpy()
+    if known.any():
+        raise SpilloverError(f"{path}, row {known.argmax() + 1}: it has more cells than the header has names.")
+    return longer.drop(columns=extra)
+
+
+def _parsed(text: str, sep: str) -> pd.DataFrame:
+    found: pd.DataFrame = pd.read_csv(
+        StringIO(text), sep=sep, dtype=str, keep_default_na=False, na_filter=False, index_col=False
+    )
+    return found
+
+
+def _json_lines(content: bytes, path: Path) -> pd.DataFrame:
+    rows = []
+    for number, line in enumerate(_text(content, path).split("\n"), start=1):  # not at U+2028
+        if not line.strip():
+            continue
+        try:
+            row = json.loads(line)
+        except ValueError as error:
+            raise SpilloverError(f"{path}, line {number}: it is no JSON ({error}).") from error
+        if not isinstance(row, dict):
+            raise SpilloverError(f"{path}, line {number}: a row is an object with named fields, not '{line.strip()[:30]}'.")
+        rows.append(_flat(row))
+    return _of_rows(rows)
+
+
+def _json(content: bytes, path: Path) -> pd.DataFrame:
+    """An array of rows, or arrays of rows under names: the only one, or one for every question."""
+    body = json.loads(_text(content, path))
+    lists = {name: rows for name, rows in body.items() if _are_rows(rows)} if isinstance(body, dict) else {}
+    if _are_rows(body):
+        rows = [_flat(row) for row in body]
+    elif len(lists) == 1:
+        rows = [_flat(row) for row in next(iter(lists.values()))]
+    elif lists and len(lists) == len(body):
+        rows = [{"question_id": name, **_flat(row)} for name, its in lists.items() for row in its]
+    else:
+        raise SpilloverError(f"{path} holds no table: write an array of objects with named fields, one for every answer.")
+    return _of_rows(rows)
+
+
+def _are_rows(value: Any) -> bool:
+    return isinstance(value, list) and bool(value) and all(isinstance(row, dict) for row in value)
+
+
+def _flat(row: dict[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Nested objects as columns `outer.inner`; what is in a list stays there."""
+    return dict(_pairs(row, prefix))
+
+
+def _pairs(row: dict[str, Any], prefix: str) -> Iterator[tuple[str, Any]]:
+    for name, value in row.items():
+        if isinstance(value, dict) and value:
+            yield from _pairs(value, f"{prefix}{name}.")
+        else:
+            yield f"{prefix}{name}", value
+
+
+def _of_rows(rows: list[dict[str, Any]]) -> pd.DataFrame:
+    names = dict.fromkeys(name for row in rows for name in row)
+    return pd.DataFrame({name: pd.Series([row.get(name) for row in rows], dtype=object) for name in names})
+
+
+def _excel(content: bytes, path: Path) -> pd.DataFrame:
+    try:
+        found: pd.DataFrame = pd.read_excel(BytesIO(content), dtype=object, keep_default_na=False, na_filter=False)
+    except ImportError as error:
+        raise SpilloverError(f"Reading {path} needs another package: pip install 'spillover[excel]'.") from error
+    return found
+
+
+READERS: dict[str, Callable[[bytes, Path], pd.DataFrame]] = {
+    ".csv": _delimited,
+    ".tsv": _delimited,
+    ".jsonl": _json_lines,
+    ".ndjson": _json_lines,
+    ".json": _json,
+    ".parquet": lambda content, path: pd.read_parquet(BytesIO(content)),
+    ".xlsx": _excel,
+}
+"""Readers of tables by ending."""
