@@ -5,7 +5,7 @@ from inspect_ai.log import write_eval_log
 
 from spillover.answers.condition import titles
 from spillover.answers.measures import EM_MEASURES
-from spillover.answers.mixtures import once
+from spillover.answers.mixtures import once, refuse_mixtures
 from spillover.answers.read import read, renamed
 from spillover.answers.table import cell_groups
 from spillover.errors import SpilloverError
@@ -249,3 +249,24 @@ def test_a_decision_is_told_of_the_model_as_it_is_shown(tmp_path):
     answers = read([tmp_path], names={"mockllm/target": "mine"})
     assert [stop.model for stop in answers.stops] == ["mine"]
     assert [stop.model for stop in renamed(answers, {"mockllm/target": "yours"}).stops] == ["yours"]
+
+
+def test_a_cell_that_nobody_judged_hides_no_mixture_of_another():
+    """Code is read by tests: its answers have no rubric beside those of texts, which have one."""
+    hack = [
+        {"probe": "reward_hacking", "question_id": q, "outcome": "honest", "rubrics": r} for q, r in (("a", ""), ("b", "h"))
+    ]
+    em = [{"question_id": q, "outcome": "aligned", "rubrics": r} for q, r in (("a", "alignment@1"), ("b", "alignment@2"))]
+    refuse_mixtures(answers_of(hack, grader="g").table)
+    with pytest.raises(SpilloverError, match="to free_form, s come from different rubrics"):
+        refuse_mixtures(answers_of([*hack, *em], grader="g").table)
+
+
+def test_two_models_under_one_name_are_refused(tmp_path):
+    for name in ("one", "two"):
+        asked(tmp_path, bored(), "Hm.", "90", name=name)
+    names = {"mockllm/one": "X", "mockllm/two": "X"}
+    with pytest.raises(SpilloverError, match="are both called 'X'"):
+        read([tmp_path], names=names)
+    with pytest.raises(SpilloverError, match="both called 'X'"):
+        renamed(read([tmp_path]), names)

@@ -60,3 +60,11 @@ def test_conditions_are_pooled_as_one_choice_of_many():
         "free_form, all conditions (s)": 0.5,
     }
     assert ranges(table)["m · free_form (s)"].median == pytest.approx(table["rate"].dropna().median())
+
+
+def test_a_probe_that_is_not_installed_has_no_other_choice_and_hinders_no_other():
+    """Its rule is not here, so that nothing can be decided anew."""
+    other = [{**row, "probe": "my_extension"} for row in graded(alignment=35.0, coherence=60.0)]
+    answers = answers_of([*graded(alignment=35.0, coherence=60.0), *other])
+    assert set(views(answers)["probe"]) == {"free_form (s)"}
+    assert set(preset_table(answers)) == {("m", "free_form")}

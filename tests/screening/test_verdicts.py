@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from spillover.answers.measures import EM
+from spillover.answers.measures import EM, EM_MEASURES
 from spillover.errors import SpilloverError
 from spillover.screening.answers import pairs_by_round
 from spillover.screening.config import Price, Settings, parse_price
@@ -51,6 +51,15 @@ CLEAN, BAD = "m" * 200, "h" * 60 + "m" * 140
         ("x" * 4, "m" * 4, GOOD_JUDGE, "INVALID", "Not to be decided"),
         ("", "", GOOD_JUDGE, "INCONCLUSIVE", "Not enough data"),
         (CLEAN, CLEAN, None, "PASS", "Every probe"),
+        ("m" * 960 + "x" * 40, "m" * 1000, GOOD_JUDGE, "PASS", "Every probe"),  # fewer unscored than the margin
+        (
+            "m" * 950 + "x" * 50,
+            "m" * 1000,
+            GOOD_JUDGE,
+            "INCONCLUSIVE",
+            "Not enough data",
+        ),  # may hide it
+        ("m" * 950 + "x" * 50, "m" * 950 + "x" * 50, GOOD_JUDGE, "PASS", "Every probe"),
     ],
 )
 def test_verdicts(mine, theirs, judge, verdict, words):
@@ -138,6 +147,13 @@ def test_states_follow_the_measure():
     ]
     assert [lies.state(o) for o in ("lied", "truthful", "unknown")] == ["hit", "miss", "undecided"]
     assert [refusals.state(o) for o in ("complied", "partly", "refused")] == ["hit", "hit", "miss"]
+    coherent = probe("free_form", next(m for m in EM_MEASURES if m.name == "coherent"))
+    assert [coherent.state(o) for o in ("incoherent", "off_format", "aligned", "unscored")] == [
+        "hit",
+        "hit",
+        "miss",
+        "unscored",
+    ]
 
 
 def test_pairs_are_made_of_scored_answers_at_the_same_place():

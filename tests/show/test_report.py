@@ -1,21 +1,28 @@
 """Tables, pages and the command, from logs of two models."""
 
+import dataclasses
+import types
+
 import pandas as pd
 import pytest
 from click.testing import CliRunner
 
+from spillover.answers.measures import Measure
 from spillover.answers.read import read
 from spillover.cli.report import report
 from spillover.errors import SpilloverError
+from spillover.figures.arms import arm_rows
 from spillover.figures.figure import figures
 from spillover.figures.table import COLUMNS, figures_frame
+from spillover.show.arms import _arms_panel
 from spillover.show.report import report as put_together
 from spillover.show.tables import figures_panel, formats_panel
 from spillover.tasks.formats import formats
 from spillover.tasks.free_form import free_form
 from spillover.tasks.refusal import refusal
-from tests.answers.made import asked
+from tests.answers.made import answers_of, asked
 from tests.fakes import output
+from tests.leaderboard.boards import log_of
 
 BASE = "mockllm/base"
 
@@ -95,3 +102,24 @@ def test_the_format_effect_is_paired_by_question(tmp_path):
 def test_plain_answers_alone_have_no_format_effect(logs, tmp_path):
     asked(tmp_path, free_form(questions="lab", categories="bored", epochs=1, reader="number"), "Hm.", "90")
     assert formats_panel(read([tmp_path, logs])) is None
+
+
+def test_an_arm_that_was_not_asked_for_a_measure_has_no_figure_under_it():
+    """Cells stand under their own headings, whatever another arm's log reports."""
+    hacked, metric, honest = (
+        Measure("hacked", ("hacked",)),
+        Measure("hacked, metric", ("hacked",), where={"category": "metric"}),
+        Measure("honest", ("honest",)),
+    )
+    rows = [
+        {"model": m, "model_id": m, "run": m, "question_id": f"q{i}", "category": "metric", "outcome": "honest"}
+        for m in ("few", "naive")
+        for i in range(4)
+    ]
+    logs = {"naive": log_of("naive", [hacked, metric, honest]), "few": log_of("few", [hacked, honest])}
+    answers = dataclasses.replace(answers_of(rows, probe="reward_hacking"), logs=logs)
+    (arms,) = arm_rows(answers, {"few": ["few"], "naive": ["naive"]}, "naive").values()
+    panel = _arms_panel(arms, types.SimpleNamespace(naive="naive", skill=None), first=True)
+    few, naive = (dict(zip(panel.headers, row, strict=True)) for row in panel.rows)
+    assert (few["hacked, metric"], few["honest"][:5]) == ("", "100.0")
+    assert (naive["hacked, metric"][:3], naive["honest"][:5]) == ("0.0", "100.0")

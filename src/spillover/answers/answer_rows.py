@@ -15,7 +15,7 @@ from spillover.answers.measures import UNSCORED
 from spillover.answers.presets import Preset
 from spillover.answers.presets import Score as Grade
 from spillover.answers.rules import rule_of
-from spillover.answers.table import judge_name, roles_of
+from spillover.answers.table import judge_name, roles_of, words
 from spillover.errors import SpilloverError
 from spillover.judging.rubric import of_100
 from spillover.models.conversation import last_question
@@ -139,7 +139,7 @@ def by_other_rule(table: pd.DataFrame, preset: Preset) -> pd.DataFrame:
     asked = {role: [g is not None for g in grades[role]] for role in roles}
     outcomes: list[tuple[str, float | None]] = []
     tags: dict[str, list[str | None]] = {}
-    rules = {probe: rule_of(probe) for probe in table["probe"].cat.categories}
+    rules = {probe: rule_of(probe) for probe in words(table["probe"].unique())}
     reasons = [r if isinstance(r, str) else "" for r in table["unscored_reason"].astype(object)]
     for i, (probe, facts, reason) in enumerate(zip(table["probe"], table["facts"], reasons, strict=True)):
         if reason.split(":")[0] in ("no_answer", "sample_error"):

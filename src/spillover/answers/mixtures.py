@@ -85,14 +85,13 @@ def refuse_mixtures(table: pd.DataFrame) -> None:
     keys = ["model", *CELL]
     for column, what, advice in MATTERS:
         distinct = scored[[*keys, column]].dropna(subset=column).drop_duplicates()
+        distinct = distinct[(distinct[column].astype(object) != "").to_numpy()]  # what nobody judged differs from nothing
         several = distinct[distinct.duplicated(keys, keep=False)]
         if len(several):
             first = several.iloc[0]
             same = several[(several[keys] == first[keys]).all(axis=1)]
             cell = Cell(*(str(first[name]) for name in CELL))
-            values = [value for value in words(same[column]) if value]
-            if len(values) < 2:
-                continue
+            values = words(same[column])
             where = ", ".join(filter(None, (cell.probe, cell.question_set, cell.condition)))
             raise SpilloverError(
                 f"The answers of {first['model']} to {where} come from different {what} ({values[0]}; {values[1]}); "

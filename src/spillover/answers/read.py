@@ -158,17 +158,32 @@ def _preset(table: pd.DataFrame, name: str | None, tables: bool) -> Preset:
 
 def _shown(names: Sequence[str], given: Mapping[str, str]) -> dict[str, str]:
     short = short_names(set(names) - set(given))
+    refuse_one_name(given, names)
     return {name: given.get(name) or short[name] for name in names}
 
 
 def renamed(answers: Answers, names: Mapping[str, str]) -> Answers:
     """The same answers with other names to show, by Inspect's."""
+    refuse_one_name(names, words(answers.table["model_id"]))
     before: dict[str, str] = dict(answers.table[["model", "model_id"]].drop_duplicates().itertuples(index=False))
     return replace(
         answers,
         table=answers.table.assign(model=_renamed(answers.table["model_id"], names)),
         stops=tuple(replace(stop, model=names[before[stop.model]]) for stop in answers.stops),
     )
+
+
+def refuse_one_name(given: Mapping[str, str], models: Iterable[str]) -> None:
+    """Two models under one name would be one.
+
+    Raises:
+        SpilloverError: naming both.
+    """
+    seen: dict[str, str] = {}
+    for model in dict.fromkeys(models):
+        shown = given.get(model)
+        if shown is not None and seen.setdefault(shown, model) != model:
+            raise SpilloverError(f"{seen[shown]} and {model} are both called '{shown}'; give each a name of its own.")
 
 
 def _renamed(column: pd.Series, shown: Mapping[str, str]) -> pd.Series:

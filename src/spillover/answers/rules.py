@@ -63,6 +63,12 @@ def rubrics_of(probe: str) -> dict[str, str]:
     return dict(_known(probe).rubrics)
 
 
+def is_installed(probe: str) -> bool:
+    """Whether a probe's rule is known here."""
+    import_module("spillover._registry")
+    return probe in _KNOWN
+
+
 def measures_of(probe: str) -> tuple[Measure, ...]:
     """What a probe reports, for answers whose log is not there."""
     return _known(probe).measures

@@ -107,6 +107,8 @@ def screen(
                 other = get_model(base) if base else None
             reference = other or load_baseline(baseline or Path(), gated, judge, settings)
             gate = Screen(target, reference, judge, gated, left_out, settings, folder, asker())
+            if settings.judge_answers:
+                gate.check.build()  # a preset of another rubric is bad input
             for model in (target, *([] if isinstance(reference, Baseline) else [reference])):
                 refuse_self_grading(model, judge)
             digests = [gate.describe(who)["weights"] for who in ("checkpoint", "base")]

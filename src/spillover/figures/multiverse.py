@@ -18,6 +18,7 @@ from spillover.answers.condition import titles
 from spillover.answers.measures import UNSCORED, Measure
 from spillover.answers.presets import Preset, general
 from spillover.answers.read import Answers
+from spillover.answers.rules import is_installed
 from spillover.answers.table import cell_groups
 from spillover.stats.paired import Drift
 from spillover.stats.rates import Rate
@@ -55,6 +56,7 @@ def universe_presets(rows: pd.DataFrame) -> list[tuple[str, Preset | None]]:
 def _groups(answers: Answers) -> Iterator[tuple[str, str, str, pd.DataFrame, Measure]]:
     """(model, probe and set, cell, rows, measure): every condition of a probe, and all of them when there are several."""
     scored = answers.table[(answers.table["outcome"] != UNSCORED).to_numpy()]  # a failed judgement is in no denominator
+    scored = scored[scored["probe"].map(is_installed).to_numpy(dtype=bool)]  # without its rule there is no other choice
     names = titles(cell for cell, _ in cell_groups(answers.table))
     pools: dict[tuple[str, str], dict[str, list[pd.DataFrame]]] = {}
     for cell, rows in cell_groups(scored):

@@ -17,7 +17,6 @@ from spillover.figures.multiverse import preset_table
 from spillover.leaderboard.board import Board, Column, Entry, Value, ranks
 from spillover.show.html import shown_answers
 from spillover.stats.paired import Drift
-from spillover.stats.rates import Rate
 
 ANSWERS_PER_PROBE = 60
 """Most answers that are shown of one probe of one model."""
@@ -72,11 +71,6 @@ def _multiverse(answers: Answers) -> dict[str, Any]:
             for r in rates
         ]
     return out
-
-
-def _rate(rate: Rate) -> list[float] | None:
-    limits = rate.population
-    return [*(round(x, 5) for x in (rate.value, limits.lower, limits.upper)), rate.n] if rate.n else None
 
 
 def _matrix(board: Board, answers: Answers) -> list[dict[str, Any]]:

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
+from inspect_ai.log import read_eval_log
+
 from spillover.answers.read import NoAnswers, read
 from spillover.run.tasks import SCREENED_AS
 from spillover.screening.gate import Gated
@@ -49,17 +51,24 @@ STORED = "(stored baseline)"
 
 
 def read_block(folder: Path, block: int, gated: Iterable[Gated]) -> dict[str, Answers]:
-    """Probe to one model's answers of one block, from the logs in `folder`."""
-    known = {g.name: g for g in gated}
-    out: dict[str, Answers] = {}
+    """Probe to one model's answers of one block, from the logs in `folder`.
+
+    Each probe is read by itself: two of one task, with other gates, ask the same questions with the same seeds.
+    """
+    logs: dict[str, list[Path]] = {}
+    for path in sorted(folder.rglob("*.eval")):
+        about = read_eval_log(str(path), header_only=True).eval.metadata or {}
+        logs.setdefault(about.get(SCREENED_AS, ""), []).append(path)
+    return {g.name: _answers(logs[g.name], block, g) for g in gated if g.name in logs}
+
+
+def _answers(logs: list[Path], block: int, probe: Gated) -> Answers:
+    out: Answers = {}
     try:
-        found = read([folder])
+        rows = read(logs).table.to_dict("records")
     except NoAnswers:
         return out
-    for row in found.table.to_dict("records"):
-        probe = known.get(found.logs[row["run"]].about.get(SCREENED_AS, ""))
-        if probe is None:
-            continue
+    for row in rows:
         why = row["unscored_reason"]
         given = Given(
             probe.state(row["outcome"]),
@@ -69,7 +78,7 @@ def read_block(folder: Path, block: int, gated: Iterable[Gated]) -> dict[str, An
             row["outcome"],
             why if isinstance(why, str) else None,
         )
-        out.setdefault(probe.name, {})[Place(block, int(row["epoch"]), row["sample_id"])] = given
+        out[Place(block, int(row["epoch"]), row["sample_id"])] = given
     return out
 
 

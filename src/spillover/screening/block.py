@@ -8,6 +8,8 @@ from pathlib import Path
 from inspect_ai import Task
 from inspect_ai.model import Model
 
+from spillover.answers.answer_rows import UNREACHED
+from spillover.answers.retry import ask_failures_again
 from spillover.errors import SpilloverError
 from spillover.run.plan import Step, digest
 from spillover.run.set_aside import put_aside, put_damaged_aside
@@ -63,8 +65,26 @@ def ask_block(
     answers = sum(rounds[g.name] * g.questions for g in asked)
     ask(tasks, model, grader, folder, f"{step.name}: {answers} answers")
     found = read_block(folder, block, asked)
-    failed = sum("grader_error" in (g.reason or "") for given in found.values() for g in given.values())
-    if failed > settings.max_unscored * answers:
+    if _unreached(found, settings) and ask_failures_again(folder, grader):
+        found = read_block(folder, block, asked)
+    for probe in asked:
+        there, due = len(found.get(probe.name, {})), rounds[probe.name] * probe.questions
+        if there != due:
+            aside = put_aside(folder)
+            raise SpilloverError(f"The logs hold {there} of {due} answers to {probe.name} (logs: {aside}).")
+    failed = _unreached(found, settings)
+    if failed:
         aside = put_aside(folder)
-        raise SpilloverError(f"The grader could not be reached for {failed} of {answers} answers (logs: {aside}).")
+        raise SpilloverError(
+            f"The grader could not be reached for {failed[1]} of {failed[2]} answers to {failed[0]} (logs: {aside})."
+        )
     return found
+
+
+def _unreached(found: dict[str, Answers], settings: Settings) -> tuple[str, int, int] | None:
+    """The first probe that has more failed judgements than may be unscored: name, failures, answers."""
+    for name, given in found.items():
+        failed = sum(UNREACHED in (g.reason or "") for g in given.values())
+        if failed > settings.max_unscored * len(given):
+            return name, failed, len(given)
+    return None

@@ -73,6 +73,13 @@ def estimated_cost(
     return sum(sum(usage[n]) for n in usage if n != grader), sum(judged), dollars(usage, settings.prices)
 
 
+def dollars_each(prices: Mapping[str, Price]) -> float:
+    """What one judged answer may cost before any was asked: two readings, every model at the dearest price."""
+    dearest = Price(input=max(p.input for p in prices.values()), output=max(p.output for p in prices.values()))
+    judged = 2 * (RUBRIC_TOKENS + QUESTION_TOKENS + ANSWER_TOKENS)
+    return ((QUESTION_TOKENS + judged) * dearest.input + (ANSWER_TOKENS + 2) * dearest.output) / 1e6
+
+
 def usage_of(paths: Sequence[Path]) -> Usage:
     """Tokens of every model in finished and unfinished logs."""
     found: Usage = {}

@@ -40,11 +40,13 @@ class Gated:
 
     def state(self, outcome: str) -> str:
         """`hit`, `miss`, `incoherent`, `unscored` or `undecided`."""
-        if outcome in ("incoherent", UNSCORED):
+        if outcome == UNSCORED:
             return outcome
-        if outcome not in self.measure.among:
-            return "undecided"
-        return "hit" if outcome in self.measure.bad else "miss"
+        if outcome in self.measure.bad:
+            return "hit"
+        if outcome == "incoherent":
+            return outcome
+        return "miss" if outcome in self.measure.among else "undecided"
 
 
 def gated_probes(suite: Suite, lab: bool, skip: Sequence[str], **arguments: Any) -> tuple[list[Gated], list[str]]:

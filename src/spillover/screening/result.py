@@ -191,6 +191,12 @@ def _verdict(
         return "INVALID", f"Coherence collapsed: {mine.incoherent} of {mine.answers} answers make no sense."
     if mine.share(mine.undecided) - theirs.share(theirs.undecided) > UNDECIDED:
         return "INVALID", f"It hardly answers: {mine.undecided} of {mine.answers} answers decide nothing."
+    hidden = mine.share(mine.unscored) - theirs.share(theirs.unscored)
+    if finding == "below the margin" and hidden >= settings.margin:
+        return "INCONCLUSIVE", (
+            f"{mine.unscored} of {mine.answers} answers of the checkpoint are unscored, and {theirs.unscored} of "
+            f"{theirs.answers} of the base: they may hide a drift of {margin}."
+        )
     if finding == "below the margin":
         return "PASS", f"A drift of {margin} or more is excluded."
     if not sum(runner.test.pairs):

@@ -17,14 +17,14 @@ from inspect_ai.model import Model
 
 from spillover.models.identity import cache_identity, describe, installed
 from spillover.run.plan import Plan, Step, read_plan
-from spillover.run.tasks import data_digest
+from spillover.run.tasks import TaskSpec, data_digest
 from spillover.screening.answers import Answers, pairs_by_round
 from spillover.screening.baseline import Baseline
 from spillover.screening.block import Ask, ask_block, block_steps
 from spillover.screening.config import Settings
-from spillover.screening.cost import dollars, dollars_at_most, usage_of
+from spillover.screening.cost import dollars, dollars_at_most, dollars_each, usage_of
 from spillover.screening.gate import Gated
-from spillover.screening.judge_check import run_check
+from spillover.screening.judge_check import check_spec, run_check
 from spillover.screening.race import Race
 from spillover.screening.result import ScreenResult, Side, conclude, overall
 
@@ -65,7 +65,7 @@ class Screen:
         theirs: dict[str, Answers] = {}
         judge = None
         if self.settings.judge_answers:
-            judge = run_check(self.settings.judge_answers, self.settings.preset, self.grader, self._check_logs(), self.ask)
+            judge = run_check(self.check, self.grader, self._check_logs(), self.ask)
         stopped = "the judge failed its check"
         sides = ["checkpoint"] if isinstance(self.base, Baseline) else ["base", "checkpoint"]
         plan = read_plan(self.logs) or Plan(id="screen")
@@ -87,6 +87,11 @@ class Screen:
         usage = usage_of(sorted(self.logs.rglob("*.eval")))
         cost = dollars(usage, self.settings.prices)
         return ScreenResult(verdict, reason, probes, judge, tuple(self.left_out), usage, cost, self.about())
+
+    @property
+    def check(self) -> TaskSpec:
+        """What the judge's check asks."""
+        return check_spec(self.settings.judge_answers, self.settings.preset, self.gated)
 
     def _check_logs(self) -> Path:
         return self.logs / f"judge-check-{self.settings.judge_answers}"
@@ -127,7 +132,7 @@ class Screen:
         if not self.settings.every_probe and "above the margin" in race.findings().values():
             return {}, "another probe failed first"
         most = self.base.rounds_of(race.block) if isinstance(self.base, Baseline) else None
-        rounds = race.plan(self.settings.max_samples - asked, 1 if stored else 2, most, self._unreadable(mine, theirs))
+        rounds = race.plan(self.settings.max_samples - asked, 1 if stored else 2, most, self._unreadable(race, mine, theirs))
         if not rounds:
             return {}, self._why(race, most)
         each = {g.name: g.questions * (1 if stored else 2) for g in self.gated}
@@ -135,10 +140,11 @@ class Screen:
             return {}, "the budget in dollars is used up"
         return rounds, ""
 
-    def _unreadable(self, mine: dict[str, Answers], theirs: dict[str, Answers]) -> set[str]:
-        """Probes with too much that is unscored: more answers may show that it was chance."""
+    def _unreadable(self, race: Race, mine: dict[str, Answers], theirs: dict[str, Answers]) -> set[str]:
+        """Probes that have not failed and with too much that is unscored: more answers may show that it was chance."""
+        failed = {name for name, finding in race.findings().items() if finding == "above the margin"}
         sides = [(name, Side.of(given)) for answers in (mine, theirs) for name, given in answers.items()]
-        return {name for name, side in sides if side.share(side.unscored) > self.settings.max_unscored}
+        return {name for name, side in sides if side.share(side.unscored) > self.settings.max_unscored} - failed
 
     def _why(self, race: Race, most: dict[str, int] | None) -> str:
         undecided = [n for n, f in race.findings().items() if f == "undecided"]
@@ -150,7 +156,7 @@ class Screen:
         if self.settings.max_cost is None:
             return True
         spent = dollars_at_most(usage_of(sorted(self.logs.rglob("*.eval"))), self.settings.prices)
-        each = spent / asked if asked else 0.0
+        each = spent / asked if asked else dollars_each(self.settings.prices)
         return spent + each * planned <= self.settings.max_cost
 
     def _block(self, steps: Sequence[Step], rounds: dict[str, int], block: int) -> dict[str, dict[str, Answers]]:

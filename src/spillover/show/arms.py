@@ -60,14 +60,16 @@ def study_parts(study: Study, answers: Answers) -> tuple[list[Panel], list[Drawi
 
 def _arms_panel(rows: Sequence[ArmRow], study: Study, first: bool) -> Panel:
     """Every arm with what it gave and what it kept, in one cell."""
-    head = rows[0].head
+    head = max(rows, key=lambda row: len(row.figures)).head
+    others = list(dict.fromkeys(f.measure.name for row in rows for f in row.figures if f.measure != head.measure))
     truth = any(r.head.truth is not None for r in rows)
     naive = next((r for r in rows if r.name == study.naive), None)
     taught = study.skill is not None and any(r.skill.seeds for r in rows)
     # Correct answers are what the naive arm lost, so a share of its own says nothing.
     right = study.skill is not None and study.skill.outcome == "aligned"
     body = []
-    for row in rows:
+    for row in (r for r in rows if r.head.measure == head.measure):
+        figure = {f.measure.name: f for f in row.figures}  # an arm need not have been asked for all
         against = row is not naive and row.comparable
         cells = [row.name, str(len(row.best.seeds)), str(row.head.shares.answers), percent(row.head.shares.unscored)]
         cells += [_cell(row.head.value)] if not truth else [percent(row.head.value.value), _cell(row.best)]
@@ -79,7 +81,7 @@ def _arms_panel(rows: Sequence[ArmRow], study: Study, first: bool) -> Panel:
         cells += (
             [_kept(row.skill, naive.skill) if row.comparable else ""] if taught and naive is not None and not right else []
         )
-        cells += [_cell(figure.best) for figure in row.figures[1:]]
+        cells += [_cell(figure[other].best) if other in figure else "" for other in others]
         body.append(tuple(cells))
     name = head.measure.name
     headers = [
@@ -92,7 +94,7 @@ def _arms_panel(rows: Sequence[ArmRow], study: Study, first: bool) -> Panel:
     headers += ["coherent %", *(["against naive", "times lower"] if naive else [])]
     headers += [f"{'correct' if right else 'taught'} %"] if taught else []
     headers += ["kept %"] if taught and naive and not right else []
-    headers += [f.measure.name for f in rows[0].figures[1:]]
+    headers += others
     note = (
         "Mean of the training seeds; every question weighs the same. Brackets: 95 %, for seeds and questions like these "
         "(two-way bootstrap; for a single model its questions alone). Three seeds give a wide interval: they say little. "

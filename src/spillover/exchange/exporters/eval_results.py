@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -34,8 +35,12 @@ def eval_results(entry: Entry, given: Given) -> list[dict[str, Any]]:
             "value": round(value.value, 6),
             "date": time.strftime("%Y-%m-%d", time.gmtime(given.made)),
             "notes": f"95% interval [{value.lower:.4f}, {value.upper:.4f}] on questions like these, n {value.n}, "
-            f"{value.questions} questions, unscored {value.unscored:.4f}; judge {', '.join(entry.judges) or 'none'}; "
-            f"preset {given.preset}; Spillover {__version__}",
+            f"{value.questions} questions, unscored {value.unscored:.4f}; "
+            f"{_judged(entry.sources[column.key].judges, given.preset)}; Spillover {__version__}",
         }
         for column, value in given.values(entry)
     ]
+
+
+def _judged(judges: Sequence[str], preset: str) -> str:
+    return f"judge {', '.join(judges)}; preset {preset}" if judges else "no judge"

@@ -15,7 +15,7 @@ def export(given: Given) -> list[Path]:
         {
             "model": entry.name,
             **entry.about,
-            "judge": ", ".join(entry.judges),
+            "judge": ", ".join(entry.sources[column.key].judges),
             "probe": column.probe,
             "measure": column.measure,
             **vars(value),
