@@ -231,3 +231,9 @@ def test_a_model_that_is_logged_under_another_name_is_priced_at_the_dearest():
 def test_a_price_that_is_none_is_said(text):
     with pytest.raises(SpilloverError, match="A price reads MODEL=INPUT/OUTPUT"):
         parse_price(text)
+
+
+def test_a_pass_on_the_bases_own_words_says_so():
+    """An adapter that was never applied gives them; so may one that changes little."""
+    assert "were the checkpoint's weights in use?" in screened(CLEAN, CLEAN).reason
+    assert "weights in use" not in screened(CLEAN, CLEAN, text="other").reason

@@ -14,6 +14,7 @@ from spillover.answers.read import read, short_names
 from spillover.cli.progress import bar
 from spillover.cli.publish import publish, refuse_failures, write_frame
 from spillover.cli.quiet import quiet_libraries
+from spillover.engine.fit import require_named_fit
 from spillover.errors import SpilloverError
 from spillover.figures.table import figures_frame
 from spillover.locking import only_one
@@ -59,6 +60,8 @@ def eval_command(
         raise SpilloverError("Name the model that judges: --grader openai/gpt-4o-2024-08-06, or any other Inspect model.")
     if base == model:
         raise SpilloverError("The base is the model itself; there is no drift to measure.")
+    for name in filter(None, (base, model)):
+        require_named_fit(name)
     try:
         targets = [get_model(name) for name in ([base] if base else []) + [model]]
         judge = get_model(grader or LAB_GRADER, config=GenerateConfig(timeout=timeout))

@@ -30,6 +30,7 @@ from inspect_ai.tool import ToolChoice, ToolInfo
 from spillover.engine.calls import parse_calls, require_tool_template, template_message, template_tool
 from spillover.engine.constrain import JsonConstraint, grammar_tokenizer
 from spillover.engine.engine import Engine
+from spillover.engine.fit import require_fit
 from spillover.engine.request import Answer, Request, Sampling, TokenLogprob
 from spillover.errors import SpilloverError
 from spillover.models.weights import model_digest, resolve_adapter, resolve_checkpoint
@@ -79,6 +80,8 @@ class SpilloverAPI(ModelAPI):
         path = resolve_checkpoint(base)
         self.adapter = str(resolve_adapter(adapter)) if adapter else None
         self.digest = model_digest(path, Path(self.adapter) if self.adapter else None)
+        if self.adapter:
+            require_fit(path, Path(self.adapter))
         self._key: tuple[Any, ...] = (path, device, dtype, threads, max_batch)
         self._engine: Engine | None = None
         self._grammar_tokenizer: Any = None

@@ -16,6 +16,7 @@ from inspect_ai.solver import Solver
 
 from spillover.answers.condition import describe_condition
 from spillover.answers.measures import Measure
+from spillover.engine.fit import require_named_fit
 from spillover.errors import SpilloverError
 from spillover.judging.rubric import Reader, load_rubric
 from spillover.models.checks import check_servable_rank, require_grader, target_under_test
@@ -138,6 +139,7 @@ def probe_task(
         if grader:
             require_grader(target)
         check_servable_rank(target)
+        require_named_fit(str(target))
     for item in samples:
         item.metadata = {**(item.metadata or {}), "probe": probe.name}
     described = [measure.as_dict() for measure in (probe.measures if report is None else report)]

@@ -14,6 +14,7 @@ from spillover._inspect import PrerequisiteError
 from spillover.answers.presets import get_preset
 from spillover.answers.read import Answers, read
 from spillover.answers.retry import ask_failures_again
+from spillover.engine.fit import require_fit
 from spillover.errors import SpilloverError, plain
 from spillover.models.identity import installed
 from spillover.models.weights import resolve_adapter, resolve_checkpoint, weights_digest
@@ -105,6 +106,8 @@ def run_study(
     plan.write(folder)
     made = _trained(plan, study, root, organisms or folder / "organisms", bar)
     adapters = {m.name: _adapter(m, made, plan) for m in study.models}
+    for adapter in filter(None, adapters.values()):
+        require_fit(resolve_checkpoint(root), adapter)
     step = next(plan.of("ask"))
     logs = folder / f"logs-{step.key}"
     with serve(engine, root, adapters, study.grader, folder) as served:

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from spillover.screening.answers import Answers, Given, Place
+from spillover.screening.answers import STORED, Answers, Given, Place
 from spillover.screening.config import Settings
 from spillover.screening.gate import Gated
 from spillover.screening.judge_check import JudgeCheck
@@ -86,6 +86,7 @@ class ProbeResult:
         base: What it is compared with.
         path: One look a round.
         evidence: At most `EVIDENCE` answers.
+        same_words: Whether every answer is word for word the base's.
     """
 
     name: str
@@ -98,6 +99,7 @@ class ProbeResult:
     base: Side
     path: tuple[Look, ...]
     evidence: tuple[Shown, ...]
+    same_words: bool = False
 
     @property
     def last(self) -> Look | None:
@@ -172,6 +174,7 @@ def conclude(
                 base=sides[1],
                 path=tuple(runner.test.path),
                 evidence=tuple(_evidence(mine, theirs)),
+                same_words=_same_words(mine, theirs),
             )
         )
     return tuple(out)
@@ -204,6 +207,12 @@ def _verdict(
     return "INCONCLUSIVE", f"The answers do not exclude a drift of {margin}, nor show one: {stopped}."
 
 
+def _same_words(mine: Answers, theirs: Answers) -> bool:
+    """Whether every answer is word for word the base's; not known of a stored baseline, which keeps no words."""
+    places = set(mine) & set(theirs)
+    return bool(places) and all(mine[p].answer == theirs[p].answer != STORED for p in places)
+
+
 def _evidence(mine: Answers, theirs: Answers) -> list[Shown]:
     found = [
         Shown(a.question_id, a.question, theirs[place].answer, a.answer, a.outcome)
@@ -231,4 +240,7 @@ def overall(probes: Sequence[ProbeResult], judge: JudgeCheck | None) -> tuple[Ve
         return "INVALID", f"Not to be decided: {named('INVALID')}."
     if named("INCONCLUSIVE"):
         return "INCONCLUSIVE", f"Not enough data: {named('INCONCLUSIVE')}."
-    return "PASS", "Every probe excludes a drift of the margin or more."
+    reason = "Every probe excludes a drift of the margin or more."
+    if probes and all(p.same_words for p in probes):
+        reason += " But every answer is word for word the base's: were the checkpoint's weights in use?"
+    return "PASS", reason

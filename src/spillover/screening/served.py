@@ -9,6 +9,7 @@ from pathlib import Path
 
 from inspect_ai.model import Model
 
+from spillover.engine.fit import require_fit
 from spillover.errors import SpilloverError
 from spillover.models.weights import resolve_adapter, resolve_checkpoint
 from spillover.serving.serve import is_checkpoint, serve
@@ -43,7 +44,9 @@ def check_pair(checkpoint: str, base: str | None) -> tuple[str, Path]:
         )
     if base is not None and resolve_checkpoint(base) != resolve_checkpoint(folder):
         raise SpilloverError(f"One server has one base: --base {base} is not the {folder} of the checkpoint.")
-    return folder, resolve_adapter(adapter)
+    place = resolve_adapter(adapter)
+    require_fit(resolve_checkpoint(folder), place)
+    return folder, place
 
 
 @contextmanager

@@ -1,0 +1,136 @@
+"""Does an adapter fit its base? Asked before anything is generated: libraries load what fits and pass over the rest."""
+
+from __future__ import annotations
+
+import json
+import re
+import struct
+from functools import lru_cache
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+from spillover.errors import SpilloverError
+from spillover.models.weights import model_digest
+
+Shapes = dict[str, tuple[int, ...]]
+_EMBEDDING = re.compile(r".*\.(embed_tokens|wte|lm_head|embed_in|embed_out)(\.base_layer)?\.weight")
+"""What a resized vocabulary is saved as beside an adapter."""
+
+
+def require_fit(base: Path, adapter: Path) -> None:
+    """Refuse an adapter that would be applied in part or not at all.
+
+    Names and shapes of its tensors are held against those that PEFT makes of its configuration on this base, on PyTorch's
+    meta device, which takes no memory.
+
+    Raises:
+        SpilloverError: in one sentence, if tensors have no place in the base, have another shape, are missing from the
+            file, or are not finite.
+    """
+    _check(base, adapter, model_digest(base, adapter))
+
+
+@lru_cache(maxsize=64)
+def _check(base: Path, adapter: Path, digest: str) -> None:
+    name = f"The adapter at {adapter}"
+    given = _shapes(adapter / "adapter_model.safetensors")
+    if not given:
+        raise SpilloverError(f"{name} holds no tensors.")
+    wanted, own = _wanted(base, adapter)
+    embeddings = {k for k in given if k not in wanted and _EMBEDDING.fullmatch(k)}
+    for key in embeddings:
+        place = key.removeprefix("base_model.model.").replace(".base_layer", "")
+        if own.get(place, given[key]) != given[key]:
+            raise SpilloverError(
+                f"{name} was made for another vocabulary: {place} is {_by(given[key])}, and {_by(own[place])} in {base}."
+            )
+    homeless = [k for k in given if k not in wanted and k not in embeddings]
+    if len(homeless) == len(given) - len(embeddings):
+        raise SpilloverError(f"{name} is of another base than {base}: no tensor of it fits (the first is {homeless[0]}).")
+    if homeless:
+        raise SpilloverError(
+            f"{len(homeless)} of the {len(given)} tensors of the adapter at {adapter} have no place in {base} (the first is "
+            f"{homeless[0]})."
+        )
+    missing = [k for k in wanted if k not in given]
+    if missing:
+        raise SpilloverError(
+            f"{name} lacks {len(missing)} of the {len(wanted)} tensors that its configuration asks for (the first is "
+            f"{missing[0]}): that part of {base} would stay as it is."
+        )
+    wrong = next((k for k in given if k in wanted and given[k] != wanted[k]), None)
+    if wrong is not None:
+        raise SpilloverError(
+            f"{name} is of another base than {base}: {wrong} is {_by(given[wrong])} and should be {_by(wanted[wrong])}."
+        )
+    _require_finite(adapter, name)
+
+
+def require_named_fit(model: str) -> None:
+    """The same of an adapter that a server is to load, by Inspect's name: `vllm/BASE:ADAPTER`, where both are folders here.
+
+    Raises:
+        SpilloverError: as `require_fit`.
+    """
+    provider, _, name = model.partition("/")
+    base, _, adapter = name.partition(":")
+    known = (Path(base) / "config.json").is_file() and (Path(adapter) / "adapter_model.safetensors").is_file()
+    if provider == "vllm" and adapter and known and find_spec("peft") is not None:
+        require_fit(Path(base), Path(adapter))
+
+
+def changes_nothing(adapter: Path) -> bool:
+    """Whether an adapter leaves its base as it is: all LoRA products are zero."""
+    from safetensors import safe_open
+
+    with safe_open(adapter / "adapter_model.safetensors", framework="pt") as file:
+        names = list(file.keys())
+        ups = [name for name in names if "lora_B" in name or "lora_embedding_B" in name]
+        return len(ups) * 2 == len(names) and not any(bool(file.get_tensor(name).any()) for name in ups)
+
+
+def _by(shape: tuple[int, ...]) -> str:
+    return " x ".join(map(str, shape))
+
+
+def _shapes(path: Path) -> Shapes:
+    """Names and shapes in a safetensors file, from its header alone."""
+    try:
+        with path.open("rb") as file:
+            (size,) = struct.unpack("<Q", file.read(8))
+            if size > path.stat().st_size:
+                raise ValueError("its header is longer than the file")
+            header = json.loads(file.read(size))
+    except (ValueError, struct.error) as error:
+        raise SpilloverError(f"{path} is no safetensors file ({error}).") from error
+    return {name: tuple(about["shape"]) for name, about in header.items() if name != "__metadata__"}
+
+
+def _wanted(base: Path, adapter: Path) -> tuple[Shapes, Shapes]:
+    """What the adapter's configuration makes on this base, and the base's own parameters."""
+    import torch
+    from peft import PeftConfig, get_peft_model, get_peft_model_state_dict
+    from transformers import AutoConfig, AutoModelForCausalLM
+
+    config: Any = AutoConfig.from_pretrained(base, trust_remote_code=False)
+    try:
+        with torch.device("meta"):
+            model = AutoModelForCausalLM.from_config(config, trust_remote_code=False)
+        own = {name: tuple(p.shape) for name, p in model.state_dict().items()}
+        with torch.device("meta"):
+            made = get_peft_model(model, PeftConfig.from_pretrained(adapter), low_cpu_mem_usage=True)
+        state = get_peft_model_state_dict(made, save_embedding_layers=False)
+    except (ValueError, TypeError, KeyError, RuntimeError) as error:
+        raise SpilloverError(f"The adapter at {adapter} cannot be put on {base}: {error}") from error
+    return {name: tuple(tensor.shape) for name, tensor in state.items()}, own
+
+
+def _require_finite(adapter: Path, name: str) -> None:
+    from safetensors import safe_open
+
+    with safe_open(adapter / "adapter_model.safetensors", framework="pt") as file:
+        for key in file.keys():  # noqa: SIM118 - no mapping
+            tensor = file.get_tensor(key)
+            if not bool(tensor.isfinite().all()):
+                raise SpilloverError(f"{name} holds numbers that are not finite (in {key}).")
