@@ -285,8 +285,7 @@ def test_a_budget_in_dollars_stops_it(place, tmp_path):
     alone = run(*command(place, TWIN, tmp_path, "--max-cost", "1", *more[:2]))
     assert alone.returncode == 2
     assert "spillover/lab=INPUT/OUTPUT" in words(alone.stderr)
-    for most in (1, 250):  # less than the first block may cost, and enough for it
-        found = run(*command(place, ("twin", 0.02), tmp_path, "--max-cost", most, *more, "--judge-answers", "0"))
-        assert found.returncode == 3, found.stderr
-        assert "budget in dollars" in words(found.stdout)
-        assert (0 < result(tmp_path)["cost_usd"] <= most) == (most > 1)
+    found = run(*command(place, TWIN, tmp_path, "--max-cost", "1", *more, "--judge-answers", "0"))
+    assert found.returncode == 3, found.stderr
+    assert "budget in dollars" in words(found.stdout)
+    assert not result(tmp_path)["cost_usd"]  # the first block may cost more, so it is not asked

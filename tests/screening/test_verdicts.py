@@ -1,6 +1,7 @@
 """When a screen must not pass, what it writes, and what it does with hostile text."""
 
 import json
+import types
 from xml.etree import ElementTree
 
 import jsonschema
@@ -13,7 +14,8 @@ from spillover.answers.measures import EM, EM_MEASURES
 from spillover.errors import SpilloverError
 from spillover.screening.answers import pairs_by_round
 from spillover.screening.config import Price, Settings, parse_price
-from spillover.screening.cost import dollars, dollars_at_most
+from spillover.screening.cost import dollars, dollars_at_most, dollars_each
+from spillover.screening.run import Screen
 from spillover.show.screen import screen_page
 from spillover.show.screen_files import SCHEMA, as_json, as_junit, as_markdown, write_all
 from spillover.stats.paired_sequential import Pairs
@@ -237,3 +239,15 @@ def test_a_pass_on_the_bases_own_words_says_so():
     """An adapter that was never applied gives them; so may one that changes little."""
     assert "were the checkpoint's weights in use?" in screened(CLEAN, CLEAN).reason
     assert "weights in use" not in screened(CLEAN, CLEAN, text="other").reason
+
+
+def test_a_block_is_asked_when_what_it_may_cost_is_left(tmp_path, monkeypatch):
+    """By what answers have cost so far; before the first one, by what a judged answer may cost at most."""
+    prices = {"m": Price(input=1000, output=1000)}
+    screen = types.SimpleNamespace(settings=Settings(max_cost=10.0, prices=prices), logs=tmp_path)
+    assert 1 < dollars_each(prices) < 2
+    assert Screen._affordable(screen, 0, 5)
+    assert not Screen._affordable(screen, 0, 10)
+    monkeypatch.setattr("spillover.screening.run.usage_of", lambda paths: {"m": (1000, 1000)})
+    assert Screen._affordable(screen, 10, 40)  # two dollars for ten so far
+    assert not Screen._affordable(screen, 10, 41)

@@ -102,7 +102,7 @@ def load(paths: Sequence[Path]) -> list[Loaded]:
 def load_one(path: Path) -> Loaded:
     """One log; a damaged one comes back with its problem, since the others are still worth reading."""
     if path.suffix not in LOG_ENDINGS:
-        return Loaded(path, problem=f"the ending must be .eval or one of {', '.join(READERS)}.")
+        return Loaded(path, problem=f"the ending must be one of {', '.join(READERS)}, .eval.")
     try:
         header = read_eval_log(str(path), header_only=True)
         if not is_ours(header):
