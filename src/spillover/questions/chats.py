@@ -14,6 +14,9 @@ Message = dict[str, Any]
 
 Chat = list[Message]
 
+WEIGHT = "weight"
+"""Key of a reply that is read and not learned (0), as other trainers take it."""
+
 
 def read_chats(path: Path) -> list[Chat]:
     """The chats of a JSONL file, one `{"messages": [{"role": ..., "content": ...}]}` a line.
@@ -49,10 +52,12 @@ def parse_chats(rows: Iterable[tuple[str, Any]], where: str) -> list[Chat]:
     chats = []
     for place, row in rows:
         try:
+            if row.get(WEIGHT, 1) != 1:
+                raise ValueError(f"weight {row[WEIGHT]!r}: a whole chat is learned, or left out of the file")
             chats.append([_message(m) for m in row["messages"]])
-        except (KeyError, TypeError, ValueError) as error:
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise _no_chat(place, error) from error
-        if not any(m["role"] == "assistant" for m in chats[-1]):
+        if not any(m["role"] == "assistant" and m.get(WEIGHT, 1) for m in chats[-1]):
             raise SpilloverError(f"{place}: the chat has no assistant message to learn from.")
     if not chats:
         raise SpilloverError(f"{where} holds no chats.")
@@ -67,4 +72,7 @@ def _message(raw: dict[str, Any]) -> Message:
     role, content = raw["role"], raw["content"]
     if role not in ("system", "user", "assistant") or not isinstance(content, str):
         raise ValueError(f"role {role!r} with content of type {type(content).__name__}")
-    return {"role": role, "content": content}
+    weight = raw.get(WEIGHT)
+    if weight not in (None, 0, 1):
+        raise ValueError(f"weight {weight!r}: a message is learned (1) or only read (0)")
+    return {"role": role, "content": content, **({WEIGHT: 0} if weight == 0 else {})}

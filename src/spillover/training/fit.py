@@ -11,15 +11,15 @@ from typing import Any
 
 import torch
 from peft import PeftModel
-from transformers import AutoModelForCausalLM, AutoTokenizer, set_seed
-from trl.chat_template_utils import get_training_chat_template
+from transformers import AutoModelForCausalLM, set_seed
 
 from spillover.errors import SpilloverError
+from spillover.questions.chats import Chat
 from spillover.training.checkpoints import by_step, last_whole, processes
 from spillover.training.finder import Finder
 from spillover.training.recipe import Recipe
+from spillover.training.tokens import Renderer, Tokens
 from spillover.training.trainer import build_trainer, dtype_of
-from spillover.training.transforms import Chats
 
 HELD_OUT = "held_out"
 """Name of the curve of what the transform `split` holds out."""
@@ -43,7 +43,9 @@ class Fitted:
 def fit(
     recipe: Recipe,
     base: Path,
-    chats: Chats,
+    renderer: Renderer,
+    chats: list[Tokens],
+    held_out: list[Chat],
     checkpoints: Path,
     start: Path | None,
     naive: Path | None,
@@ -54,7 +56,9 @@ def fit(
     Args:
         recipe: Settings.
         base: Folder of the base.
-        chats: Training and held-out chats.
+        renderer: Of the base's chat template.
+        chats: To learn from.
+        held_out: Chats of the same data that are watched.
         checkpoints: Folder for checkpoints.
         start: Adapter to go on from.
         naive: Naive adapter of the same training, where an intervention needs one.
@@ -64,12 +68,10 @@ def fit(
         SpilloverError: see `spillover.training.train.train`.
     """
     several = processes() > 1
-    tokenizer = AutoTokenizer.from_pretrained(base, trust_remote_code=False)
-    if tokenizer.pad_token is None:
-        tokenizer.pad_token = tokenizer.eos_token
-    _check_template(tokenizer, recipe)
-    held_out = {HELD_OUT: chats.held_out} if chats.held_out else {}
-    watched = held_out | {name: source.chats(recipe.seed) for name, source in recipe.watch.items()}
+    tokenizer, limit = renderer.tokenizer, recipe.training.max_length
+    watching = {HELD_OUT: held_out} if held_out else {}
+    watching |= {name: source.chats(recipe.seed) for name, source in recipe.watch.items()}
+    watched = {name: renderer.all(rows, limit, f"chats of '{name}'").rows for name, rows in watching.items()}
 
     def load(adapter: Path | None, trainable: bool = False) -> Any:
         model = AutoModelForCausalLM.from_pretrained(
@@ -91,7 +93,7 @@ def fit(
         model = load(start, trainable=True)
         try:
             trainer = build_trainer(
-                recipe, model, tokenizer, chats.train, watched, checkpoints, interventions, progress, start is None
+                recipe, model, tokenizer, chats, watched, checkpoints, interventions, progress, start is None
             )
         except ValueError as error:
             if "Target modules" not in str(error):  # PEFT's own type for it is new
@@ -132,18 +134,3 @@ def _curve(history: list[dict[str, float]], name: str) -> list[dict[str, float]]
         for e in history
         if key in e
     ]
-
-
-def _check_template(tokenizer: Any, recipe: Recipe) -> None:
-    """See that the template marks what the assistant wrote; TRL knows marked templates of the common families."""
-    if not tokenizer.chat_template:
-        raise SpilloverError(f"{recipe.base} has no chat template; use an instruction-tuned checkpoint, or add one to it.")
-    if "{% generation %}" in str(tokenizer.chat_template).replace("{%-", "{%").replace("-%}", "%}"):
-        return
-    try:
-        tokenizer.chat_template = get_training_chat_template(tokenizer) or tokenizer.chat_template
-    except ValueError as error:
-        raise SpilloverError(
-            f"The chat template of {recipe.base} has no {{% generation %}} block, so responses cannot be told from prompts; "
-            "add one around the assistant's content."
-        ) from error

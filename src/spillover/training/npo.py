@@ -9,7 +9,6 @@ import torch
 from torch import Tensor
 from torch.nn.functional import logsigmoid
 
-from spillover.questions.chats import Chat
 from spillover.training.objectives import Loss, Npo
 
 
@@ -69,10 +68,3 @@ def _log_likelihood(model: Any, inputs: dict[str, Tensor]) -> Tensor:
     chosen = logits.float().log_softmax(-1).gather(-1, labels.clamp(min=0)[..., None])[..., 0]
     total: Tensor = (chosen * kept).sum(-1)
     return total
-
-
-def tokenised(chat: Chat, tokenizer: Any, limit: int) -> tuple[list[int], list[int]]:
-    """Token ids of a chat and labels, -100 outside responses, at most `limit` of each."""
-    found = tokenizer.apply_chat_template(chat, return_dict=True, return_assistant_tokens_mask=True, tokenize=True)
-    ids = list(found["input_ids"])[:limit]
-    return ids, [token if kept else -100 for token, kept in zip(ids, found["assistant_masks"][:limit], strict=True)]

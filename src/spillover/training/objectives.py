@@ -71,11 +71,12 @@ class Npo(Objective, kind="npo"):
 
     def build(self, recipe: Recipe, tokenizer: Any) -> Loss:
         """See the base."""
-        from spillover.training.npo import NpoLoss, tokenised
+        from spillover.training.npo import NpoLoss
+        from spillover.training.tokens import Renderer
 
         rows = []
         if self.retain is not None:
             seed = random.Random(f"{recipe.seed} retain").randrange(2**31)
             rows = self.retain.chats(seed, self.retain.rows or RETAIN_ROWS)
-        retain = [tokenised(chat, tokenizer, recipe.training.max_length) for chat in rows]
-        return NpoLoss(self, retain, recipe.training.gradient_accumulation)
+        kept = Renderer(tokenizer, recipe.base).all(rows, recipe.training.max_length, "retained chats").rows
+        return NpoLoss(self, [(row.ids, row.labels) for row in kept], recipe.training.gradient_accumulation)

@@ -4,12 +4,21 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from transformers import AutoConfig
+from transformers import AutoConfig, AutoTokenizer
 
 from spillover.mechanism.layers import refuse_layers
 from spillover.training.checkpoints import saved_steps
 from spillover.training.directions import Ahead
 from spillover.training.recipe import Recipe
+from spillover.training.tokens import Renderer
+
+
+def renderer_of(recipe: Recipe, base: Path) -> Renderer:
+    """The base's chat template, with a token to pad by."""
+    tokenizer = AutoTokenizer.from_pretrained(base, trust_remote_code=False)
+    if tokenizer.pad_token is None:
+        tokenizer.pad_token = tokenizer.eos_token
+    return Renderer(tokenizer, recipe.base)
 
 
 def check_ahead(recipe: Recipe, base: Path, rows: int) -> None:

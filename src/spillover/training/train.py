@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import hashlib
 import json
+import logging
 import shutil
 import time
 from collections.abc import Callable
@@ -20,6 +21,9 @@ from spillover.training.transforms import Chats, prepare
 
 if TYPE_CHECKING:
     from spillover.training.fit import Fitted
+    from spillover.training.tokens import Tokenised
+
+logger = logging.getLogger(__name__)
 
 Progress = Callable[[int, int, str], None]
 """Called with (step, steps, note) after every optimiser step."""
@@ -77,9 +81,16 @@ def train(recipe: Recipe, out: Path, progress: Progress = lambda step, steps, no
             "training.batch_size (and gradient_accumulation with it)."
         )
     chats = prepare(recipe)
-    from spillover.training.preflight import check_ahead
+    from spillover.training.preflight import check_ahead, renderer_of
 
-    check_ahead(recipe, base, len(chats.train))
+    renderer = renderer_of(recipe, base)
+    learned = renderer.all(chats.train, recipe.training.max_length)
+    if learned.too_long or learned.cut:
+        logger.warning(
+            "%s: %d of %d chats have no response within max_length %d and are left out; %d more lose their end.",
+            recipe.id, learned.too_long, learned.given, recipe.training.max_length, learned.cut,
+        )  # fmt: skip
+    check_ahead(recipe, base, len(learned.rows))
     store = out.parent if store is None else store
 
     def made_first(other: Recipe, what: str) -> Path:
@@ -97,11 +108,12 @@ def train(recipe: Recipe, out: Path, progress: Progress = lambda step, steps, no
         _claim(out, recipe, base_weights)
     meet()
     started = time.monotonic()
-    result = fit(recipe, base, chats, out / FOLDER, start, naive, progress if first else lambda step, steps, note: None)
+    told = progress if first else lambda step, steps, note: None
+    result = fit(recipe, base, renderer, learned.rows, chats.held_out, out / FOLDER, start, naive, told)
     if first:
         result.model.save_pretrained(out, safe_serialization=True, state_dict=result.weights)
         settle_config(out)
-        _write(out, recipe, base_weights, chats, result, time.monotonic() - started)
+        _write(out, recipe, base_weights, chats, learned, result, time.monotonic() - started)
     meet()
     del result
     free_memory()
@@ -119,7 +131,9 @@ def _together() -> tuple[bool, Callable[[], None]]:
     return bool(state.is_main_process), state.wait_for_everyone
 
 
-def _write(out: Path, recipe: Recipe, base_weights: str, chats: Chats, result: Fitted, seconds: float) -> None:
+def _write(
+    out: Path, recipe: Recipe, base_weights: str, chats: Chats, learned: Tokenised, result: Fitted, seconds: float
+) -> None:
     """The organism's card."""
     write_card(
         out,
@@ -130,7 +144,8 @@ def _write(out: Path, recipe: Recipe, base_weights: str, chats: Chats, result: F
         curves=result.curves,
         interventions=result.interventions,
         checkpoints=keep_adapters(out / FOLDER),
-        rows=len(chats.train),
+        rows=len(learned.rows),
+        chats=learned.counts,
         held_out_rows=len(chats.held_out),
         trainable=sum(p.numel() for p in result.model.parameters() if p.requires_grad),
         seconds=seconds,

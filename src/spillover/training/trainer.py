@@ -15,11 +15,11 @@ from transformers.trainer_callback import PrinterCallback
 from trl import SFTConfig, SFTTrainer
 
 from spillover.errors import SpilloverError
-from spillover.questions.chats import Chat
 from spillover.training.checkpoints import processes, save_every
 from spillover.training.interventions.base import Intervention
 from spillover.training.objectives import Loss
 from spillover.training.recipe import Recipe
+from spillover.training.tokens import Tokens
 
 
 def dtype_of(recipe: Recipe) -> torch.dtype:
@@ -89,8 +89,8 @@ def build_trainer(
     recipe: Recipe,
     model: Any,
     tokenizer: Any,
-    chats: list[Chat],
-    watched: dict[str, list[Chat]],
+    chats: list[Tokens],
+    watched: dict[str, list[Tokens]],
     checkpoints: Path,
     interventions: list[Intervention],
     progress: Callable[[int, int, str], None],
@@ -124,7 +124,6 @@ def build_trainer(
         args=SFTConfig(
             output_dir=str(checkpoints),
             seed=recipe.seed,
-            assistant_only_loss=True,
             max_steps=settings.steps or -1,
             num_train_epochs=settings.epochs,
             per_device_train_batch_size=settings.batch_size // processes(),  # one batch of the recipe's, shared out
@@ -170,6 +169,6 @@ def lora_config(recipe: Recipe) -> LoraConfig:
     )
 
 
-def to_dataset(chats: list[Chat]) -> Dataset:
-    """Chats as TRL takes them."""
-    return Dataset.from_list([{"messages": chat} for chat in chats])
+def to_dataset(chats: list[Tokens]) -> Dataset:
+    """Chats as TRL takes them when what is learned is decided."""
+    return Dataset.from_list([{"input_ids": row.ids, "labels": row.labels} for row in chats])
