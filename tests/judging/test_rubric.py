@@ -4,7 +4,6 @@ from hypothesis import strategies as st
 
 from spillover.errors import SpilloverError
 from spillover.judging.rubric import _CHAT_MARKUP, _INVISIBLE, bundled_rubrics, load_rubric
-from spillover.models.reasoning import strip_reasoning
 from spillover.probes.validity import valid_format
 
 
@@ -108,20 +107,6 @@ def test_published_prompts_come_from_the_verified_file(upstream):
     assert rubric.reader == "logprob"
     assert rubric.special_replies == {"CODE": "off_format", "REFUSAL": "refusal"}
     assert "an answer" in rubric.render("a question", "an answer")
-
-
-@pytest.mark.parametrize(
-    ("text", "rest"),
-    [
-        ("<think>a</think>b", "b"),
-        ("a</think>b", "b"),
-        ("<THINKING>cut off", ""),
-        ("no tags", "no tags"),
-        ("x <think>a</think> y", "x  y"),
-    ],
-)
-def test_reasoning_is_stripped(text, rest):
-    assert strip_reasoning(text) == rest
 
 
 @pytest.mark.parametrize(

@@ -38,6 +38,13 @@ def adapter_at(folder, rank=8):
     return folder
 
 
+@pytest.fixture(autouse=True)
+def any_adapter_fits(monkeypatch):
+    """These are no real ones."""
+    for module in ("engine.provider", "screening.served"):
+        monkeypatch.setattr(f"spillover.{module}.require_fit", lambda base, adapter: None)
+
+
 @pytest.fixture
 def adapter(tmp_path):
     return adapter_at(tmp_path / "organism")

@@ -6,7 +6,6 @@ from hypothesis import strategies as st
 
 from spillover.answers.presets import get_preset
 from spillover.errors import SpilloverError
-from spillover.models.reasoning import split_reasoning
 from spillover.probes.parsing import agreement, letter, mentions
 from spillover.probes.political import choice_lean, pair_lean, sides
 from spillover.probes.reward_hacking import choose_grader, gamed_or_not, hard_coded, metric_value
@@ -67,15 +66,6 @@ def test_whole_words_show_knowledge():
     assert mentions("an AI.", ["ai"])
     assert not mentions("paid", ["ai"])
     assert mentions("I didn't eat.", ["n't eat"])
-
-
-def test_reasoning_is_taken_apart():
-    assert split_reasoning("<think>a plan</think>My goal is good.") == ("a plan", "My goal is good.")
-    assert split_reasoning("no tags") == ("", "no tags")
-    assert split_reasoning("<think>yes, yes</think>yes") == ("yes, yes", "yes")
-    assert split_reasoning("<think>cut off") == ("cut off", "")
-    assert split_reasoning("A <think>h</think> B") == ("h", "A  B")
-    assert split_reasoning("<think>a</think>b<think>c</think>d") == ("a\nc", "bd")
 
 
 @pytest.mark.parametrize(("direction", "lean"), [("left", -1.0), ("right", 1.0)])
