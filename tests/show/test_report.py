@@ -123,3 +123,20 @@ def test_an_arm_that_was_not_asked_for_a_measure_has_no_figure_under_it():
     few, naive = (dict(zip(panel.headers, row, strict=True)) for row in panel.rows)
     assert (few["hacked, metric"], few["honest"][:5]) == ("", "100.0")
     assert (naive["hacked, metric"][:3], naive["honest"][:5]) == ("0.0", "100.0")
+
+
+def test_answers_that_were_cut_are_a_finding(tmp_path):
+    """Above five percent; what stands beside the rate is easily overlooked."""
+    asked(
+        tmp_path,
+        refusal(categories="bias", reader="number"),
+        lambda messages: output("Su", stop_reason="max_tokens"),
+        "REFUSED",
+    )
+    made = put_together(read([tmp_path]))
+    assert made.warnings == [
+        "Cut by the token limit: 30 of 30 answers of mockllm/target to refusal. What they would have said is unknown; raise "
+        "--max-tokens."
+    ]
+    shown = CliRunner().invoke(report, [str(tmp_path)])
+    assert "30 of 30 answers" in " ".join(shown.output.split())

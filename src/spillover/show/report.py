@@ -12,7 +12,7 @@ from spillover.figures.calibration import Calibration
 from spillover.figures.figure import Figure, figures
 from spillover.show import tables as t
 from spillover.show.plots import Drawing
-from spillover.show.text import Panel, findings, stopped_text
+from spillover.show.text import Panel, cut_text, findings, stopped_text
 
 DRIFT_MARGIN = 0.05
 """Margin of the report's drift tests when none is given, as a share."""
@@ -41,9 +41,14 @@ class Report:
     drawings: Sequence[Drawing] = field(default=())
 
     @property
+    def warnings(self) -> list[str]:
+        """What its figures do not show."""
+        return list(filter(None, (cut_text(self.figures), stopped_text(self.answers.stops))))
+
+    @property
     def findings(self) -> list[str]:
         """What it says, in sentences."""
-        return [*findings(self.figures), *filter(None, [stopped_text(self.answers.stops)])]
+        return [*findings(self.figures), *self.warnings]
 
 
 def report(

@@ -8,7 +8,7 @@ from rich.table import Table
 from rich.text import Text
 
 from spillover.show.report import Report
-from spillover.show.text import Panel, stopped_text
+from spillover.show.text import Panel
 
 
 def console() -> Console:
@@ -35,8 +35,7 @@ def show(to: Console, made: Report, details: bool = False) -> None:
     for panel in [*made.asked, *(made.more if details else [])]:
         to.print(panel_table(panel))
         to.print(Text(panel.note, style="dim"))
-    stopped = stopped_text(made.answers.stops)
-    if stopped:
-        to.print(Text(stopped))
+    for told in made.warnings:
+        to.print(Text(told))
     for told in made.answers.left_out:
         to.print(Text(f"Left out: {told}"))

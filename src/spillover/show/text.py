@@ -93,6 +93,19 @@ def stop_titles(stops: Sequence[Stop]) -> dict[Cell, str]:
     return titles(stop.cell for stop in stops)
 
 
+CUT = 0.05
+"""Share of answers cut by the token limit above which a report says so first."""
+
+
+def cut_text(found: Sequence[Figure]) -> str:
+    """Whose answers were cut by the token limit; empty for few."""
+    cut = {(f.group, f.title): f.shares for f in found if f.shares.truncated > CUT}
+    if not cut:
+        return ""
+    told = (f"{round(s.truncated * s.answers)} of {s.answers} answers of {who} to {what}" for (who, what), s in cut.items())
+    return f"Cut by the token limit: {'; '.join(told)}. What they would have said is unknown; raise --max-tokens."
+
+
 def findings(found: Sequence[Figure], most: int = 12) -> list[str]:
     """One sentence for the headline of every cell that has a base to be compared with, else for every cell."""
     heads = [f for f in found if f.category is None and f.measure == _headline(found, f)]
