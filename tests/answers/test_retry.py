@@ -49,7 +49,7 @@ def test_the_same_command_asks_for_what_failed_and_for_nothing_else(tmp_path, mo
         server.down = "401"
         first = CliRunner().invoke(eval_command, command)
         assert isinstance(first.exception, SpilloverError), first.output
-        assert "judgements failed because the grader could not be reached" in str(first.exception)
+        assert "judgements failed at the grader" in str(first.exception)
         answers = given(tmp_path)
         server.down = ""
         again = CliRunner().invoke(eval_command, command)

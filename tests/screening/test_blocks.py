@@ -57,7 +57,7 @@ def test_a_grader_that_fails_on_one_small_probe_leaves_the_block_open(tmp_path):
             raise RuntimeError("down")
         return "90"
 
-    with pytest.raises(SpilloverError, match=r"could not be reached for (\d+) of \1 answers to refusal"):
+    with pytest.raises(SpilloverError, match=r"gave no reply to (\d+) of \1 answers to refusal"):
         asked_block(tmp_path, dies)
     assert not list(tmp_path.glob("logs/block-00/checkpoint/*.eval"))
 

@@ -148,27 +148,36 @@ class Effort(NamedTuple):
     Attributes:
         asked: The grader was asked for.
         cached: Were known.
-        failed: The grader could not be reached for; they count as asked.
+        failed: The grader gave no reply; they count as asked.
+        why: What became of the first of them.
     """
 
     asked: int
     cached: int
     failed: int
+    why: str = ""
 
     def __add__(self, other: object) -> Effort:
-        return Effort(*(a + b for a, b in zip(self, other, strict=True))) if isinstance(other, Effort) else NotImplemented
+        if not isinstance(other, Effort):
+            return NotImplemented
+        return Effort(
+            self.asked + other.asked, self.cached + other.cached, self.failed + other.failed, self.why or other.why
+        )
 
 
 def _effort(log: EvalLog, grader: str) -> Effort:
     """Of the newest score of every answer by this grader."""
     asked = cached = failed = 0
+    why = ""
     for sample in log.samples or []:
         mine = [s.metadata for s in (sample.scores or {}).values() if s.metadata and grader in _names(s.metadata)]
         for reading in (mine[-1].get("readings") or {}).values() if mine else ():
             cached += bool(reading["cached"])
             asked += not reading["cached"] and bool(reading["replies"])
-            failed += UNREACHED in str(reading["reason"])
-    return Effort(asked, cached, failed)
+            if UNREACHED in str(reading["reason"]):
+                failed += 1
+                why = why or f"{str(reading['reason']).partition(': ')[2]}: {' '.join(map(str, reading['replies']))[:200]}"
+    return Effort(asked, cached, failed, why)
 
 
 def _names(details: Mapping[str, Any]) -> tuple[object, object]:

@@ -75,8 +75,8 @@ def judge(
     click.echo(f"{effort.asked} ratings asked for, {effort.cached} known from before.")
     if effort.failed:
         raise SpilloverError(
-            f"{effort.failed} ratings failed because the grader could not be reached; their answers count as unscored. The "
-            "same command asks again for these alone."
+            f"{effort.failed} ratings failed at the grader ({effort.why}); their answers count as unscored. The same "
+            "command asks again for these alone."
         )
 
 

@@ -9,6 +9,7 @@ import click
 import pandas as pd
 
 from spillover.answers.read import Answers
+from spillover.answers.table import words
 from spillover.errors import SpilloverError
 from spillover.show.report import Report, write_page
 from spillover.show.terminal import console, show
@@ -26,13 +27,14 @@ def refuse_failures(answers: Answers) -> None:
     """After everything is written: say that judgements are missing.
 
     Raises:
-        SpilloverError: if the grader could not be reached for some.
+        SpilloverError: if the grader gave no reply to some.
     """
-    failed = int(answers.table["grader_failed"].sum())
-    if failed:
+    failed = answers.table["grader_failed"].to_numpy()
+    if failed.any():
+        why = "; ".join(words(answers.table[failed]["unscored_reason"])[:3]) or "a second opinion"
         raise SpilloverError(
-            f"{failed} judgements failed because the grader could not be reached; they count as unscored. The same command "
-            "asks for them again."
+            f"{int(failed.sum())} judgements failed at the grader ({why}) and count as unscored. The same command asks for "
+            "them again."
         )
 
 

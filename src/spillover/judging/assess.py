@@ -11,8 +11,9 @@ from inspect_ai.util import LimitExceededError
 from spillover._inspect import PrerequisiteError, active_generate_config
 from spillover.errors import SpilloverError
 from spillover.judging.cache import JudgementCache, cache_path, judgement_key, open_cache
-from spillover.judging.readers import Limited, Reading, read, resolve_reader
+from spillover.judging.readers import Limited, Reading, resolve_reader
 from spillover.judging.rubric import READERS, Reader, Rubric
+from spillover.judging.ways import cause, read_as_taken
 from spillover.models.identity import cache_identity
 
 ATTEMPT_TIMEOUT, TIMEOUT = 300, 1800
@@ -59,16 +60,12 @@ class Assessor:
 
         async def ask() -> Reading:
             try:
-                reading = await read(limited, prompt, rubric, mode)
-                if reading.reason == "no_logprobs" and self.reader == rubric.reader == "auto":
-                    reading = await read(
-                        limited, prompt, rubric, "number"
-                    )  # a reasoning model of a provider that mostly has them
-                return reading
+                return await read_as_taken(limited, prompt, rubric, mode, self.reader == rubric.reader == "auto")
             except (LimitExceededError, PrerequisiteError):
                 raise
             except Exception as error:  # providers raise anything once their retries are spent; the answer stays, unscored
-                return Reading(mode, reason=f"grader_error: {_cause(error)}", replies=[str(error)[:300]])
+                told = str(cause(error))[:300]
+                return Reading(mode, reason=f"grader_error: {type(cause(error)).__name__}", replies=[told])
 
         prompt = rubric.render(question, answer, system, fields)
         identity = cache_identity(grader)
@@ -90,10 +87,3 @@ def _limits(grader: Model) -> GenerateConfig:
     if any(value not in (None, False) for value in chosen):
         return GenerateConfig()
     return GenerateConfig(timeout=TIMEOUT, attempt_timeout=ATTEMPT_TIMEOUT)
-
-
-def _cause(error: Exception) -> str:
-    """The type of what went wrong, inside of the wrapper that retrying puts around it."""
-    inner = getattr(error, "last_attempt", None)
-    found = inner.exception() if inner is not None else None
-    return type(found or error).__name__

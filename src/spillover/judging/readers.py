@@ -17,6 +17,7 @@ import json
 import math
 import re
 from collections import defaultdict
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from functools import cache
 from typing import Any, Protocol
@@ -85,6 +86,9 @@ def resolve_reader(reader: Reader, rubric: Rubric, grader: Model) -> Reader:
     if reader != "auto":
         return reader
     provider = str(grader).split("/")[0]
+    reasons: Callable[[], bool] = getattr(grader.api, "always_reasons", lambda: False)
+    if provider in ("openai", "azureai") and reasons():
+        return "number"  # without log-probabilities, and with a least number of tokens
     if provider in ("openai", "azureai") or getattr(grader.api, "whole_number_tokens", False):
         return "logprob"
     # The walk needs a server that continues a final assistant message, which of Inspect's providers these two ask for.

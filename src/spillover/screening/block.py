@@ -76,7 +76,7 @@ def ask_block(
     if failed:
         aside = put_aside(folder)
         raise SpilloverError(
-            f"The grader could not be reached for {failed[1]} of {failed[2]} answers to {failed[0]} (logs: {aside})."
+            f"The grader gave no reply to {failed[1]} of {failed[2]} answers to {failed[0]} (logs: {aside})."
         )
     return found
 
