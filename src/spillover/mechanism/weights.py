@@ -114,14 +114,15 @@ def _leading(factors: list[Tensor]) -> tuple[Tensor, Tensor]:
 def rotation_null(factors: list[Tensor], generator: torch.Generator, draws: int = NULL_DRAWS) -> float:
     """Quantile of the largest eigenvalue when every module's update is turned at random: nothing in common but chance.
 
-    The singular values stay as they are. Only the largest eigenvalue is needed, so power iteration does.
+    The singular values stay as they are. Only the largest eigenvalue is needed, so power iteration does. What is random is
+    drawn on the CPU, so that it is the same on every device.
     """
     scales = [f.norm(dim=0) for f in factors]
     tops = []
     for _ in range(draws):
         turned = torch.cat(
             [
-                torch.linalg.qr(torch.randn(f.shape, generator=generator, dtype=f.dtype))[0] * s
+                torch.linalg.qr(_drawn(f.shape, generator, f))[0] * s
                 for f, s in zip(factors, scales, strict=True)
             ],
             dim=1,
@@ -130,8 +131,12 @@ def rotation_null(factors: list[Tensor], generator: torch.Generator, draws: int 
     return float(torch.tensor(tops).quantile(NULL_QUANTILE))
 
 
+def _drawn(shape: tuple[int, ...], generator: torch.Generator, like: Tensor) -> Tensor:
+    return torch.randn(shape, generator=generator, dtype=like.dtype).to(like.device)
+
+
 def _top_eigenvalue(matrix: Tensor, generator: torch.Generator, iterations: int = 60) -> float:
-    vector = torch.randn(matrix.shape[1], generator=generator, dtype=matrix.dtype)
+    vector = _drawn((matrix.shape[1],), generator, matrix)
     value = 0.0
     for _ in range(iterations):
         vector = matrix.T @ (matrix @ vector)
