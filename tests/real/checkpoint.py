@@ -44,11 +44,15 @@ def _convert(gguf, out):
 
     try:
         tokenizer = AutoTokenizer.from_pretrained(gguf.parent, gguf_file=gguf.name)
-        model = AutoModelForCausalLM.from_pretrained(gguf.parent, gguf_file=gguf.name, dtype=torch.bfloat16)
+        read = AutoModelForCausalLM.from_pretrained(gguf.parent, gguf_file=gguf.name, dtype=torch.float32)
     except ImportError as error:
         raise RuntimeError(f"the package gguf is missing: {error}") from error
-    if hasattr(model.config, "quantization_config"):
-        del model.config.quantization_config
+    config = read.config
+    del config.quantization_config  # a model that was read from GGUF cannot be saved, so its weights go into a plain one
+    config.tie_word_embeddings, config.dtype = True, torch.bfloat16
+    model = AutoModelForCausalLM.from_config(config, dtype=torch.bfloat16)
+    model.load_state_dict(read.state_dict(), strict=False)
+    model.tie_weights()
     out.mkdir(parents=True, exist_ok=True)
     tokenizer.save_pretrained(out)
     model.save_pretrained(out)
