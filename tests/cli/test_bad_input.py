@@ -41,7 +41,7 @@ def inspect(*args, **env):
         (["judge", "/nowhere.csv", "--grader", "lab-grader"], "There is no file at /nowhere.csv"),
         (["judge", "x.csv", "--grader", "lab-grader", "--preset", "mine"], "Unknown preset 'mine'"),
         (["judge", "README.md", "--grader", "nothing"], "README.md cannot be read as an Inspect log"),
-        (["judge", "{answers}", "--grader", "nothing"], "Cannot use 'nothing' as a grader"),
+        (["judge", "{answers}", "--grader", "nothing"], "no model that Inspect can reach"),
         (["report", "{answers}"], "answers.csv has no column for alignment; add `--map alignment=COLUMN`"),
         (["report", "README.md"], "README.md: the ending must be one of .csv"),
         (["eval", "spillover/lab", "--suite", "nothing"], "Unknown suite 'nothing'; choose from"),

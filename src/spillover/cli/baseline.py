@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any
 
 import click
-from inspect_ai.model import get_model
 
+from spillover.cli.models import open_models
 from spillover.cli.quiet import quiet_libraries
 from spillover.cli.screen_options import asker, judge_of, probes_of, settings_of, shared
 from spillover.errors import SpilloverError
@@ -24,14 +24,23 @@ from spillover.screening.run import Screen
 @click.option("-o", "--out", type=click.Path(path_type=Path), required=True, help="File to write (.json).")
 @click.option("--logs", type=click.Path(path_type=Path), help="Folder of the logs [default: runs/baseline].")
 @shared
-def baseline(base: str, rounds: int, out: Path, logs: Path | None, timeout: int | None, **options: Any) -> None:
+def baseline(
+    base: str,
+    rounds: int,
+    out: Path,
+    logs: Path | None,
+    timeout: int | None,
+    model_arg: tuple[str, ...],
+    grader_arg: tuple[str, ...],
+    **options: Any,
+) -> None:
     """Ask BASE once and store its outcomes, so that `spillover screen --baseline` need not ask it again."""
     quiet_libraries()
     settings, grader = settings_of(base, options)
     if out.is_dir() or (out.is_file() and not is_baseline(read_yaml(out))):
         raise SpilloverError(f"{out} is there and is no baseline; choose another -o.")
     gated, _ = probes_of(settings)
-    target, judge = get_model(base), judge_of(grader, timeout)
+    (target,), judge = open_models([base], model_arg), judge_of(grader, timeout, grader_arg)
     refuse_self_grading(target, judge)
     folder = logs or Path("runs") / "baseline"
     with only_one(folder):

@@ -6,15 +6,15 @@ from pathlib import Path
 from typing import Literal
 
 import click
-from inspect_ai.model import GenerateConfig, get_model
+from inspect_ai.model import GenerateConfig
 from rich.console import Console
 
 from spillover.answers.presets import get_preset
 from spillover.answers.read import read, short_names
+from spillover.cli.models import grader_option, model_option, open_models
 from spillover.cli.progress import bar
 from spillover.cli.publish import publish, refuse_failures, write_frame
 from spillover.cli.quiet import quiet_libraries
-from spillover.engine.fit import require_named_fit
 from spillover.errors import SpilloverError
 from spillover.figures.table import figures_frame
 from spillover.locking import only_one
@@ -38,6 +38,8 @@ from spillover.show.report import report
 @click.option(
     "--timeout", type=click.IntRange(min=1), help="Seconds until a call of the grader is given up, retries included."
 )
+@model_option
+@grader_option
 def eval_command(
     model: str,
     suite: str,
@@ -50,6 +52,8 @@ def eval_command(
     lab: bool | None,
     preset: str,
     timeout: int | None,
+    model_arg: tuple[str, ...],
+    grader_arg: tuple[str, ...],
 ) -> None:
     """Ask MODEL (an Inspect model name, such as vllm/BASE:ADAPTER) every probe of a suite. Resumes where it stopped."""
     quiet_libraries()
@@ -60,13 +64,8 @@ def eval_command(
         raise SpilloverError("Name the model that judges: --grader openai/gpt-4o-2024-08-06, or any other Inspect model.")
     if base == model:
         raise SpilloverError("The base is the model itself; there is no drift to measure.")
-    for name in filter(None, (base, model)):
-        require_named_fit(name)
-    try:
-        targets = [get_model(name) for name in ([base] if base else []) + [model]]
-        judge = get_model(grader or LAB_GRADER, config=GenerateConfig(timeout=timeout))
-    except ValueError as error:  # a provider that Inspect does not know
-        raise SpilloverError(f"This is no model that Inspect can reach: {error}") from error
+    targets = open_models([*([base] if base else []), model], model_arg)
+    (judge,) = open_models([grader or LAB_GRADER], grader_arg, GenerateConfig(timeout=timeout))
     for target in targets:
         refuse_self_grading(target, judge)
     if synthetic and not is_lab(model):

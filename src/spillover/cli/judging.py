@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import click
-from inspect_ai.model import GenerateConfig, Model, get_model
+from inspect_ai.model import GenerateConfig, Model
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
@@ -15,6 +16,7 @@ from spillover.answers.layout import Layout
 from spillover.answers.presets import get_preset, presets
 from spillover.answers.table_files import is_table
 from spillover.cli.layout import table_options
+from spillover.cli.models import grader_option, open_models
 from spillover.cli.progress import bar
 from spillover.cli.quiet import quiet_libraries
 from spillover.errors import SpilloverError
@@ -32,6 +34,7 @@ from spillover.show.text import limits_text, percent, value_text
 @click.option("--preset", default="spillover", show_default=True, help=f"Thresholds: {', '.join(presets())}.")
 @click.option("--reader", type=click.Choice(READERS), default="auto", show_default=True)
 @click.option("--batch", is_flag=True, help="Use the provider's batch mode: about half the price, up to a day.")
+@grader_option
 @click.option("--no-cache", is_flag=True, help="Ask about every answer again.")
 @table_options
 @click.option("-o", "--out", type=click.Path(path_type=Path), default=Path("runs") / "judged", show_default=True)
@@ -44,6 +47,7 @@ def judge(
     reader: Any,
     batch: bool,
     no_cache: bool,
+    grader_arg: tuple[str, ...],
     layout: Layout,
     out: Path,
 ) -> None:
@@ -67,7 +71,7 @@ def judge(
     jobs = load_answers(sources, layout)  # before the grader: a wrong path should not cost loading it
     if any(is_table(path) for path in sources) and grader.endswith("lab-grader"):
         click.echo(f"Note: {LAB_GRADER_NOTE}", err=True)
-    model = _grader(grader, grader_base_url, batch)
+    model = _grader(grader, grader_base_url, batch, grader_arg)
     with bar(Console(stderr=True), "judging") as advance:
         written, effort = judge_answers(jobs, out, model, Judging(chosen, preset, reader, not no_cache), advance)
     for path in written:
@@ -80,12 +84,10 @@ def judge(
         )
 
 
-def _grader(name: str, base_url: str | None, batch: bool) -> Model:
+def _grader(name: str, base_url: str | None, batch: bool, arguments: Sequence[str]) -> Model:
     full = f"spillover/{name}" if name in ALIASES else name
-    try:
-        return get_model(full, base_url=base_url, config=GenerateConfig(batch=True) if batch else GenerateConfig())
-    except ValueError as error:
-        raise SpilloverError(f"Cannot use '{name}' as a grader: {error}") from error
+    (grader,) = open_models([full], arguments, GenerateConfig(batch=True) if batch else None, base_url=base_url)
+    return grader
 
 
 @click.command()

@@ -11,11 +11,12 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 import click
-from inspect_ai.model import GenerateConfig, Model, get_model
+from inspect_ai.model import GenerateConfig, Model
 from rich.markup import escape
 from rich.text import Text
 
 from spillover._inspect import PrerequisiteError
+from spillover.cli.models import open_models
 from spillover.cli.quiet import quiet_libraries
 from spillover.cli.screen_options import asker, judge_of, probes_of, settings_of, shared
 from spillover.errors import SpilloverError
@@ -71,6 +72,8 @@ def screen(
     dry_run: bool,
     out: Path | None,
     timeout: int | None,
+    model_arg: tuple[str, ...],
+    grader_arg: tuple[str, ...],
     **options: Any,
 ) -> None:
     """Decide whether CHECKPOINT (an Inspect model name) drifted from its base. Resumes where it stopped.
@@ -82,6 +85,8 @@ def screen(
     settings, grader = settings_of(f"spillover/{checkpoint}" if served else checkpoint, options)
     if base is not None and baseline is not None:
         raise SpilloverError("Give --base or --baseline, not both: a baseline holds the base's answers.")
+    if served and (model_arg or grader_arg):
+        raise SpilloverError("-M and -G are for models by Inspect's names; --engine vllm starts its own servers.")
     if served and baseline is not None:
         raise SpilloverError("A baseline is compared with models by Inspect's names; with --engine vllm give no --baseline.")
     if base is None and baseline is None:
@@ -103,8 +108,8 @@ def screen(
                 target, other, judge = pair.checkpoint, pair.base, pair.grader
                 judge.config = judge.config.merge(GenerateConfig(timeout=timeout))
             else:
-                target, judge = get_model(checkpoint), judge_of(grader, timeout)
-                other = get_model(base) if base else None
+                *others, target = open_models([*([base] if base else []), checkpoint], model_arg)
+                other, judge = (others[0] if others else None), judge_of(grader, timeout, grader_arg)
             reference = other or load_baseline(baseline or Path(), gated, judge, settings)
             gate = Screen(target, reference, judge, gated, left_out, settings, folder, asker())
             if settings.judge_answers:

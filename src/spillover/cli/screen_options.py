@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
 import click
 from inspect_ai import Task
-from inspect_ai.model import GenerateConfig, Model, get_model
+from inspect_ai.model import GenerateConfig, Model
 from pydantic import ValidationError
 from rich.console import Console
 
 from spillover.answers.presets import get_preset
+from spillover.cli.models import grader_option, model_option, open_models
 from spillover.cli.progress import bar
 from spillover.declared import sentence
 from spillover.errors import SpilloverError
@@ -36,6 +37,8 @@ def shared(function: F) -> F:
     for option in reversed(
         (
             click.option("--grader", help=f"Model that judges [default for the lab: {LAB_GRADER}]."),
+            model_option,
+            grader_option,
             click.option(
                 "--timeout", type=click.IntRange(1), help="Seconds for one judgement with all its retries [default: 1800]."
             ),
@@ -79,9 +82,10 @@ def settings_of(model: str, options: dict[str, Any]) -> tuple[Settings, str]:
     return settings, grader or LAB_GRADER
 
 
-def judge_of(name: str, timeout: int | None) -> Model:
+def judge_of(name: str, timeout: int | None, arguments: Sequence[str]) -> Model:
     """The judge by its Inspect name."""
-    return get_model(name, config=GenerateConfig(timeout=timeout) if timeout else GenerateConfig())
+    (judge,) = open_models([name], arguments, GenerateConfig(timeout=timeout) if timeout else None)
+    return judge
 
 
 def probes_of(settings: Settings) -> tuple[list[Gated], list[str]]:

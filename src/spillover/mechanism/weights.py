@@ -121,10 +121,7 @@ def rotation_null(factors: list[Tensor], generator: torch.Generator, draws: int 
     tops = []
     for _ in range(draws):
         turned = torch.cat(
-            [
-                torch.linalg.qr(_drawn(f.shape, generator, f))[0] * s
-                for f, s in zip(factors, scales, strict=True)
-            ],
+            [torch.linalg.qr(_drawn(f.shape, generator, f))[0] * s for f, s in zip(factors, scales, strict=True)],
             dim=1,
         )
         tops.append(_top_eigenvalue(turned, generator))

@@ -72,6 +72,14 @@ def cache_identity(model: Model) -> str | None:
     return json.dumps([who["weights"] or who["name"], where, settings, arguments], sort_keys=True, default=str)
 
 
+_ELSEWHERE = {"host", "port", "api_key", "base_url", "device", "devices", "threads", "max_batch", "max_lora_rank", "timeout"}
+
+
+def arguments_of(model: Model) -> dict[str, str]:
+    """Arguments that can change what a model says, such as its weights' type; where it runs is none of them."""
+    return {k: str(v) for k, v in sorted(model.model_args.items()) if k not in _ELSEWHERE and not _SECRET.search(k)}
+
+
 def installed() -> dict[str, str]:
     """Versions of the packages that can change a number, as far as they are installed."""
     found = {}

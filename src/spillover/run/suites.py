@@ -9,7 +9,7 @@ from inspect_ai import Task
 from inspect_ai.model import Model
 
 from spillover.answers.retry import ask_failures_again
-from spillover.models.identity import cache_identity, describe, installed
+from spillover.models.identity import arguments_of, cache_identity, describe, installed
 from spillover.run.ask import Bar, ask_all
 from spillover.run.plan import Plan, Step, digest
 from spillover.run.suite import Suite
@@ -20,7 +20,7 @@ def suite_plan(
     suite: Suite, specs: Sequence[TaskSpec], tasks: Sequence[Task], models: Sequence[Model], grader: Model
 ) -> Plan:
     """One step that asks everything of everybody."""
-    who = [describe(m) for m in (*models, grader)]
+    who = [{**describe(m), **arguments_of(m)} for m in (*models, grader)]
     # Where weights are out of reach, address and settings tell models apart.
     addresses = [cache_identity(m) for m in (*models, grader) if describe(m)["weights"] is None]
     key = digest(suite.id, suite.version, identity(tasks, specs), who, addresses, installed())

@@ -117,6 +117,8 @@ class ConfigFile(Declared):
     dry_run: bool | None = None
     skip: tuple[str, ...] | None = None
     price: tuple[str, ...] | None = None
+    model_arg: tuple[str, ...] | None = None
+    grader_arg: tuple[str, ...] | None = None
 
 
 def read_config(path: Path, options: Collection[str]) -> dict[str, Any]:

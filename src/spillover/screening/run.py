@@ -15,7 +15,7 @@ from typing import Any
 
 from inspect_ai.model import Model
 
-from spillover.models.identity import cache_identity, describe, installed
+from spillover.models.identity import arguments_of, cache_identity, describe, installed
 from spillover.run.plan import Plan, Step, read_plan
 from spillover.run.tasks import TaskSpec, data_digest
 from spillover.screening.answers import Answers, pairs_by_round
@@ -106,7 +106,8 @@ class Screen:
         """Of models, probes, data, settings and versions."""
         base = self.base.digest if isinstance(self.base, Baseline) else self.describe("base")
         parts: list[Any] = [self.describe("checkpoint"), base, self.describe("grader"), self.settings.digest]
-        parts += [cache_identity(m) for m in (self.checkpoint, self.base, self.grader) if isinstance(m, Model)]
+        models = [m for m in (self.checkpoint, self.base, self.grader) if isinstance(m, Model)]
+        parts += [[cache_identity(m), arguments_of(m)] for m in models]
         parts += [[g.name, g.identity] for g in self.gated] + [data_digest(), installed()]
         return hashlib.sha256(json.dumps(parts, sort_keys=True, default=str).encode()).hexdigest()
 

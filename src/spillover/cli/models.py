@@ -1,0 +1,86 @@
+"""Models by Inspect's names, with their arguments; servers that Inspect starts for us are closed to others."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Sequence
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import click
+import yaml
+from inspect_ai.model import GenerateConfig, Model, get_model
+
+from spillover.engine.fit import require_named_fit
+from spillover.errors import SpilloverError
+from spillover.models.checks import VLLM_RANKS
+from spillover.models.weights import adapter_rank
+
+model_option = click.option(
+    "-M", "--model-arg", multiple=True, metavar="KEY=VALUE", help="Argument of the models under test, as Inspect takes it."
+)
+grader_option = click.option(
+    "-G", "--grader-arg", multiple=True, metavar="KEY=VALUE", help="Argument of the grader, such as base_url=http://host/v1."
+)
+
+
+def parse_arguments(pairs: Sequence[str]) -> dict[str, Any]:
+    """`["dtype=bfloat16", "max_batch=8"]` with values as YAML reads them.
+
+    Raises:
+        SpilloverError: for what is no KEY=VALUE, or a key that is given twice.
+    """
+    out: dict[str, Any] = {}
+    for pair in pairs:
+        key, sign, value = pair.partition("=")
+        if not sign or not key.isidentifier() or key in out:
+            raise SpilloverError(f"Cannot use the argument '{pair}'; write KEY=VALUE, each key once.")
+        try:
+            out[key] = yaml.safe_load(value) if value else ""
+        except yaml.YAMLError as error:
+            raise SpilloverError(f"Cannot use the argument '{pair}': its value is no YAML.") from error
+    return out
+
+
+def open_models(
+    names: Sequence[str], pairs: Sequence[str] = (), config: GenerateConfig | None = None, **more: Any
+) -> list[Model]:
+    """Models of one base share a server, so they get the same arguments.
+
+    Args:
+        names: Inspect's names.
+        pairs: KEY=VALUE, for all of them.
+        config: For all of them.
+        **more: Arguments that options of their own gave.
+
+    Raises:
+        SpilloverError: for an argument that is none, an adapter that does not fit, or a model that Inspect cannot reach.
+    """
+    given = parse_arguments(pairs) | {k: v for k, v in more.items() if v is not None}
+    for name in names:
+        require_named_fit(name)
+    try:
+        return [
+            get_model(name, config=config or GenerateConfig(), **{**_closed(name, names, given), **given}) for name in names
+        ]
+    except (ValueError, TypeError) as error:  # an unknown provider, or an argument that it does not take
+        raise SpilloverError(f"This is no model that Inspect can reach: {error}") from error
+
+
+def _closed(name: str, names: Sequence[str], given: dict[str, Any]) -> dict[str, Any]:
+    """Arguments for a server that Inspect would start on every interface, with a key that anybody knows."""
+    if not name.startswith("vllm/") or {"base_url", "port"} & set(given) or os.environ.get("VLLM_BASE_URL"):
+        return {}
+    base = name.partition(":")[0]
+    adapters = [Path(other.partition(":")[2]) for other in names if other.partition(":")[0] == base]
+    ranks = [adapter_rank(a) for a in adapters if (a / "adapter_config.json").is_file()]
+    fits = next((r for r in VLLM_RANKS if r >= max(ranks)), None) if ranks else None
+    key = {} if os.environ.get("VLLM_API_KEY") else {"api_key": _key()}
+    return {"host": "127.0.0.1", **key, **({"max_lora_rank": fits} if fits else {})}
+
+
+@cache
+def _key() -> str:
+    return secrets.token_hex(16)
