@@ -3,7 +3,7 @@
 import asyncio
 
 import pytest
-from inspect_ai.model import GenerateConfig, get_model
+from inspect_ai.model import ChatMessageSystem, ChatMessageUser, GenerateConfig, get_model
 
 from spillover.engine.request import Request, Sampling
 from spillover.errors import SpilloverError
@@ -132,3 +132,14 @@ def test_a_bad_request_fails_alone():
     assert isinstance(bad.future.exception(timeout=10), IndexError)
     assert good.future.result(timeout=10).tokens
     engine.close()
+
+
+def test_a_template_that_refuses_a_conversation_says_so_in_one_sentence(tmp_path):
+    import shutil
+
+    base = shutil.copytree(LAB, tmp_path / "base")
+    (base / "chat_template.jinja").write_text(
+        "{% if messages[0].role == 'system' %}{{ raise_exception('System role not supported') }}{% endif %}{{ messages }}"
+    )
+    with pytest.raises(SpilloverError, match=r"refuses this conversation \(system, user\): System role not supported"):
+        ask(f"spillover/{base}", [[ChatMessageSystem(content="Be kind."), ChatMessageUser(content="Hi.")]], max_tokens=4)

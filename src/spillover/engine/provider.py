@@ -26,6 +26,7 @@ from inspect_ai.model import (
     TopLogprob,
 )
 from inspect_ai.tool import ToolChoice, ToolInfo
+from jinja2.exceptions import TemplateError
 
 from spillover.engine.calls import parse_calls, require_tool_template, template_message, template_tool
 from spillover.engine.constrain import JsonConstraint, grammar_tokenizer
@@ -174,14 +175,21 @@ class SpilloverAPI(ModelAPI):
         if tools:
             require_tool_template(str(tokenizer.chat_template), self.model_name)
         prefill = bool(chat) and chat[-1]["role"] == "assistant"
-        out: Any = tokenizer.apply_chat_template(
-            chat,
-            tools=[template_tool(t) for t in tools] or None,
-            tokenize=True,
-            return_dict=True,
-            add_generation_prompt=not prefill,
-            continue_final_message=prefill,
-        )
+        try:
+            out: Any = tokenizer.apply_chat_template(
+                chat,
+                tools=[template_tool(t) for t in tools] or None,
+                tokenize=True,
+                return_dict=True,
+                add_generation_prompt=not prefill,
+                continue_final_message=prefill,
+            )
+        except TemplateError as error:
+            roles = ", ".join(message["role"] for message in chat)
+            raise SpilloverError(
+                f"The chat template of '{self.model_name}' refuses this conversation ({roles}): {error}. Ask without what it "
+                "refuses, such as a system line, or give the checkpoint another template."
+            ) from error
         return list(out["input_ids"])
 
     def _constraint(self, config: GenerateConfig) -> JsonConstraint | None:
