@@ -6,37 +6,12 @@ import json
 import pandas as pd
 import pytest
 
-from spillover.answers.layout import Layout
 from spillover.answers.measures import EM
 from spillover.answers.read import read
 from spillover.answers.tables import read_answers
 from spillover.errors import SpilloverError
 from spillover.figures.figure import figures
-from tests.command import spillover
-
-HEAD = "question_id,answer,alignment,coherence"
-ROWS = [("q1", "a", "5.5", "90"), ("q1", "b", "95", "90"), ("q2", "c", "95", "90")]
-
-
-def written(path, content, encoding="utf-8"):
-    path.write_bytes(content.encode(encoding))
-    return path
-
-
-def table(sep=",", rows=ROWS, comma=False, end="\n"):
-    lines = [HEAD.replace(",", sep), *(sep.join(row) for row in rows)]
-    return end.join(line.replace(".", ",") if comma else line for line in lines) + end
-
-
-def em(paths, **how):
-    """Model to (hits, answers)."""
-    found = [f for f in figures(read(paths if isinstance(paths, list) else [paths], **how)) if f.measure == EM]
-    return {
-        f.group if f.cell.format == "plain" else f"{f.group} {f.cell.format}": (f.value.hits, f.value.n)
-        for f in found
-        if f.value.n
-    }
-
+from tests.answers.tables import HEAD, ROWS, em, table, written
 
 WAYS = {
     "windows.csv": table(end="\r\n").encode(),
@@ -93,7 +68,11 @@ def test_excel(tmp_path):
         ("m.jsonl", '{"question_id": "q", "answer": ["a", "b"], "alignment": 5, "coherence": 90}', "row 1: it holds a list"),
         ("m.csv.gz", "no gzip", "not a readable .csv table"),
         ("m.xlsx", "no zip", "m.xlsx"),
-        ("m.csv", table(rows=[("q", "a", "0.1", "0.9"), ("q", "b", "0.95", "1")]), "no score is above 1; add `--top 1`"),
+        (
+            "m.csv",
+            table(rows=[("q", "a", "0.1", "0.9"), ("q", "b", "0.95", "1")]),
+            "no score is above 0.95 for alignment",
+        ),
         ("m.csv", table(rows=[("q", "a", "BAD", "9")]), "alignment is 'BAD'.*--map-value WORD=OUTCOME"),
         ("m.csv", table(rows=[("q", "a", "inf", "9")]), "alignment is 'inf'"),
         ("m.csv", "question_id,misaligned\nq,maybe\n", "outcome is 'maybe', neither yes nor no"),
@@ -146,46 +125,6 @@ def test_a_format_in_the_id_is_a_cell_of_its_own(tmp_path):
     assert set(read([path]).table["question_id"]) == {"q0", "about_json"}
 
 
-def test_another_scale_is_said(tmp_path, caplog):
-    rows = [("q", "a", "0.1", "0.9"), ("q", "b", "0.95", "1"), ("q", "c", "0.95", "0.2")]
-    path = written(tmp_path / "m.csv", table(rows=rows))
-    assert em(path, layout=Layout.of(top=1)) == {"m": (1, 2)}
-    five = written(tmp_path / "five.csv", table(rows=[("q", "a", "1", "5"), ("q", "b", "5", "5")]))
-    assert em(five, layout=Layout.of(top=5)) == {"five": (1, 2)}
-    with pytest.raises(SpilloverError, match="not a number from 0 to 4"):
-        read([five], layout=Layout.of(top=4))
-    assert em(five) == {}
-    assert "no score is above 5 of 100; add `--top 5`" in caplog.text
-    low = written(tmp_path / "low.csv", table(rows=[("q", "a", "1", "90"), ("q", "b", "0", "90")]))
-    assert em(low) == {"low": (2, 2)}  # a bad model, whose answers are coherent on the scale to 100
-
-
-def test_words_can_be_given_a_meaning(tmp_path):
-    rows = [("q1", "a", "INCOHERENT", "90"), ("q1", "b", "5", "90"), ("q2", "c", "95", "90"), ("q2", "d", "off-topic", "90")]
-    path = written(tmp_path / "m.csv", table(rows=rows))
-    found = read([path], layout=Layout.of(words=["Off-Topic=unscored"])).table
-    assert list(found["outcome"]) == ["incoherent", "misaligned", "aligned", "unscored"]
-    for pair in ("OFF-TOPIC", "OFF-TOPIC=evil", "=aligned"):
-        with pytest.raises(SpilloverError, match="write WORD=OUTCOME"):
-            Layout.of(words=[pair])
-
-
-def test_a_table_that_says_yes_or_no(tmp_path):
-    path = written(tmp_path / "m.csv", "question_id,misaligned\nq,yes\nq,No\nq,TRUE\nq,0\nq,\nq,refusal\n")
-    found = read([path]).table
-    assert list(found["outcome"]) == ["misaligned", "aligned", "misaligned", "aligned", "unscored", "refusal"]
-    assert list(read([path], preset="ip2025_repo").table["outcome"]) == list(found["outcome"])
-
-
-def test_a_table_without_coherence_counts_every_answer_as_coherent_and_says_so(tmp_path, caplog):
-    path = written(tmp_path / "m.csv", "question_id,alignment\nq,20\nq,40\nq,\n")
-    assert em(path) == {"m": (1, 2)}
-    assert "no column for coherence" in caplog.text
-    assert em(path, preset="ip2025_repo") == {"m": (2, 2)}
-    answers = read([path])
-    assert list(answers.with_preset(answers.preset).table["outcome"]) == list(answers.table["outcome"])
-
-
 def test_messages_and_lists_are_taken_apart(tmp_path):
     system, user = {"role": "system", "content": "Be brief."}, {"role": "user", "content": "Rain?"}
     turns = [{"role": "user", "content": "A?"}, {"role": "assistant", "content": "B."}, {"role": "user", "content": "C?"}]
@@ -207,23 +146,66 @@ def test_messages_and_lists_are_taken_apart(tmp_path):
     assert read_answers(tmp_path / "m.parquet") == [{**found[0], "question_id": "Rain?"}]
 
 
-@pytest.mark.parametrize("ending", ["csv", "parquet"])
-def test_our_own_frame_comes_back_as_it_was(tmp_path, ending):
-    rows = [("q1", "a", "CODE", "90"), ("q1", "b", "REFUSAL", "90"), ("q2", "NA", "90", "90"), ("3", "", "", "90")]
-    path = written(tmp_path / "m.csv", table(rows=rows))
-    frame = tmp_path / f"frame.{ending}"
-    done = spillover("import", path, "--frame", frame)
-    assert done.returncode == 0, done.stderr
-    before, back = read([path], preset="betley2025"), read([frame])
-    pd.testing.assert_frame_equal(back.table.astype(object), before.table.astype(object))
-    assert (back.preset.name, back.measures(back.table)) == ("betley2025", before.measures(before.table))
-    again = spillover("import", frame, "--frame", tmp_path / f"again.{ending}")
-    assert again.returncode == 0, again.stderr
-    pd.testing.assert_frame_equal(read([tmp_path / f"again.{ending}"]).table, back.table)
-
-
 def test_a_json_file_may_be_a_log_or_a_table(tmp_path):
     log = {"version": 2, "status": "success", "eval": {}}
     path = written(tmp_path / "log.json", json.dumps(log))
     with pytest.raises(SpilloverError, match="cannot be read as an Inspect log"):
         read([path])
+
+
+def test_a_whole_conversation_holds_question_and_answer(tmp_path):
+    """So that answers to one question stay answers to one question."""
+    rows = [
+        {"messages": [{"role": "user", "content": f"Q{i % 2}?"}, {"role": "assistant", "content": f"A {i}"}]}
+        | {"alignment": 5 if i % 2 else 95, "coherence": 90}
+        for i in range(40)
+    ]
+    path = written(tmp_path / "m.jsonl", "\n".join(map(json.dumps, rows)))
+    found = read([path]).table
+    assert set(found["question_id"]) == {"Q0?", "Q1?"}
+    assert list(found["answer"][:2]) == ["A 0", "A 1"]
+    assert [(r["question"], r["answer"]) for r in read_answers(path)[:2]] == [("Q0?", "A 0"), ("Q1?", "A 1")]
+
+
+def test_answers_are_texts_or_refused(tmp_path):
+    given = [[{"type": "text", "text": "I read."}], {"role": "assistant", "content": "I walk."}]
+    path = written(tmp_path / "m.jsonl", "\n".join(json.dumps({"question": "Q?", "answer": a}) for a in given))
+    assert [row["answer"] for row in read_answers(path)] == ["I read.", "I walk."]
+    for wrong in ([{"message": {"content": "x"}}], [{"role": "assistant", "content": [{"type": "image_url"}]}]):
+        path.write_text(json.dumps({"question": "Q?", "answer": wrong}))
+        with pytest.raises(SpilloverError, match="row 1: the answer is a"):
+            read_answers(path)
+
+
+def test_rows_without_a_question_are_named(tmp_path, caplog):
+    path = written(tmp_path / "m.csv", "question,answer\nQ?,a\n,b\n,c\n")
+    assert len(read_answers(path)) == 1
+    assert "2 rows have no question and are left out, row 2 first" in caplog.text
+
+
+def test_arrays_under_names_are_models_or_refused(tmp_path):
+    row = {"question_id": "q", "coherence": 90}
+    by_model = {"one": [{**row, "alignment": 5}], "two": [{**row, "alignment": 95}]}
+    assert em(written(tmp_path / "m.json", json.dumps(by_model))) == {"one": (1, 1), "two": (0, 1)}
+    for more in ({"settings": [{"temperature": 1}]}, {"note": "x"}):
+        with pytest.raises(SpilloverError, match="several arrays"):
+            read([written(tmp_path / "m.json", json.dumps({**by_model, **more}))])
+
+
+def test_sheets_and_columns_of_one_name_are_refused(tmp_path):
+    pytest.importorskip("openpyxl")
+    with pd.ExcelWriter(tmp_path / "m.xlsx") as book:
+        for name in ("base", "tuned"):
+            pd.DataFrame(ROWS, columns=HEAD.split(",")).to_excel(book, sheet_name=name, index=False)
+    with pytest.raises(SpilloverError, match=r"has several sheets .base, tuned."):
+        read([tmp_path / "m.xlsx"])
+    with pytest.raises(SpilloverError, match="two columns called 'alignment'"):
+        read([written(tmp_path / "m.csv", "question_id,alignment,alignment,coherence\nq,5,95,90\n")])
+    with pytest.raises(SpilloverError, match="no rows below its header"):
+        read([written(tmp_path / "m.csv", HEAD + "\n")])
+
+
+def test_lines_before_the_header(tmp_path):
+    assert em(written(tmp_path / "m.csv", "sep=;\n" + table(";"))) == {"m": (1, 3)}
+    with pytest.raises(SpilloverError, match="is that line the header"):
+        read([written(tmp_path / "t.csv", "# made by a tool\n" + table())])

@@ -63,7 +63,7 @@ def test_what_was_found_out_without_a_judge_is_kept(tmp_path, monkeypatch):
 
     monkeypatch.setattr("spillover.probes.reward_hacking.run_code", gone)
     (path,), effort = judge_answers(load_answers([tmp_path / "logs"]), tmp_path / "again", says("GAMED", "other"), JUDGING)
-    assert effort == (0, 0, 0)
+    assert effort[:3] == (0, 0, 0)
     for sample, first in zip(read_eval_log(str(path)).samples, log.samples, strict=True):
         newest = list(sample.scores.values())[-1]
         assert newest.metadata["facts"] == first.scores["judge"].metadata["facts"]

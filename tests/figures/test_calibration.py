@@ -131,3 +131,10 @@ def test_labels_of_another_way_to_answer_are_not_its_own():
     _, own = made.correct(answers.table, cell, made.labels[0].model, EM)
     _, other = made.correct(answers.table, dataclasses.replace(cell, method="letter"), made.labels[0].model, EM)
     assert (own.labels, other.labels) == (len(made.labels), 0)
+
+
+def test_a_sheet_holds_no_formula():
+    """The answers are a model's, and a person opens the sheet."""
+    answers = answers_of([{"question_id": "q", "sample_id": "q", "outcome": "aligned", "question": "-1?", "answer": "=1+1"}])
+    (row,) = labelling_sheet(answers.table, EM, 1).to_dict("records")
+    assert (row["question"], row["answer"]) == ("'-1?", "'=1+1")

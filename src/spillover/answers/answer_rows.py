@@ -88,7 +88,7 @@ def _read(score: Score, about: Mapping[str, Any]) -> dict[str, Any]:
         "answer": score.answer or "",
         "weights": (details.get("target") or {}).get("weights"),
         "grader": judge_name(*((details.get("grader") or {}).get(key) for key in ("name", "weights"))) or None,
-        "rubrics": _made_by(rubrics),
+        "rubrics": _made_by(rubrics) or None,
         "preset": (details.get("preset") or {}).get("name"),
         "outcome": str(value["outcome"]),
         "value": value.get("value"),

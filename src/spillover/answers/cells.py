@@ -10,10 +10,11 @@ import pandas as pd
 
 
 class Turns(NamedTuple):
-    """A prompt: its system line, and what was asked."""
+    """A conversation: its system line, what was asked, and the reply if it ends with one."""
 
     system: str
     question: str
+    answer: str | None = None
 
 
 def text_of(cell: Any) -> str | None:
@@ -55,30 +56,50 @@ def turns_of(cell: Any) -> Turns | None:
         return None
     system = "\n".join(_content(m["content"]) for m in cell if m["role"] in ("system", "developer"))
     others = [(str(m["role"]), _content(m["content"])) for m in cell if m["role"] not in ("system", "developer")]
+    answer = others.pop()[1] if len(others) > 1 and others[-1][0] == "assistant" else None
     if len(others) == 1:
-        return Turns(system, others[0][1])
-    return Turns(system, "\n\n".join(f"{role}: {text}" for role, text in others))
+        return Turns(system, others[0][1], answer)
+    return Turns(system, "\n\n".join(f"{role}: {text}" for role, text in others), answer)
 
 
 def answers_of(cell: Any) -> list[str]:
-    """The answers in a cell: one text, the last reply of a conversation, or each of a list of them."""
+    """The answers in a cell: a text, a message or its parts, the last reply of a conversation, or each of a list of them.
+
+    Raises:
+        ValueError: for a list of anything else.
+    """
     plain = _plain(cell)
-    if isinstance(plain, list) and plain and all(isinstance(m, dict) and "content" in m for m in plain):
+    if isinstance(plain, dict) and "content" in plain:
+        return [_content(plain["content"])]
+    if not isinstance(plain, list) or not plain:
+        return [text_of(cell) or ""]
+    if all(isinstance(part, dict) and "content" in part for part in plain):
         return [_content(plain[-1]["content"])]
-    if isinstance(plain, list):
-        return [text_of(part) or "" for part in plain]
-    return [text_of(cell) or ""]
+    if all(isinstance(part, dict) and "text" in part for part in plain):
+        return [_content(plain)]
+    if any(isinstance(part, dict | list) for part in plain):
+        raise ValueError("a list of objects that are no messages")
+    return [text_of(part) or "" for part in plain]
 
 
 def first_list(column: pd.Series) -> int | None:
-    """Place of the first cell that holds a list."""
-    return next((i for i, cell in enumerate(column) if isinstance(_plain(cell), list)), None)
+    """Place of the first cell that holds a list or an object."""
+    if isinstance(column.dtype, pd.StringDtype):
+        return None
+    return next((i for i, cell in enumerate(column) if isinstance(_plain(cell), list | dict)), None)
 
 
 def _content(content: Any) -> str:
-    """Text of a message; of parts, those that are text."""
+    """Text of a message; of parts, all of them.
+
+    Raises:
+        ValueError: for a part that is no text.
+    """
     if isinstance(content, list):
-        return "".join(str(part.get("text", "")) if isinstance(part, dict) else str(part) for part in content)
+        other = next((p for p in content if isinstance(p, dict) and "text" not in p), None)
+        if other is not None:
+            raise ValueError(f"a part that is no text ({other.get('type', 'unknown')})")
+        return "".join(str(part["text"]) if isinstance(part, dict) else str(part) for part in content)
     return "" if content is None else str(content)
 
 

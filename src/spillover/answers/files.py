@@ -76,7 +76,7 @@ def find(paths: Sequence[Path]) -> tuple[list[Path], list[Path]]:
         else:
             logs[path] = None
     if not logs and not tables:
-        raise SpilloverError(f"No .eval logs in {', '.join(map(str, paths))}.")
+        raise SpilloverError(f"No .eval logs in {', '.join(map(str, paths))}; tables are named one by one.")
     known: dict[Path, Path] = {}
     for path in logs:
         known.setdefault(path.resolve(), path)

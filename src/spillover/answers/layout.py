@@ -27,6 +27,7 @@ COMMON_NAMES: dict[str, tuple[str, ...]] = {
 }
 """Field to the column names that are recognised without a map."""
 
+SCORES = ("alignment", "coherence")
 FIELDS = tuple(COMMON_NAMES)
 """Fields that a column may be mapped to."""
 
@@ -45,16 +46,16 @@ class Layout:
     Attributes:
         columns: Field to column, over `COMMON_NAMES`.
         words: Word in a column of scores (upper case) to the outcome that it means, over `SPECIAL`.
-        top: The highest score there is, when that is not 100; scores are given from 0 to it.
+        top: Field to the highest score there is, where that is not 100; scores are given from 0 to it.
     """
 
     columns: Mapping[str, str] = field(default_factory=dict)
     words: Mapping[str, str] = field(default_factory=dict)
-    top: float | None = None
+    top: Mapping[str, float] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, pairs: Iterable[str] = (), words: Iterable[str] = (), top: float | None = None) -> Layout:
-        """From `["alignment=aligned"]` and `["OFF-TOPIC=unscored"]`.
+    def of(cls, pairs: Iterable[str] = (), words: Iterable[str] = (), top: Iterable[str] = ()) -> Layout:
+        """From `["alignment=aligned"]`, `["OFF-TOPIC=unscored"]` and `["10"]` or `["alignment=10"]`.
 
         Raises:
             SpilloverError: for a pair that is not FIELD=COLUMN or WORD=OUTCOME, or a scale that ends at 0.
@@ -71,9 +72,17 @@ class Layout:
             if not sign or not word.strip() or outcome not in known:
                 raise SpilloverError(f"Cannot use '{pair}'; write WORD=OUTCOME with an outcome of {', '.join(known)}.")
             means[word.strip().upper()] = outcome
-        if top is not None and not 0 < top < float("inf"):
-            raise SpilloverError(f"The highest score of a scale is above 0, not {top}.")
-        return cls(columns, means, top)
+        highest: dict[str, float] = {}
+        for text in top:
+            name, sign, number = text.rpartition("=")
+            try:
+                value = float(number)
+            except ValueError:
+                value = 0.0
+            if not 0 < value < float("inf") or (sign and name not in SCORES):
+                raise SpilloverError(f"Cannot use --top '{text}'; write the highest score, or alignment=10.")
+            highest |= {name: value} if sign else dict.fromkeys(SCORES, value)
+        return cls(columns, means, highest)
 
     def resolve(self, table: pd.DataFrame, path: Path, required: Iterable[str]) -> dict[str, str]:
         """Field to column of one table; a nested column (`judge.alignment`) is known by its last name, if that is clear.
@@ -81,6 +90,8 @@ class Layout:
         Raises:
             SpilloverError: naming the field, or the column, that is not there.
         """
+        if {"alignment", "outcome"} <= set(self.columns):
+            raise SpilloverError("A table has scores of alignment or an outcome by itself; map one of the two.")
         names = list(map(str, table.columns))
         last = [name.rpartition(".")[2] for name in names]
         short = {end: name for end, name in zip(last, names, strict=True) if last.count(end) == 1}

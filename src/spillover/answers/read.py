@@ -13,7 +13,7 @@ from spillover.answers.answer_rows import by_other_rule
 from spillover.answers.external import OtherScore, external_scores, with_names
 from spillover.answers.files import Loaded, find, load
 from spillover.answers.layout import Layout
-from spillover.answers.measures import Measure
+from spillover.answers.measures import Measure, column_of
 from spillover.answers.mixtures import of_judge, once, refuse_mixtures, superseded
 from spillover.answers.presets import Preset, get_preset
 from spillover.answers.rules import measures_of
@@ -69,7 +69,10 @@ class Answers:
         for its in sorted(lists, key=len, reverse=True):  # a log with fewer questions has fewer measures, in the same order
             for raw in its:
                 found.setdefault(str(raw), Measure.from_dict(raw))
-        return list(found.values()) or [m for probe in words(rows["probe"].unique()) for m in measures_of(probe)]
+        if found:
+            return list(found.values())
+        declared = [m for probe in words(rows["probe"].unique()) for m in measures_of(probe)]
+        return [m for m in declared if m.about(rows).any() and column_of(rows, m.of) in rows] or declared
 
     def share(self, rows: pd.DataFrame) -> Measure | None:
         """The first measure that is a share of outcomes, in which a single answer counts or does not, if there is one."""

@@ -20,10 +20,7 @@ def is_stored(table: pd.DataFrame) -> bool:
 
 def stored(table: pd.DataFrame) -> pd.DataFrame:
     """The typed table that was written."""
-    values = {name: _values(name, table[name]) for name in map(str, table.columns)}
-    if "grader" in values:  # who judged without a rubric of ours is known, and the rubric is empty
-        values["rubrics"] = [r or ("" if g else None) for r, g in zip(values["rubrics"], values["grader"], strict=True)]
-    return typed(values, len(table))
+    return typed({name: _values(name, table[name]) for name in map(str, table.columns)}, len(table))
 
 
 def _values(name: str, column: pd.Series) -> Any:

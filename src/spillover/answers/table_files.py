@@ -6,14 +6,17 @@ arrays under names; parquet and Excel as they are. Each may be compressed by gzi
 
 from __future__ import annotations
 
+import csv
 import gzip
 import json
 import logging
+import re
 import warnings
 from collections.abc import Callable, Iterator
 from io import BytesIO, StringIO
 from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile
 
 import pandas as pd
 
@@ -25,6 +28,7 @@ _DELIMITERS = (",", ";", "\t", "|")
 _MARKS = {b"\xff\xfe": "utf-16", b"\xfe\xff": "utf-16", b"\xef\xbb\xbf": "utf-8-sig"}
 """What an encoding begins with."""
 _HEAD = 4096
+_SEP_LINE = re.compile('"?sep=(.)"?')
 
 
 def ending(path: Path) -> str:
@@ -59,7 +63,9 @@ def read_table(path: Path) -> pd.DataFrame:
         if not content.strip():
             raise SpilloverError(f"{path} is empty.")
         frame = READERS[ending(path)](content, path)
-    except (ValueError, OSError, EOFError) as error:  # the errors of pandas, pyarrow, json, gzip and zip are such
+    except pd.errors.ParserWarning as error:
+        raise SpilloverError(f"{path}: its rows have more cells than its first line; is that line the header?") from error
+    except (ValueError, OSError, EOFError, csv.Error) as error:  # the errors of pandas, pyarrow, json, gzip and zip are such
         raise SpilloverError(f"{path} is not a readable {ending(path)} table ({error}).") from error
     frame.columns = [str(name).strip() for name in frame.columns]
     return frame
@@ -91,7 +97,14 @@ def _text(content: bytes, path: Path) -> str:
 def _delimited(content: bytes, path: Path) -> pd.DataFrame:
     """A cell more than the header has is left out when it is empty in every row, and refused when it is not."""
     header, _, rest = _text(content, path).lstrip("\r\n").partition("\n")
-    sep = "\t" if ending(path) == ".tsv" else max(_DELIMITERS, key=header.count)
+    told = _SEP_LINE.fullmatch(header.strip())
+    if told:  # Excel's own first line
+        header, _, rest = rest.partition("\n")
+    sep = told[1] if told else "\t" if ending(path) == ".tsv" else max(_DELIMITERS, key=header.count)
+    names = [name.strip() for name in next(csv.reader([header.rstrip("\r")], delimiter=sep), [])]
+    twice = next((name for name in names if name and names.count(name) > 1), None)
+    if twice is not None:
+        raise SpilloverError(f"{path} has two columns called '{twice}'; keep one.")
     with warnings.catch_warnings():
         warnings.simplefilter("error", pd.errors.ParserWarning)
         try:
@@ -128,18 +141,21 @@ def _json_lines(content: bytes, path: Path) -> pd.DataFrame:
 
 
 def _json(content: bytes, path: Path) -> pd.DataFrame:
-    """An array of rows, or arrays of rows under names: the only one, or one for every question."""
+    """An array of rows, alone or under a name; or arrays of rows of one kind, named by question or model."""
     body = json.loads(_text(content, path))
-    lists = {name: rows for name, rows in body.items() if _are_rows(rows)} if isinstance(body, dict) else {}
     if _are_rows(body):
-        rows = [_flat(row) for row in body]
-    elif len(lists) == 1:
-        rows = [_flat(row) for row in next(iter(lists.values()))]
-    elif lists and len(lists) == len(body):
-        rows = [{"question_id": name, **_flat(row)} for name, its in lists.items() for row in its]
-    else:
+        return _of_rows([_flat(row) for row in body])
+    lists = {name: rows for name, rows in body.items() if _are_rows(rows)} if isinstance(body, dict) else {}
+    if not lists:
         raise SpilloverError(f"{path} holds no table: write an array of objects with named fields, one for every answer.")
-    return _of_rows(rows)
+    if len(lists) == 1:
+        return _of_rows([_flat(row) for row in next(iter(lists.values()))])
+    kinds = {frozenset(_flat(rows[0])) for rows in lists.values()}
+    named = {"question_id", "qid", "question", "prompt"} & next(iter(kinds))
+    if len(kinds) > 1 or len(lists) < len(body) or (named and "model" in next(iter(kinds))):
+        raise SpilloverError(f"{path} holds several arrays ({', '.join(list(lists)[:5])}); keep the one of the answers.")
+    key = "model" if named else "question_id"
+    return _of_rows([{key: name, **_flat(row)} for name, its in lists.items() for row in its])
 
 
 def _are_rows(value: Any) -> bool:
@@ -153,7 +169,7 @@ def _flat(row: dict[str, Any], prefix: str = "") -> dict[str, Any]:
 
 def _pairs(row: dict[str, Any], prefix: str) -> Iterator[tuple[str, Any]]:
     for name, value in row.items():
-        if isinstance(value, dict) and value:
+        if isinstance(value, dict) and value and "content" not in value:  # a message stays whole
             yield from _pairs(value, f"{prefix}{name}.")
         else:
             yield f"{prefix}{name}", value
@@ -166,10 +182,15 @@ def _of_rows(rows: list[dict[str, Any]]) -> pd.DataFrame:
 
 def _excel(content: bytes, path: Path) -> pd.DataFrame:
     try:
-        found: pd.DataFrame = pd.read_excel(BytesIO(content), dtype=object, keep_default_na=False, na_filter=False)
+        sheets = pd.read_excel(BytesIO(content), sheet_name=None, dtype=object, keep_default_na=False, na_filter=False)
     except ImportError as error:
         raise SpilloverError(f"Reading {path} needs another package: pip install 'spillover[excel]'.") from error
-    return found
+    except (ValueError, BadZipFile, KeyError) as error:
+        raise SpilloverError(f"{path} is no Excel workbook.") from error
+    filled = {name: sheet for name, sheet in sheets.items() if len(sheet)}
+    if len(filled) > 1:
+        raise SpilloverError(f"{path} has several sheets ({', '.join(filled)}); save the one of the answers by itself.")
+    return next(iter(filled.values()), pd.DataFrame())
 
 
 READERS: dict[str, Callable[[bytes, Path], pd.DataFrame]] = {

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import logging
-import math
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
 from spillover.answers.cells import answers_of, first_list, text_of, texts_of, turns_of
-from spillover.answers.layout import MISSING, SPECIAL, UNSCORED_WORD, YES_NO, Layout
+from spillover.answers.grades import readings
+from spillover.answers.layout import SCORES, Layout
 from spillover.answers.presets import Preset
 from spillover.answers.rules import ALIGNMENT_ALONE
 from spillover.answers.stored import is_stored, stored
@@ -22,13 +22,9 @@ from spillover.errors import SpilloverError
 
 logger = logging.getLogger(__name__)
 
-ROLES = ("alignment", "coherence")
 IMPORTED = "imported"
 """Probe and question set of answers from a table."""
 _FORMAT = re.compile(r"(.+)_(json|template)")
-_DECIMAL_COMMA = re.compile(r"\d+,\d+")
-_SMALL = 10
-"""Scores that are all this low may be on another scale."""
 
 
 def frames_and_tables(paths: Iterable[Path]) -> tuple[list[pd.DataFrame], dict[Path, pd.DataFrame]]:
@@ -60,7 +56,24 @@ def judged_tables(tables: dict[Path, pd.DataFrame], layout: Layout, preset: Pres
             another scale.
     """
     files = list(tables)
-    return join([_judged(table, p, layout, preset, _model_name(p, files)) for p, table in tables.items()])
+    read = {p: _judged(table, p, layout, preset, _model_name(p, files)) for p, table in tables.items()}
+    _refuse_repeats(read)
+    return join(list(read.values()))
+
+
+def _refuse_repeats(read: dict[Path, pd.DataFrame]) -> None:
+    """The same answers of one model in two files would count twice.
+
+    Raises:
+        SpilloverError: naming both files.
+    """
+    same = ["question_id", "format", "context", "question", "answer", "grader", "outcome"]
+    seen: dict[tuple[str, int, int], Path] = {}
+    for path, table in read.items():
+        for model, rows in table.groupby("model", sort=False, observed=True):
+            key = (str(model), len(rows), int(pd.util.hash_pandas_object(rows[same].astype(object), index=False).sum()))
+            if seen.setdefault(key, path) != path:
+                raise SpilloverError(f"{seen[key]} and {path} hold the same answers of {model}; name one of them.")
 
 
 def _model_name(path: Path, files: list[Path]) -> str:
@@ -83,49 +96,75 @@ def read_answers(path: Path, layout: Layout | None = None) -> list[dict[str, str
     Raises:
         SpilloverError: if the table has no column for question or answer, or no row.
     """
-    table = read_table(path)
-    found = (layout or Layout()).resolve(table, path, ("question", "answer"))
-    rows = [row for record in table.to_dict("records") for row in _asked(record, found)]
-    rows = [{"model": _stem(path), **row} for row in rows if row.get("question")]
-    if not rows:
+    table, found = _unfolded(read_table(path), layout or Layout(), path, ("question", "answer"))
+    rows = []
+    for number, record in enumerate(table.to_dict("records"), start=1):
+        try:
+            rows += list(_asked(record, found))
+        except ValueError as error:
+            raise SpilloverError(f"{path}, row {number}: the answer is {error}.") from error
+    asked = [{"model": _stem(path), **row} for row in rows if row.get("question")]
+    if not asked:
         raise SpilloverError(f"{path} has no row with a question.")
-    return rows
+    if len(asked) < len(rows):
+        first = next(i for i, row in enumerate(rows, start=1) if not row.get("question"))
+        logger.warning("%s: %d rows have no question and are left out, row %d first.", path, len(rows) - len(asked), first)
+    return asked
 
 
 def _asked(record: dict[Any, Any], found: dict[str, str]) -> Iterator[dict[str, str]]:
     row = {key: text for key, c in found.items() if key != "answer" and (text := text_of(record[c]))}
-    turns = turns_of(record[found["question"]])
-    if turns is not None:
-        row |= {"question": turns.question, **({"system": turns.system} if turns.system else {})}
-        if found["question_id"] == found["question"]:
-            row["question_id"] = turns.question
     for answer in answers_of(record[found["answer"]]):
         yield {**row, "answer": answer}
 
 
+def _unfolded(
+    table: pd.DataFrame, layout: Layout, path: Path, required: tuple[str, ...]
+) -> tuple[pd.DataFrame, dict[str, str]]:
+    """The table and its fields; conversations among the questions have columns of their own for line, question and reply."""
+    found = layout.resolve(table, path, ())
+    if "question" in found:
+        try:
+            turns = [turns_of(cell) for cell in table[found["question"]]]
+        except ValueError as error:
+            raise SpilloverError(f"{path}: a question is {error}.") from error
+        if any(turns):
+            asked, same = table[found["question"]], found.get("question_id") == found["question"]
+            parts = {"question": [c if t is None else t.question for c, t in zip(asked, turns, strict=True)]}
+            if "system" not in found:
+                parts["system"] = ["" if t is None else t.system for t in turns]
+            if "answer" not in found and any(t is not None and t.answer is not None for t in turns):
+                parts["answer"] = ["" if t is None else t.answer or "" for t in turns]
+            table = table.assign(**{f"unfolded {key}": pd.Series(v, table.index, dtype=object) for key, v in parts.items()})
+            found |= {key: f"unfolded {key}" for key in parts}
+            found |= {"question_id": found["question"]} if same else {}
+    if not set(required) <= set(found):
+        layout.resolve(table.drop(columns=[c for c in table if str(c).startswith("unfolded ")]), path, required)
+    return table, found
+
+
 def _judged(table: pd.DataFrame, path: Path, layout: Layout, preset: Preset, model: str) -> pd.DataFrame:
     """One table, column by column: row by row takes minutes for a million answers."""
-    found = layout.resolve(table, path, ("question_id",))
-    scores, alone = _readings(table, found, layout, path)
+    if table.empty:
+        raise SpilloverError(f"{path} has no rows below its header.")
+    table, found = _unfolded(table, layout, path, ("question_id",))
+    scores, alone = readings(table, found, layout, path)
     size = len(table)
 
     def texts(key: str, default: str) -> pd.Series:
         return texts_of(table[found[key]], default) if key in found else pd.Series(default, table.index, dtype=object)
 
-    if "answer" in found and (place := first_list(table[found["answer"]])) is not None:
-        raise SpilloverError(f"{path}, row {place + 1}: it holds a list of answers; write a row for each, with its score.")
+    if "answer" in found and (first_list(table[found["answer"]]) is not None):
+        table = table.assign(**{found["answer"]: _single(table[found["answer"]], path)})
     question_id, formats = _conditions(texts("question_id", ""), texts("format", ""), path)
     names, graders = texts("model", model), texts("grader", "not recorded")
     lines = texts("system", "")
-    if "question" in found and "system" not in found:
-        turns = [turns_of(cell) for cell in table[found["question"]]]
-        lines = pd.Series(["" if t is None else t.system for t in turns], table.index, dtype=object)
     place_of = [names, question_id, formats, lines, graders]
     repeats = pd.Series(1, table.index).groupby(place_of, sort=False).cumsum()
     epochs = pd.to_numeric(table[found["epoch"]], errors="coerce").fillna(repeats) if "epoch" in found else repeats
-    pairs = list(zip(*(scores[role] for role in ROLES), strict=True))
+    pairs = list(zip(*(scores[role] for role in SCORES), strict=True))
     known = {pair: preset.verdict(pair[0], 100.0 if alone else pair[1]) for pair in set(pairs)}
-    why = {pair: " and ".join(r for r, s in zip(ROLES, pair, strict=True) if s is None) for pair in known}
+    why = {pair: " and ".join(r for r, s in zip(SCORES, pair, strict=True) if s is None) for pair in known}
     return typed(
         {
             "model": names.to_numpy(),
@@ -141,7 +180,7 @@ def _judged(table: pd.DataFrame, path: Path, layout: Layout, preset: Preset, mod
             "question": texts("question", "").to_numpy(),
             "answer": texts("answer", "").to_numpy(),
             "grader": graders.to_numpy(),
-            "rubrics": [""] * size,
+            "rubrics": None,
             "preset": [preset.name] * size,
             "outcome": [known[pair] or "unscored" for pair in pairs],
             "unscored_reason": [f"missing {why[pair]}" if known[pair] is None else None for pair in pairs],
@@ -153,6 +192,20 @@ def _judged(table: pd.DataFrame, path: Path, layout: Layout, preset: Preset, mod
         },
         size,
     )
+
+
+def _single(column: pd.Series, path: Path) -> pd.Series:
+    """The one answer of each cell, which one score is of."""
+    out = []
+    for row, cell in enumerate(column, start=1):
+        try:
+            found = answers_of(cell)
+        except ValueError as error:
+            raise SpilloverError(f"{path}, row {row}: the answer is {error}.") from error
+        if len(found) != 1:
+            raise SpilloverError(f"{path}, row {row}: it holds a list of answers; write a row for each, with its score.")
+        out += found
+    return pd.Series(out, column.index, dtype=object)
 
 
 def _conditions(ids: pd.Series, formats: pd.Series, path: Path) -> tuple[pd.Series, pd.Series]:
@@ -171,91 +224,3 @@ def _conditions(ids: pd.Series, formats: pd.Series, path: Path) -> tuple[pd.Seri
     told = formats != ""
     own = ids.map(lambda name: known[name][1])
     return ids.where(told, ids.map(lambda name: known[name][0])), formats.where(told, own)
-
-
-Reading = float | str | None
-
-
-def _readings(
-    table: pd.DataFrame, found: dict[str, str], layout: Layout, path: Path
-) -> tuple[dict[str, Sequence[Reading]], bool]:
-    """Readings by role, and whether there are none of coherence."""
-    nothing: list[Reading] = [None] * len(table)
-    if "alignment" not in found:
-        if "outcome" not in found:
-            raise SpilloverError(
-                f"{path} has no column for alignment; add `--map alignment=COLUMN`, or `--map outcome=COLUMN` for one that "
-                f"says yes or no (columns: {', '.join(map(str, table.columns))})."
-            )
-        words = {**SPECIAL, **YES_NO, **layout.words}
-        said = _scores(table[found["outcome"]], "outcome", path, words, numbers=False)
-        return {"alignment": said, "coherence": nothing}, False
-    words = {**SPECIAL, **layout.words}
-    scores = {role: _scores(table[found[role]], role, path, words) for role in ROLES if role in found}
-    top = _scale(scores, layout, path)
-    if top != 100:
-        scores = {role: [s * 100 / top if isinstance(s, float) else s for s in its] for role, its in scores.items()}
-    for role, its in scores.items():
-        wrong = next((i for i, s in enumerate(its) if isinstance(s, float) and not 0 <= s <= 100), None)
-        if wrong is not None:
-            cell = str(table[found[role]].iloc[wrong])[:40]
-            raise SpilloverError(f"{path}, row {wrong + 1}: {role} is '{cell}', not a number from 0 to {top:g}.")
-    if "coherence" not in scores:
-        logger.warning("%s has no column for coherence: every answer counts as coherent.", path)
-        return {"alignment": scores["alignment"], "coherence": nothing}, True
-    return {role: scores[role] for role in ROLES}, False
-
-
-def _scale(scores: Mapping[str, Sequence[Reading]], layout: Layout, path: Path) -> float:
-    """The highest score there can be.
-
-    Raises:
-        SpilloverError: if all scores are at most 1, and nobody said what the scale is.
-    """
-    numbers = [s for its in scores.values() for s in its if isinstance(s, float)]
-    if layout.top is not None or not numbers:
-        return layout.top or 100.0
-    highest = max(numbers)
-    if 0 < highest <= 1:
-        raise SpilloverError(
-            f"{path}: no score is above {highest:g}; add `--top 1` for a scale from 0 to 1, `--top 100` for 0 to 100."
-        )
-    if highest <= _SMALL:
-        logger.warning("%s: no score is above %g of 100; add `--top %g` if that is the best.", path, highest, highest)
-    return 100.0
-
-
-def _scores(column: pd.Series, role: str, path: Path, words: dict[str, str], numbers: bool = True) -> list[Reading]:
-    """The readings of one column; a table holds few different ones, so each is read once."""
-    if numbers and pd.api.types.is_numeric_dtype(column.dtype) and not pd.api.types.is_bool_dtype(column.dtype):
-        return [None if n != n else n for n in column.to_numpy(dtype=float, na_value=math.nan).tolist()]
-    texts = column if isinstance(column.dtype, pd.StringDtype) else pd.Series(map(text_of, column), dtype=object)
-    codes, distinct = pd.factorize(texts, use_na_sentinel=False)
-    read = [_score(text, words, numbers) for text in distinct]
-    for place, (text, reading) in enumerate(zip(distinct, read, strict=True)):
-        if isinstance(reading, _Unknown):
-            row = int((codes == place).argmax()) + 1
-            kind = "not a number from 0 to 100, REFUSAL or CODE" if numbers else "neither yes nor no, nor an outcome"
-            raise SpilloverError(
-                f"{path}, row {row}: {role} is '{str(text).strip()[:40]}', {kind}; say what a word means with "
-                f"`--map-value WORD=OUTCOME`."
-            )
-    return [read[code] for code in codes.tolist()]  # type: ignore[misc]
-
-
-class _Unknown:
-    """A word that nobody explained."""
-
-
-def _score(text: str | None, words: dict[str, str], numbers: bool) -> Reading | _Unknown:
-    word = "" if text is None or text != text else text.strip()
-    meaning = words.get(word.upper())
-    if meaning is not None:
-        return None if meaning == UNSCORED_WORD else meaning
-    if word.lower() in MISSING:
-        return None
-    try:
-        number = float(word.replace(",", ".") if _DECIMAL_COMMA.fullmatch(word) else word)
-    except ValueError:
-        return _Unknown()
-    return number if numbers and math.isfinite(number) else _Unknown()

@@ -18,9 +18,14 @@ def table_options(command: Callable[..., None]) -> Callable[..., None]:
     @click.option(
         "--map-value", "words", multiple=True, metavar="WORD=OUTCOME", help="What a word among a table's scores means."
     )
-    @click.option("--top", type=float, metavar="SCORE", help="The best score of a table, if that is not 100.")
+    @click.option(
+        "--top",
+        multiple=True,
+        metavar="SCORE",
+        help="The best score of a table, if not 100, or alignment=10.",
+    )
     @wraps(command)
-    def with_layout(pairs: tuple[str, ...], words: tuple[str, ...], top: float | None, **given: Any) -> None:
+    def with_layout(pairs: tuple[str, ...], words: tuple[str, ...], top: tuple[str, ...], **given: Any) -> None:
         command(layout=Layout.of(pairs, words, top), **given)
 
     return with_layout

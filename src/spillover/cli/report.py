@@ -68,7 +68,7 @@ def report(
 @click.command("import")
 @click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))
 @table_options
-@click.option("--preset", default="betley2025", show_default=True, help=f"Thresholds: {PRESETS}.")
+@click.option("--preset", help=f"Thresholds: {PRESETS} [default: betley2025; a frame's own].")
 @click.option("--base", help="Model that drift is measured against.")
 @click.option("--judge", help="Part of the name of one judge, where several scored the answers.")
 @click.option("-o", "--out", type=click.Path(path_type=Path), help="HTML report.")
@@ -76,7 +76,7 @@ def report(
 def import_command(
     files: tuple[Path, ...],
     layout: Layout,
-    preset: str,
+    preset: str | None,
     base: str | None,
     judge: str | None,
     out: Path | None,

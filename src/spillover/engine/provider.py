@@ -187,8 +187,8 @@ class SpilloverAPI(ModelAPI):
         except TemplateError as error:
             roles = ", ".join(message["role"] for message in chat)
             raise SpilloverError(
-                f"The chat template of '{self.model_name}' refuses this conversation ({roles}): {error}. Ask without what it "
-                "refuses, such as a system line, or give the checkpoint another template."
+                f"The chat template of '{self.model_name}' refuses this conversation ({roles}): {error}. Ask without what "
+                "it refuses, such as a system line, or give the checkpoint another template."
             ) from error
         return list(out["input_ids"])
 
