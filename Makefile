@@ -3,7 +3,7 @@
 #   ENGINE=vllm       run the demo on vLLM instead of the in-process engine
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 ENGINE ?= spillover
-TEST_WORKERS ?= 2
+TEST_WORKERS ?= 3
 VENV := .venv
 VLLM_VENV := .venv-vllm
 # A stamp is named after what was installed, so a second run installs nothing and a changed file installs again.
@@ -24,7 +24,7 @@ demo: $(STAMP)
 	$(VENV)/bin/spillover run quickstart
 endif
 
-# A worker for each of two cores, with one thread of PyTorch: twice as fast as one process. `make test TEST_WORKERS=0` has none.
+# Three workers keep two cores busy while tests wait for servers; each has one thread of PyTorch. `make test TEST_WORKERS=0` has none.
 test: $(STAMP)
 	OMP_NUM_THREADS=1 $(VENV)/bin/python -m pytest -n $(TEST_WORKERS) --dist loadfile
 

@@ -246,7 +246,7 @@ def test_files_of_one_name_in_two_extensions_are_told_apart(extension, tmp_path,
 
 
 def test_what_nobody_declares_is_refused_with_what_there_is():
-    with pytest.raises(SpilloverError, match=r"'nudge' is not one of caft, early_stop, grasp, posthoc, kl, steer"):
+    with pytest.raises(SpilloverError, match=r"'nudge' is not one of caft, early_stop, grasp, kl, posthoc, steer"):
         changed({"kind": "nudge", "weight": 1})
 
 

@@ -87,7 +87,7 @@ class Kind(Declared):
             raise PydanticKnownError("union_tag_not_found", {"discriminator": f"'{cls.key}'"})
         name = str(raw[cls.key])
         if name not in cls.kinds:
-            context = {"discriminator": f"'{cls.key}'", "tag": name, "expected_tags": ", ".join(cls.kinds)}
+            context = {"discriminator": f"'{cls.key}'", "tag": name, "expected_tags": ", ".join(sorted(cls.kinds))}
             raise PydanticKnownError("union_tag_invalid", context)
         rest = {k: v for k, v in raw.items() if k != cls.key}
         try:
