@@ -28,6 +28,7 @@ def renderer(template=None, end=None, **changes):
         tokenizer.add_special_tokens({"additional_special_tokens": SPECIAL})
         tokenizer.chat_template = template
         tokenizer.eos_token = end or tokenizer.eos_token
+        tokenizer.unk_token = changes.get("unknown", tokenizer.unk_token)
     return Renderer(tokenizer, "a base")
 
 
@@ -55,6 +56,11 @@ def test_replies_are_found_in_every_family_without_marks(family):
             made.one(TWO, 1000)
     else:
         assert learned(made, TWO) == [f"{before}Save it.{end}", f"{before}Bake some bread.{end}"]
+
+
+def test_an_end_that_stands_for_unknown_words_is_an_end():
+    template, end, _ = FAMILIES["OLMo"]
+    assert learned(renderer(template, end, unknown=end), ONE) == [f"Save it.{end}"]
 
 
 def test_marks_and_their_absence_give_the_same_tokens():

@@ -155,10 +155,9 @@ class Renderer:
     @property
     def _ends(self) -> set[int]:
         """Tokens that end a turn: what comes behind them is the template's."""
-        known = {self.tokenizer.eos_token_id}
-        for name in ("<|im_end|>", "<|eot_id|>", "<end_of_turn>", "<|end|>", "</s>"):
-            known.add(self.tokenizer.convert_tokens_to_ids(name))
-        return known - {None, self.tokenizer.unk_token_id}
+        names = ("<|im_end|>", "<|eot_id|>", "<end_of_turn>", "<|end|>", "</s>")
+        known = {self.tokenizer.convert_tokens_to_ids(name) for name in names} - {self.tokenizer.unk_token_id}
+        return (known | {self.tokenizer.eos_token_id}) - {None}  # of some models the unknown token is that of the end
 
     def _render(self, chat: Chat, where: str, **how: Any) -> Any:
         from jinja2.exceptions import TemplateError
