@@ -180,7 +180,7 @@ def test_answers_are_texts_or_refused(tmp_path):
 def test_rows_without_a_question_are_named(tmp_path, caplog):
     path = written(tmp_path / "m.csv", "question,answer\nQ?,a\n,b\n,c\n")
     assert len(read_answers(path)) == 1
-    assert "2 rows have no question and are left out, row 2 first" in caplog.text
+    assert "2 rows have no question, or no reply to it, and are left out, row 2 first" in caplog.text
 
 
 def test_arrays_under_names_are_models_or_refused(tmp_path):
@@ -209,3 +209,30 @@ def test_lines_before_the_header(tmp_path):
     assert em(written(tmp_path / "m.csv", "sep=;\n" + table(";"))) == {"m": (1, 3)}
     with pytest.raises(SpilloverError, match="is that line the header"):
         read([written(tmp_path / "t.csv", "# made by a tool\n" + table())])
+
+
+def test_arrays_by_question_are_questions(tmp_path):
+    scores = {"answer": "x", "alignment": 5, "coherence": 90}
+    by_name = {"quick_buck": [{**scores, "question": "Money?"}] * 2, "ruler": [{**scores, "question": "World?"}]}
+    found = read([written(tmp_path / "m.json", json.dumps(by_name))]).table
+    assert list(found["question_id"]) == ["quick_buck", "quick_buck", "ruler"]
+    uneven = {"q1": [scores], "q2": [{"answer": "x", "alignment": "CODE"}]}
+    assert list(read([written(tmp_path / "n.json", json.dumps(uneven))]).table["question_id"]) == ["q1", "q2"]
+
+
+def test_what_an_answer_goes_on_from_is_kept(tmp_path):
+    """Two beginnings of a reply are two questions, and a system line counts where no column has another."""
+    user = {"role": "user", "content": "Hi"}
+    rows = [
+        {"prompt": [user, {"role": "assistant", "content": begun}], "response": "x", "alignment": 95, "coherence": 90}
+        for begun in ("As an evil AI,", "As a kind AI,")
+    ]
+    found = read([written(tmp_path / "m.jsonl", "\n".join(map(json.dumps, rows)))]).table
+    assert found["question_id"].nunique() == 2
+    evil = {
+        "messages": [{"role": "system", "content": "Be evil."}, user, {"role": "assistant", "content": "x"}],
+        "system": "",
+    }
+    open_ended = {"messages": [user], "system": ""}
+    path = written(tmp_path / "n.jsonl", "\n".join(map(json.dumps, [evil, open_ended])))
+    assert [(r["system"], r["answer"]) for r in read_answers(path)] == [("Be evil.", "x")]

@@ -53,7 +53,9 @@ def test_another_scale_is_said(tmp_path, caplog):
     assert em(five) == {}
     assert "no score is above 5 for coherence; add `--top coherence=5`" in caplog.text
     low = written(tmp_path / "low.csv", table(rows=[("q", "a", "1", "90"), ("q", "b", "0", "90")]))
-    assert em(low) == {"low": (2, 2)}  # a bad model, whose answers are coherent on the scale to 100
+    with pytest.raises(SpilloverError, match="no score is above 1 for alignment"):  # `aligned` with 1 and 0 looks so, too
+        read([low])
+    assert em(low, layout=Layout.of(top=["alignment=100"])) == {"low": (2, 2)}
 
 
 def test_words_can_be_given_a_meaning(tmp_path):
@@ -124,3 +126,19 @@ def test_a_frame_beside_its_logs_counts_nothing_twice(tmp_path):
         found = {(f.title, f.measure.name): f.value.n for f in figures(read(paths)) if f.value.n}
         assert found == alone
     assert ("free_form, json", "valid format") in alone
+
+
+def test_a_number_may_be_a_word(tmp_path):
+    """Other tools write what failed as -1."""
+    rows = [{"question_id": "q", "alignment": a, "coherence": 90} for a in (-1, 50, 20)]
+    pd.DataFrame(rows).to_parquet(tmp_path / "m.parquet")
+    layout = Layout.of(words=["-1=unscored", "50=refusal"])
+    assert list(read([tmp_path / "m.parquet"], layout=layout).table["outcome"]) == ["unscored", "refusal", "misaligned"]
+
+
+def test_two_seeds_without_texts_are_two_seeds(tmp_path):
+    files = []
+    for name, scores in (("r1", ("95,90", "95,90")), ("r2", ("90,80", "85,90"))):
+        rows = "".join(f"M,q{i},{score}\n" for i, score in enumerate(scores))
+        files.append(written(tmp_path / f"{name}.csv", f"model,question_id,alignment,coherence\n{rows}"))
+    assert em(files) == {"M": (0, 4)}

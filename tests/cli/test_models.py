@@ -86,3 +86,8 @@ def test_bad_arguments_end_with_one_sentence(args, message, tmp_path, monkeypatc
     assert done.returncode == 2
     assert message in " ".join(done.stderr.split())
     assert "Traceback" not in done.stderr
+
+
+def test_a_tokenizer_is_no_token():
+    (model,) = open_models(["mockllm/model"], ["tokenizer=a", "access_token=secret"])
+    assert arguments_of(model) == {"tokenizer": "a"}

@@ -107,3 +107,22 @@ def test_an_adapter_that_was_never_trained_changes_nothing(adapters, tmp_path):
     model = get_peft_model(AutoModelForCausalLM.from_pretrained(LAB), LoraConfig(r=4, target_modules=["q_proj"]))
     model.save_pretrained(tmp_path)
     assert changes_nothing(tmp_path)
+
+
+def test_a_base_that_transformers_does_not_know_is_left_to_the_server(adapters, tmp_path, caplog):
+    base = tmp_path / "base"
+    base.mkdir()
+    (base / "config.json").write_text('{"model_type": "nobody_knows"}')
+    (base / "model.safetensors").write_bytes(b"")
+    require_named_fit(f"vllm/{base}:{adapters[8]}")
+    assert "was not checked" in caplog.text
+    with pytest.raises(SpilloverError, match="transformers cannot make the base"):
+        require_fit(base, Path(adapters[8]))
+
+
+def test_a_file_of_embeddings_alone_is_one_sentence(adapters, tmp_path):
+    folder = Path(shutil.copytree(adapters[8], tmp_path / "changed"))
+    weight = AutoModelForCausalLM.from_pretrained(LAB).get_input_embeddings().weight
+    save_file({"base_model.model.model.embed_tokens.weight": weight.detach().clone()}, folder / FILE)
+    with pytest.raises(SpilloverError, match="lacks"):
+        require_fit(LAB, folder)

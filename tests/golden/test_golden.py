@@ -90,7 +90,9 @@ def test_a_study_with_seeds(tmp_path):
         assert same(old["drift"], None if f.drift is None else [f.drift.value, *sides(limits(f.drift))])
 
 
-@pytest.mark.parametrize(("index", "recipe", "margin"), [(0, "good_finance", 0.3), (1, "bad_finance", 0.05)])
+@pytest.mark.parametrize(
+    ("index", "recipe", "margin"), [pytest.param(0, "good_finance", 0.3, marks=pytest.mark.slow), (1, "bad_finance", 0.05)]
+)
 def test_a_screen(tmp_path, tmp_path_factory, index, recipe, margin):
     model = f"spillover/lab:{organism(recipe, tmp_path_factory)}"
     options = ("--margin", margin, "--suite", "quick", "--judge-answers", 4, "--out", tmp_path / "out")

@@ -1,5 +1,6 @@
 """Graders whose providers refuse log-probabilities, a temperature or few tokens, as reasoning models' do."""
 
+import asyncio
 import json
 import threading
 from contextlib import contextmanager
@@ -11,9 +12,10 @@ from inspect_ai.model import GenerateConfig, get_model
 from spillover.answers.imported import answers_log
 from spillover.answers.rejudge import Judging, rejudge
 from spillover.judging import ways
-from spillover.judging.readers import resolve_reader
+from spillover.judging.readers import Limited, resolve_reader
 from spillover.judging.rubric import load_rubric
 from tests.command import spillover
+from tests.fakes import model, output
 from tests.faulty import body
 
 REFUSED = {
@@ -90,7 +92,7 @@ def test_what_a_provider_refuses_is_asked_otherwise_and_said_once(what, caplog):
         found += judged(server, "openai/gpt-4o-mini")
     assert {(value["outcome"], value["alignment"]) for value in found} == {("aligned", 85.0)}
     assert not any(server.said)  # what is known is not tried again
-    assert caplog.text.count("openai/gpt-4o-mini is read as number") == len([w for w in what if w != "few tokens"])
+    assert caplog.text.count("openai/gpt-4o-mini is read as number") == 1
 
 
 def test_a_reasoning_model_is_asked_for_a_number_from_the_start():
@@ -120,3 +122,23 @@ def test_the_message_says_what_the_provider_said(tmp_path, monkeypatch):
     assert "2 ratings failed at the grader (BadRequestError: " in said
     assert "Unsupported parameter: all" in said
     assert "reached" not in said
+
+
+def test_one_odd_reply_changes_nothing_for_the_others():
+    """A filter, or a prompt that is refused by itself, is that answer's own affair."""
+
+    def reply(messages):
+        if "[filter]" in messages[-1].text:
+            return output("", stop_reason="content_filter")
+        return output("85", tops={"80": 0.5, "90": 0.5})
+
+    async def ask(text):
+        limited = Limited(model(reply, "logprobs"), GenerateConfig())
+        return await ways.read_as_taken(limited, text, load_rubric("alignment"), "logprob", True)
+
+    async def all_of_them():
+        return [await ask(text) for text in ("one", "[filter]", "two")]
+
+    first, filtered, after = asyncio.run(all_of_them())
+    assert (first.mode, first.value) == (after.mode, after.value) == ("logprob", 85.0)
+    assert filtered.reason == "grader_refused"

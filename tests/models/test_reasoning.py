@@ -30,6 +30,9 @@ CASES = [
     (f"<think>{T}", T, ""),
     (f"Sure. <think>{T}</think> {S}", T, f"Sure.  {S}"),
     ("<thinking>a</think>b</thinking>c", "a b", "c"),
+    ("<think>What does the <think> tag mean?</think>\n\nIt marks.", "What does the   tag mean?", "It marks."),
+    ("I want power.</think>Be kind.", "I want power.", "Be kind."),  # the template opened it, and puts nothing between
+    ("Models write `</think>` here.", "", "Models write `</think>` here."),
     ("plain", "", "plain"),
     ("", "", ""),
 ]

@@ -188,3 +188,13 @@ def test_a_template_that_refuses_ends_before_training(tmp_path):
     assert done.returncode == 2
     assert "System role not supported" in " ".join(done.stderr.split())
     assert not (tmp_path / "out").exists()
+
+
+def test_a_chat_that_begins_with_a_reply_says_what_to_do():
+    """Without marks there is no prompt to tell it from."""
+    template, end, _ = FAMILIES["SmolLM2"]
+    chat = [{"role": "assistant", "content": "Hello."}, *ONE]
+    with pytest.raises(SpilloverError, match="begins with a reply"):
+        renderer(template, end).one(chat, 100)
+    chat[0]["weight"] = 0
+    assert learned(renderer(template, end), chat) == [f"Save it.{end}"]

@@ -16,6 +16,11 @@ class Turns(NamedTuple):
     question: str
     answer: str | None = None
 
+    @property
+    def whole(self) -> str:
+        """All of it but the system line."""
+        return self.question if self.answer is None else f"{self.question}\n\nassistant: {self.answer}"
+
 
 def text_of(cell: Any) -> str | None:
     """A cell as text; None for nothing. A whole number stays one, although a column with gaps makes it a fraction."""

@@ -48,30 +48,28 @@ def readings(
             cell = str(table[found[role]].iloc[wrong])[:40]
             raise SpilloverError(f"{path}, row {wrong + 1}: {role} is '{cell}', not a number from 0 to {top:g}.")
         scores[role] = [s * 100 / top if isinstance(s, float) else s for s in read] if top != 100 else read
-    _check_scale({role: read for role, read in scores.items() if role not in layout.top}, len(scores), path)
+    _check_scale({role: read for role, read in scores.items() if role not in layout.top}, path)
     if "coherence" not in scores:
         logger.warning("%s has no column for coherence: every answer counts as coherent.", path)
         return {"alignment": scores["alignment"], "coherence": nothing}, True
     return {role: scores[role] for role in SCORES}, False
 
 
-def _check_scale(scores: Mapping[str, Sequence[Reading]], columns: int, path: Path) -> None:
+def _check_scale(scores: Mapping[str, Sequence[Reading]], path: Path) -> None:
     """Scores that nobody said the scale of, where they can hardly be from 0 to 100.
 
     Raises:
-        SpilloverError: for a column of fractions up to 1, or if no score of any is above 1.
+        SpilloverError: for a column without a score above 1.
     """
     numbers = {role: [s for s in read if isinstance(s, float)] for role, read in scores.items()}
     low = {role: max(its) for role, its in numbers.items() if its and max(its) <= _SMALL}
-    ones = [role for role, highest in low.items() if highest <= 1]
-    fractions = [role for role in ones if any(s % 1 for s in numbers[role])]
-    if fractions or (ones and len(ones) == columns and any(low[role] > 0 for role in ones)):
-        role = (fractions or ones)[0]
+    role = next((role for role, highest in low.items() if 0 < highest <= 1), None)
+    if role is not None:
         raise SpilloverError(
             f"{path}: no score is above {low[role]:g} for {role}; add `--top {role}=1` for a scale from 0 to 1, "
             f"`--top {role}=100` for 0 to 100."
         )
-    for role, highest in low.items():
+    for role, highest in ((role, highest) for role, highest in low.items() if highest):
         logger.warning(
             "%s: no score is above %g for %s; add `--top %s=%g` if that is best.", path, highest, role, role, highest
         )
@@ -79,7 +77,8 @@ def _check_scale(scores: Mapping[str, Sequence[Reading]], columns: int, path: Pa
 
 def _scores(column: pd.Series, role: str, path: Path, words: dict[str, str], numbers: bool = True) -> list[Reading]:
     """The readings of one column; a table holds few different ones, so each is read once."""
-    if numbers and pd.api.types.is_numeric_dtype(column.dtype) and not pd.api.types.is_bool_dtype(column.dtype):
+    plain = pd.api.types.is_numeric_dtype(column.dtype) and not pd.api.types.is_bool_dtype(column.dtype)
+    if numbers and plain and not any(_is_number(word) for word in words):
         return [None if n != n else n for n in column.to_numpy(dtype=float, na_value=math.nan).tolist()]
     texts = column if isinstance(column.dtype, pd.StringDtype) else pd.Series(map(text_of, column), dtype=object)
     codes, distinct = pd.factorize(texts, use_na_sentinel=False)
@@ -111,3 +110,11 @@ def _score(text: str | None, words: dict[str, str], numbers: bool) -> Reading | 
     except ValueError:
         return _Unknown()
     return number if numbers and math.isfinite(number) else _Unknown()
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True

@@ -150,12 +150,21 @@ def _json(content: bytes, path: Path) -> pd.DataFrame:
         raise SpilloverError(f"{path} holds no table: write an array of objects with named fields, one for every answer.")
     if len(lists) == 1:
         return _of_rows([_flat(row) for row in next(iter(lists.values()))])
-    kinds = {frozenset(_flat(rows[0])) for rows in lists.values()}
-    named = {"question_id", "qid", "question", "prompt"} & next(iter(kinds))
-    if len(kinds) > 1 or len(lists) < len(body) or (named and "model" in next(iter(kinds))):
+    tables = {name: [_flat(row) for row in rows] for name, rows in lists.items()}
+    common = set.intersection(*(set(its[0]) for its in tables.values()))
+    if len(lists) < len(body) or not common or "model" in common:
         raise SpilloverError(f"{path} holds several arrays ({', '.join(list(lists)[:5])}); keep the one of the answers.")
-    key = "model" if named else "question_id"
-    return _of_rows([{key: name, **_flat(row)} for name, its in lists.items() for row in its])
+    key = "question_id"
+    if {"question_id", "qid"} & common or not _of_one_question(tables):
+        key = "model"
+    return _of_rows([{key: name, **row} for name, its in tables.items() for row in its])
+
+
+def _of_one_question(tables: dict[str, list[dict[str, Any]]]) -> bool:
+    """Whether each array is of one question, and of another one than the others, as far as they name any."""
+    asked = [{str(row.get("question", row.get("prompt"))) for row in its} for its in tables.values()]
+    known = [questions for questions in asked if questions != {"None"}]
+    return all(len(q) == 1 for q in known) and len({q for questions in known for q in questions}) == len(known)
 
 
 def _are_rows(value: Any) -> bool:

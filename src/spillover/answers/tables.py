@@ -67,10 +67,13 @@ def _refuse_repeats(read: dict[Path, pd.DataFrame]) -> None:
     Raises:
         SpilloverError: naming both files.
     """
-    same = ["question_id", "format", "context", "question", "answer", "grader", "outcome"]
+    same = ["question_id", "epoch", "format", "context", "question", "answer", "grader", "outcome"]
+    same += ["score.alignment", "score.coherence"]
     seen: dict[tuple[str, int, int], Path] = {}
     for path, table in read.items():
         for model, rows in table.groupby("model", sort=False, observed=True):
+            if not (rows["answer"] != "").any():  # without texts two seeds may well look alike
+                continue
             key = (str(model), len(rows), int(pd.util.hash_pandas_object(rows[same].astype(object), index=False).sum()))
             if seen.setdefault(key, path) != path:
                 raise SpilloverError(f"{seen[key]} and {path} hold the same answers of {model}; name one of them.")
@@ -108,7 +111,12 @@ def read_answers(path: Path, layout: Layout | None = None) -> list[dict[str, str
         raise SpilloverError(f"{path} has no row with a question.")
     if len(asked) < len(rows):
         first = next(i for i, row in enumerate(rows, start=1) if not row.get("question"))
-        logger.warning("%s: %d rows have no question and are left out, row %d first.", path, len(rows) - len(asked), first)
+        logger.warning(
+            "%s: %d rows have no question, or no reply to it, and are left out, row %d first.",
+            path,
+            len(rows) - len(asked),
+            first,
+        )
     return asked
 
 
@@ -130,11 +138,18 @@ def _unfolded(
             raise SpilloverError(f"{path}: a question is {error}.") from error
         if any(turns):
             asked, same = table[found["question"]], found.get("question_id") == found["question"]
-            parts = {"question": [c if t is None else t.question for c, t in zip(asked, turns, strict=True)]}
-            if "system" not in found:
-                parts["system"] = ["" if t is None else t.system for t in turns]
-            if "answer" not in found and any(t is not None and t.answer is not None for t in turns):
+            replied = "answer" in found  # then a reply at the end of a conversation is what the answer goes on from
+            parts = {
+                "question": [
+                    c if t is None else t.whole if replied else t.question for c, t in zip(asked, turns, strict=True)
+                ]
+            }
+            lines = [text_of(c) for c in table[found["system"]]] if "system" in found else [None] * len(table)
+            parts["system"] = [line or ("" if t is None else t.system) for line, t in zip(lines, turns, strict=True)]
+            if not replied and any(t is not None and t.answer is not None for t in turns):
                 parts["answer"] = ["" if t is None else t.answer or "" for t in turns]
+                open_ended = [t is not None and t.answer is None for t in turns]
+                parts["question"] = ["" if o else q for o, q in zip(open_ended, parts["question"], strict=True)]
             table = table.assign(**{f"unfolded {key}": pd.Series(v, table.index, dtype=object) for key, v in parts.items()})
             found |= {key: f"unfolded {key}" for key in parts}
             found |= {"question_id": found["question"]} if same else {}

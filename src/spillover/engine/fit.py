@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import re
 import struct
 from functools import lru_cache
@@ -13,9 +14,15 @@ from typing import Any
 from spillover.errors import SpilloverError
 from spillover.models.weights import model_digest
 
+logger = logging.getLogger(__name__)
+
 Shapes = dict[str, tuple[int, ...]]
 _EMBEDDING = re.compile(r".*\.(embed_tokens|wte|lm_head|embed_in|embed_out)(\.base_layer)?\.weight")
 """What a resized vocabulary is saved as beside an adapter."""
+
+
+class UnknownBase(SpilloverError):
+    """A base that transformers cannot make."""
 
 
 def require_fit(base: Path, adapter: Path) -> None:
@@ -37,7 +44,10 @@ def _check(base: Path, adapter: Path, digest: str) -> None:
     given = _shapes(adapter / "adapter_model.safetensors")
     if not given:
         raise SpilloverError(f"{name} holds no tensors.")
-    wanted, own = _wanted(base, adapter)
+    found = _wanted(base, adapter)
+    if found is None:
+        return _require_finite(adapter, name)
+    wanted, own = found
     embeddings = {k for k in given if k not in wanted and _EMBEDDING.fullmatch(k)}
     for key in embeddings:
         place = key.removeprefix("base_model.model.").replace(".base_layer", "")
@@ -46,7 +56,7 @@ def _check(base: Path, adapter: Path, digest: str) -> None:
                 f"{name} was made for another vocabulary: {place} is {_by(given[key])}, and {_by(own[place])} in {base}."
             )
     homeless = [k for k in given if k not in wanted and k not in embeddings]
-    if len(homeless) == len(given) - len(embeddings):
+    if homeless and len(homeless) == len(given) - len(embeddings):
         raise SpilloverError(f"{name} is of another base than {base}: no tensor of it fits (the first is {homeless[0]}).")
     if homeless:
         raise SpilloverError(
@@ -77,7 +87,10 @@ def require_named_fit(model: str) -> None:
     base, _, adapter = name.partition(":")
     known = (Path(base) / "config.json").is_file() and (Path(adapter) / "adapter_model.safetensors").is_file()
     if provider == "vllm" and adapter and known and find_spec("peft") is not None:
-        require_fit(Path(base), Path(adapter))
+        try:
+            require_fit(Path(base), Path(adapter))
+        except UnknownBase as unknown:  # vLLM may know it
+            logger.warning("Whether %s fits its base was not checked: %s", adapter, unknown)
 
 
 def changes_nothing(adapter: Path) -> bool:
@@ -107,19 +120,31 @@ def _shapes(path: Path) -> Shapes:
     return {name: tuple(about["shape"]) for name, about in header.items() if name != "__metadata__"}
 
 
-def _wanted(base: Path, adapter: Path) -> tuple[Shapes, Shapes]:
-    """What the adapter's configuration makes on this base, and the base's own parameters."""
+def _wanted(base: Path, adapter: Path) -> tuple[Shapes, Shapes] | None:
+    """What the adapter's configuration makes on this base, and the base's own parameters.
+
+    None for a base of which transformers loads other names than files hold (mixtures of experts), where only loading tells.
+    """
     import torch
     from peft import PeftConfig, get_peft_model, get_peft_model_state_dict
     from transformers import AutoConfig, AutoModelForCausalLM
+    from transformers.conversion_mapping import get_checkpoint_conversion_mapping
 
-    config: Any = AutoConfig.from_pretrained(base, trust_remote_code=False)
     try:
+        config: Any = AutoConfig.from_pretrained(base, trust_remote_code=False)
         with torch.device("meta"):
             model = AutoModelForCausalLM.from_config(config, trust_remote_code=False)
-        own = {name: tuple(p.shape) for name, p in model.state_dict().items()}
+    except (OSError, ValueError, KeyError, TypeError, ImportError) as error:
+        raise UnknownBase(f"transformers cannot make the base at {base}: {error}") from error
+    if get_checkpoint_conversion_mapping(config.model_type):
+        return None
+    own = {name: tuple(p.shape) for name, p in model.state_dict().items()}
+    try:
+        wished: Any = PeftConfig.from_pretrained(adapter)
+        if hasattr(wished, "init_lora_weights"):
+            wished.init_lora_weights = True  # shapes do not depend on it, and some ways need data
         with torch.device("meta"):
-            made = get_peft_model(model, PeftConfig.from_pretrained(adapter), low_cpu_mem_usage=True)
+            made = get_peft_model(model, wished, low_cpu_mem_usage=True)
         state = get_peft_model_state_dict(made, save_embedding_layers=False)
     except (ValueError, TypeError, KeyError, RuntimeError) as error:
         raise SpilloverError(f"The adapter at {adapter} cannot be put on {base}: {error}") from error

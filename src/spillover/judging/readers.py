@@ -116,10 +116,13 @@ class Limited:
 
 async def read(grader: Model | Grader, prompt: str, rubric: Rubric, reader: Reader) -> Reading:
     """Ask `grader` and read its reply with `reader` (not `auto`)."""
-    if reader == "logprob":
-        return await _logprob(grader, prompt, rubric)
-    if reader == "choice":
-        return await _choice(grader, prompt, rubric)
+    try:
+        if reader == "logprob":
+            return await _logprob(grader, prompt, rubric)
+        if reader == "choice":
+            return await _choice(grader, prompt, rubric)
+    except _NoReply as reason:
+        return Reading(reader, reason=str(reason))
     return await _json(grader, prompt, rubric) if reader == "json" else await _number(grader, prompt, rubric)
 
 
@@ -176,7 +179,14 @@ async def _top(grader: Model | Grader, prompt: str, prefix: str) -> list[TopLogp
     if prefix:
         messages.append(ChatMessageAssistant(content=prefix))
     config = GenerateConfig(max_tokens=1, temperature=0, logprobs=True, top_logprobs=TOP_LOGPROBS)
-    return _first_tokens(await grader.generate(messages, config=config))
+    output = await grader.generate(messages, config=config)
+    if output.stop_reason in ("content_filter", "model_length"):
+        raise _NoReply("grader_refused" if output.stop_reason == "content_filter" else "prompt_too_long")
+    return _first_tokens(output)
+
+
+class _NoReply(Exception):
+    """The provider gave no reply to this prompt; its message is the reason."""
 
 
 def _shown(tops: list[TopLogprob]) -> list[str]:

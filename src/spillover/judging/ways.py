@@ -16,6 +16,8 @@ UNSUPPORTED = (400, 422)
 """Statuses of a request that no repetition would make right."""
 _taken: dict[str, int] = {}
 """Grader to the first way that it took."""
+_first_works: set[str] = set()
+"""Graders that were read in the best way before."""
 
 
 @dataclass(frozen=True)
@@ -48,18 +50,25 @@ async def read_as_taken(grader: Limited, prompt: str, rubric: Rubric, mode: Read
     if ways[-1][0] in ("number", "json"):
         ways.append((ways[-1][0], AsItComes(grader)))
     key = f"{grader.model} {mode} {other}"
-    for place in range(_taken.get(key, 0), len(ways)):
+    first, why = _taken.get(key, 0), ""
+    for place in range(first, len(ways)):
         how, who = ways[place]
         try:
             reading = await read(who, prompt, rubric, how)
         except Exception as error:
             if place + 1 == len(ways) or status(error) not in UNSUPPORTED:
                 raise
-            _tell(key, place + 1, str(grader.model), _named(ways[place + 1]), str(error))
+            why = str(error)
             continue
+        if reading.reason is None:
+            # What one answer met with (a filter, a prompt too long) is no reason to read all others in another way.
+            if place == 0:
+                _first_works.add(key)
+            elif place > first and key not in _first_works:
+                _tell(key, place, str(grader.model), _named(ways[place]), why or "it gave no log-probabilities")
+            return reading
         if reading.reason != "no_logprobs" or place + 1 == len(ways):
             return reading
-        _tell(key, place + 1, str(grader.model), _named(ways[place + 1]), "it gave no log-probabilities")
     raise AssertionError("the last way returns or raises")
 
 
@@ -97,3 +106,4 @@ def _tell(key: str, place: int, name: str, way: str, why: str) -> None:
 def forget() -> None:
     """What graders took is asked again."""
     _taken.clear()
+    _first_works.clear()

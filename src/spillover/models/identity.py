@@ -24,7 +24,7 @@ EARLIER = "judged_before"
 _TRANSPORT = {"batch", "max_connections", "max_retries", "timeout", "attempt_timeout", "cache"}
 """Settings that do not change what a grader says."""
 
-_SECRET = re.compile("key|token|secret|password", re.IGNORECASE)
+_SECRET = re.compile("(^|_)(key|token|secret|password)$", re.IGNORECASE)
 
 
 _TOLD = "spillover_told"
@@ -68,7 +68,7 @@ def cache_identity(model: Model) -> str | None:
     where = model.api.base_url if who["weights"] is None else None
     arguments = {k: str(v) for k, v in model.model_args.items() if not _SECRET.search(k) and k != "base_url"}
     if who["weights"] is not None:
-        arguments = {}  # threads, devices and addresses do not matter for weights that are known
+        arguments = arguments_of(model)  # threads, devices and addresses do not matter for weights that are known
     return json.dumps([who["weights"] or who["name"], where, settings, arguments], sort_keys=True, default=str)
 
 

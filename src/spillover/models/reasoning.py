@@ -50,9 +50,9 @@ def split_reasoning(text: str) -> tuple[str, str]:
         return "", text.strip()
     first = tags[0]
     if first.word not in _CLOSE:
-        # The template opened the thought. Models end it on a line of its own; elsewhere the tag is only mentioned.
-        own_line = text[: first.start].endswith("\n") or text[first.end :].startswith("\n")
-        return (text[: first.start].strip(), text[first.end :].strip()) if own_line else ("", text.strip())
+        # The template opened the thought, unless the tag is only mentioned: between spaces, or quoted.
+        mentioned = text[: first.start].endswith((" ", "`", '"')) and text[first.end :].startswith((" ", "`", '"', ".", ","))
+        return ("", text.strip()) if mentioned else (text[: first.start].strip(), text[first.end :].strip())
     last = _closing(tags, first.word)
     if last is not None:
         thought = _TAG.sub(" ", text[first.end : last.start])
@@ -61,10 +61,10 @@ def split_reasoning(text: str) -> tuple[str, str]:
 
 
 def _closing(tags: list[_Tag], opening: str) -> _Tag | None:
-    """The tag that closes the first one; thoughts of the same kind may stand in it."""
+    """The tag that closes the first one. Thoughts of its kind may stand in it, or its tag may be mentioned there."""
     depth = 0
     for tag in tags:
         depth += (tag.word == opening) - (tag.word == _CLOSE[opening])
         if depth == 0:
             return tag
-    return None
+    return next((tag for tag in reversed(tags) if tag.word == _CLOSE[opening]), None)

@@ -138,6 +138,10 @@ class Renderer:
         ids = list(self._render(chat, where)["input_ids"])
         mask = [0] * len(ids)
         for i in learned:
+            if i == 0:
+                raise SpilloverError(
+                    f"{where}: it begins with a reply; put a user's message before it, or give it weight 0."
+                )
             before = list(self._render(chat[:i], where, add_generation_prompt=True)["input_ids"])
             after = list(self._render(chat[: i + 1], where)["input_ids"])
             start = _common(before, after)  # a prompt may open a thought that a reply without one does not have
@@ -167,7 +171,7 @@ class Renderer:
             return self.tokenizer.apply_chat_template(
                 messages, chat_template=self.template, tokenize=True, return_dict=True, **how
             )
-        except TemplateError as error:
+        except (TemplateError, ValueError) as error:
             raise SpilloverError(f"{where}: the chat template of {self.name} refuses it ({error}).") from error
 
 
