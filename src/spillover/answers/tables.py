@@ -10,7 +10,7 @@ from typing import Any
 
 import pandas as pd
 
-from spillover.answers.cells import answers_of, first_list, text_of, texts_of, turns_of
+from spillover.answers.cells import Turns, answers_of, first_list, text_of, texts_of, turns_of
 from spillover.answers.grades import readings
 from spillover.answers.layout import SCORES, Layout
 from spillover.answers.presets import Preset
@@ -57,7 +57,8 @@ def judged_tables(tables: dict[Path, pd.DataFrame], layout: Layout, preset: Pres
     """
     files = list(tables)
     read = {p: _judged(table, p, layout, preset, _model_name(p, files)) for p, table in tables.items()}
-    _refuse_repeats(read)
+    if len(read) > 1:
+        _refuse_repeats(read)
     return join(list(read.values()))
 
 
@@ -133,7 +134,7 @@ def _unfolded(
     found = layout.resolve(table, path, ())
     if "question" in found:
         try:
-            turns = [turns_of(cell) for cell in table[found["question"]]]
+            turns = _turns(table[found["question"]])
         except ValueError as error:
             raise SpilloverError(f"{path}: a question is {error}.") from error
         if any(turns):
@@ -158,6 +159,14 @@ def _unfolded(
     return table, found
 
 
+def _turns(column: pd.Series) -> list[Turns | None]:
+    """The conversation in each cell; of texts each different one is looked at once."""
+    if not isinstance(column.dtype, pd.StringDtype):
+        return [turns_of(cell) for cell in column]
+    known = {text: turns_of(text) for text in column.unique()}
+    return [known[text] for text in column] if any(known.values()) else []
+
+
 def _judged(table: pd.DataFrame, path: Path, layout: Layout, preset: Preset, model: str) -> pd.DataFrame:
     """One table, column by column: row by row takes minutes for a million answers."""
     if table.empty:
@@ -173,8 +182,8 @@ def _judged(table: pd.DataFrame, path: Path, layout: Layout, preset: Preset, mod
         table = table.assign(**{found["answer"]: _single(table[found["answer"]], path)})
     question_id, formats = _conditions(texts("question_id", ""), texts("format", ""), path)
     names, graders = texts("model", model), texts("grader", "not recorded")
-    lines = texts("system", "")
-    place_of = [names, question_id, formats, lines, graders]
+    lines, categories = texts("system", ""), texts("category", "")
+    place_of = [question_id, *(part for part in (names, formats, lines, graders) if part.nunique() > 1)]
     repeats = pd.Series(1, table.index).groupby(place_of, sort=False).cumsum()
     epochs = pd.to_numeric(table[found["epoch"]], errors="coerce").fillna(repeats) if "epoch" in found else repeats
     pairs = list(zip(*(scores[role] for role in SCORES), strict=True))
@@ -187,7 +196,7 @@ def _judged(table: pd.DataFrame, path: Path, layout: Layout, preset: Preset, mod
             "probe": [IMPORTED] * size,
             "question_set": [IMPORTED] * size,
             "question_id": question_id.to_numpy(),
-            "category": texts("category", "").where(texts("category", "") != "", question_id).to_numpy(),
+            "category": (categories.where(categories != "", question_id) if "category" in found else question_id).to_numpy(),
             "sample_id": question_id.to_numpy(),
             "epoch": epochs.astype("int64").to_numpy(),
             "format": formats.to_numpy(),
@@ -237,5 +246,7 @@ def _conditions(ids: pd.Series, formats: pd.Series, path: Path) -> tuple[pd.Seri
         match = _FORMAT.fullmatch(name)
         known[name] = (match[1], match[2]) if match and match[1] in names else (name, "plain")
     told = formats != ""
-    own = ids.map(lambda name: known[name][1])
-    return ids.where(told, ids.map(lambda name: known[name][0])), formats.where(told, own)
+    if all(own == "plain" for _, own in known.values()):
+        return ids, formats.where(told, "plain")
+    question, own = (ids.map({name: both[place] for name, both in known.items()}) for place in (0, 1))
+    return ids.where(told, question), formats.where(told, own)
