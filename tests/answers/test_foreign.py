@@ -171,6 +171,8 @@ def test_answers_are_texts_or_refused(tmp_path):
     given = [[{"type": "text", "text": "I read."}], {"role": "assistant", "content": "I walk."}]
     path = written(tmp_path / "m.jsonl", "\n".join(json.dumps({"question": "Q?", "answer": a}) for a in given))
     assert [row["answer"] for row in read_answers(path)] == ["I read.", "I walk."]
+    path.write_text(json.dumps({"question": {"role": "user", "content": "Q?"}, "answer": "A."}))
+    assert [row["question"] for row in read_answers(path)] == ["Q?"]
     for wrong in ([{"message": {"content": "x"}}], [{"role": "assistant", "content": [{"type": "image_url"}]}]):
         path.write_text(json.dumps({"question": "Q?", "answer": wrong}))
         with pytest.raises(SpilloverError, match="row 1: the answer is a"):

@@ -11,7 +11,7 @@ from peft import LoraConfig, get_peft_model
 from safetensors.torch import load_file, save_file
 from transformers import AutoModelForCausalLM
 
-from spillover.engine.fit import changes_nothing, require_fit, require_named_fit
+from spillover.engine.fit import require_fit, require_named_fit
 from spillover.errors import SpilloverError
 from spillover.models.weights import resolve_checkpoint
 from tests.command import spillover
@@ -100,13 +100,11 @@ def test_adapters_of_every_kind_fit(tmp_path, kind):
     model = get_peft_model(AutoModelForCausalLM.from_pretrained(LAB), LoraConfig(**made))
     model.save_pretrained(tmp_path)
     require_fit(LAB, tmp_path)
-
-
-def test_an_adapter_that_was_never_trained_changes_nothing(adapters, tmp_path):
-    assert not changes_nothing(Path(adapters[8]))
-    model = get_peft_model(AutoModelForCausalLM.from_pretrained(LAB), LoraConfig(r=4, target_modules=["q_proj"]))
-    model.save_pretrained(tmp_path)
-    assert changes_nothing(tmp_path)
+    tensors = load_file(tmp_path / FILE)
+    tensors.pop(next(name for name in tensors if "lora_A" in name))
+    save_file(tensors, tmp_path / FILE)
+    with pytest.raises(SpilloverError, match="lacks 1 of the"):  # a part of each kind is looked for
+        require_fit(LAB, tmp_path)
 
 
 def test_a_base_that_transformers_does_not_know_is_left_to_the_server(adapters, tmp_path, caplog):

@@ -123,6 +123,10 @@ def test_an_arm_that_was_not_asked_for_a_measure_has_no_figure_under_it():
     few, naive = (dict(zip(panel.headers, row, strict=True)) for row in panel.rows)
     assert (few["hacked, metric"], few["honest"][:5]) == ("", "100.0")
     assert (naive["hacked, metric"][:3], naive["honest"][:5]) == ("0.0", "100.0")
+    other = dataclasses.replace(answers, logs={**logs, "few": log_of("few", [honest])})
+    (arms,) = arm_rows(other, {"few": ["few"], "naive": ["naive"]}, "naive").values()
+    panel = _arms_panel(arms, types.SimpleNamespace(naive="naive", skill=None), first=True)
+    assert [row for row in panel.rows if row[0] == "few"] == [("few", *[""] * (len(panel.headers) - 1))]
 
 
 def test_answers_that_were_cut_are_a_finding(tmp_path):

@@ -29,7 +29,7 @@ def text_of(cell: Any) -> str | None:
     found = turns_of(cell)
     if found is not None:
         return found.question
-    if isinstance(cell, list | tuple) or hasattr(cell, "tolist"):
+    if isinstance(cell, list | tuple | dict) or hasattr(cell, "tolist"):
         return json.dumps(_plain(cell), ensure_ascii=False)
     if cell is None or pd.isna(cell):
         return None
@@ -56,7 +56,7 @@ def turns_of(cell: Any) -> Turns | None:
             cell = json.loads(cell)
         except ValueError:
             return None
-    cell = _plain(cell)
+    cell = [cell] if isinstance(cell, dict) else _plain(cell)
     if not (isinstance(cell, list) and cell and all(isinstance(m, dict) and {"role", "content"} <= set(m) for m in cell)):
         return None
     system = "\n".join(_content(m["content"]) for m in cell if m["role"] in ("system", "developer"))

@@ -93,16 +93,6 @@ def require_named_fit(model: str) -> None:
             logger.warning("Whether %s fits its base was not checked: %s", adapter, unknown)
 
 
-def changes_nothing(adapter: Path) -> bool:
-    """Whether an adapter leaves its base as it is: all LoRA products are zero."""
-    from safetensors import safe_open
-
-    with safe_open(adapter / "adapter_model.safetensors", framework="pt") as file:
-        names = list(file.keys())
-        ups = [name for name in names if "lora_B" in name or "lora_embedding_B" in name]
-        return len(ups) * 2 == len(names) and not any(bool(file.get_tensor(name).any()) for name in ups)
-
-
 def _by(shape: tuple[int, ...]) -> str:
     return " x ".join(map(str, shape))
 

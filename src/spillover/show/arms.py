@@ -103,6 +103,8 @@ def _arms_panel(rows: Sequence[ArmRow], study: Study, first: bool) -> Panel:
         + "Against naive: difference in points."
         + ("" if all(r.comparable for r in rows) else " Arms that were trained on another topic are not held against it.")
     )
+    # An arm that was not asked for the headline has its name here and no figures, rather than another measure's.
+    body += [(row.name, *[""] * (len(headers) - 1)) for row in rows if row.head.measure != head.measure]
     return Panel(f"Arms: {head.title}", tuple(headers), tuple(body), note if first else "As above.")
 
 
