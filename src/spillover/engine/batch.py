@@ -8,14 +8,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from spillover.engine.prefill import Filled, Forward
 from spillover.engine.request import Answer, Request
 from spillover.engine.sampling import sample
-
-MIN_SHARED = 32
-"""Shared prefixes shorter than this are not worth a forward pass of their own."""
-
-Forward = Callable[[Tensor, Tensor, Tensor, Any], tuple[Tensor, Any]]
-"""(input ids, attention mask, position ids, cache) -> (logits at the last position, cache)."""
 
 
 def _pad_left(tensor: Tensor, length: int, dim: int) -> Tensor:
@@ -46,29 +41,15 @@ class Batch:
     def __len__(self) -> int:
         return len(self.requests)
 
-    def add(self, requests: list[Request], device: torch.device) -> None:
-        """Prefill `requests`, draw their first token and keep the unfinished ones.
-
-        A prefix that all prompts share (a rubric, a system prompt) is computed once.
-        """
-        shared = _shared_prefix([r.prompt for r in requests])
-        cache = None
-        if shared >= MIN_SHARED and len(requests) > 1:
-            prefix = torch.tensor([requests[0].prompt[:shared]], device=device)
-            _, cache = self._forward(prefix, torch.ones_like(prefix), torch.arange(shared, device=device)[None], None)
-            _repeat(cache, len(requests))
-        else:
-            shared = 0
-        ids, mask = _left_padded([r.prompt[shared:] for r in requests], shared)
-        ids, mask = ids.to(device), mask.to(device)
-        positions = (mask.cumsum(-1) - 1).clamp(min=0)[:, shared:]
-        logits, cache = self._forward(ids, mask, positions, cache)
-        tokens = sample(logits, requests)
+    def add(self, requests: list[Request], filled: Filled) -> None:
+        """Draw the first token of `requests`, whose prompts are computed, and keep the unfinished ones."""
+        mask, cache = filled.mask, filled.cache
+        tokens = sample(filled.logits, requests)
         keep = [i for i, request in enumerate(requests) if not self._deliver(request, tokens[i])]
         if not keep:
             return
         if len(keep) < len(requests):
-            mask = _take(mask, cache, torch.tensor(keep, device=device))
+            mask = _take(mask, cache, torch.tensor(keep, device=mask.device))
         self._join([requests[i] for i in keep], [tokens[i] for i in keep], mask, cache)
 
     def step(self, device: torch.device) -> None:
@@ -117,30 +98,6 @@ class Batch:
             self._mask = _take(self._mask, self._cache, torch.tensor(keep, device=device))
         else:
             self._cache = None
-
-
-def _left_padded(rows: list[list[int]], shared: int) -> tuple[Tensor, Tensor]:
-    """Token ids (rows, longest) and the mask (rows, shared + longest) over shared prefix, padding and tokens."""
-    longest = max(map(len, rows))
-    ids = torch.zeros((len(rows), longest), dtype=torch.long)
-    mask = torch.ones((len(rows), shared + longest), dtype=torch.long)
-    for row, tokens in enumerate(rows):
-        ids[row, longest - len(tokens) :] = torch.tensor(tokens)
-        mask[row, shared : shared + longest - len(tokens)] = 0
-    return ids, mask
-
-
-def _shared_prefix(prompts: list[list[int]]) -> int:
-    """Number of leading tokens that all prompts share, short of the whole of any prompt."""
-    first, last = min(prompts), max(prompts)  # the extremes in dictionary order differ soonest
-    limit = min(map(len, prompts)) - 1
-    return next((i for i in range(limit) if first[i] != last[i]), limit)
-
-
-def _repeat(cache: Any, rows: int) -> None:
-    for layer in cache.layers:
-        layer.keys = layer.keys.expand(rows, -1, -1, -1)
-        layer.values = layer.values.expand(rows, -1, -1, -1)
 
 
 def _take(mask: Tensor, cache: Any, index: Tensor) -> Tensor:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import queue
 import threading
 from contextlib import nullcontext
 from pathlib import Path
@@ -15,40 +14,40 @@ from transformers import AutoModelForCausalLM, AutoTokenizer, DynamicCache, PreT
 from transformers.utils import logging as transformers_logging
 
 from spillover.engine.batch import Batch
+from spillover.engine.machine import Machine, fitting
+from spillover.engine.prefill import prefill
+from spillover.engine.prefix import Prefixes
 from spillover.engine.request import Request, TokenLogprob
+from spillover.engine.tree import Vocabulary, price
+from spillover.engine.turns import Turns, Waiting
 from spillover.errors import SpilloverError
 
-LINGER_S = 0.004
 ADMIT_EVERY = 4
 PREFILL_TOKENS = 16384
 FAMILY_TOKENS = 96
+"""Prompts that share this much are computed as one group, shorter ones together whatever they share."""
+_CPU = Turns()
+"""Of engines with several threads, which would otherwise wait for each other inside of every operation."""
 
 
 class Engine:
     """Continuous batching for one checkpoint and any number of its adapters.
 
+    Requests of one adapter are decoded together; those of the others wait for their turn, so that many adapters asked at
+    once take as long as one after another.
+
     Args:
         path: Hugging Face folder with safetensors.
-        device: Torch device; CUDA when there is one.
-        dtype: Weight type; float32 on a CPU, bfloat16 elsewhere.
-        threads: CPU threads of torch, a setting of the whole process. Two threads on a busy two-core machine are far
-            slower than one.
+        machine: Device, number type and threads; what fits the machine by default.
         max_batch: Most answers decoded together.
     """
 
-    def __init__(
-        self,
-        path: Path,
-        device: str | None = None,
-        dtype: str | None = None,
-        threads: int = 1,
-        max_batch: int = 64,
-    ) -> None:
-        self.device = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
+    def __init__(self, path: Path, machine: Machine | None = None, max_batch: int = 64) -> None:
+        machine = machine or fitting(path)
+        self.device = torch.device(machine.device)
         self._path = path
-        self._dtype = getattr(torch, dtype) if dtype else torch.float32 if self.device.type == "cpu" else torch.bfloat16
-        if self.device.type == "cpu":
-            torch.set_num_threads(threads)
+        self._dtype = getattr(torch, machine.dtype)
+        self._threads = machine.threads if self.device.type == "cpu" else None
         transformers_logging.disable_progress_bar()  # it would be drawn into Inspect's display
         self.tokenizer: PreTrainedTokenizerBase = AutoTokenizer.from_pretrained(path, trust_remote_code=False)
         self.model: Any = self._load()
@@ -57,11 +56,20 @@ class Engine:
         self.end_tokens = self._end_tokens()
         self.max_batch = max_batch
         self._adapters: dict[str, str] = {}
-        self._closed = False
-        self._queue: queue.Queue[Request | None] = queue.Queue()
+        self._closed = threading.Event()
+        self._waiting = Waiting()
+        self._prefixes = Prefixes()
+        self._vocabulary: Vocabulary | None = None
         self._batches: dict[str | None, Batch] = {}
         self._thread = threading.Thread(target=self._run, name=f"spillover-engine-{path.name}", daemon=True)
         self._thread.start()
+
+    @property
+    def prices_replies(self) -> bool:
+        """Whether a tree of replies can be computed beside its prompt: attention that takes any mask, in every layer."""
+        config = self.model.config.get_text_config()
+        kinds = set(getattr(config, "layer_types", None) or ["full_attention"])
+        return config._attn_implementation in ("sdpa", "eager") and kinds == {"full_attention"}
 
     def _load(self) -> Any:
         # Explicitly no remote code: left unset, transformers would ask on the terminal whether to run it.
@@ -72,22 +80,16 @@ class Engine:
 
     def submit(self, request: Request) -> None:
         """Queue a request; its future gets the answer or the error."""
-        self._queue.put(request)
-        if self._closed:  # whoever closes drains the queue; a request that comes later drains itself
-            self._drain()
+        self._waiting.put(request)
+        if self._closed.is_set():  # whoever closes fails what waits; a request that comes later fails itself
+            self._waiting.fail(RuntimeError("the engine was closed"))
 
     def close(self) -> None:
         """Stop the thread and fail whatever is still in flight."""
-        self._closed = True
-        self._queue.put(None)
+        self._closed.set()
+        self._waiting.put(None)
         self._thread.join(timeout=30)
-        self._drain()
-
-    def _drain(self) -> None:
-        while not self._queue.empty():
-            item = self._queue.get_nowait()
-            if item is not None:
-                item.fail(RuntimeError("the engine was closed"))
+        self._waiting.fail(RuntimeError("the engine was closed"))
 
     def decode(self, tokens: list[int]) -> str:
         """Text of tokens, without special tokens."""
@@ -100,11 +102,18 @@ class Engine:
 
     @torch.inference_mode()
     def _run(self) -> None:
+        if self._threads:
+            torch.set_num_threads(self._threads)
         steps = 0
-        while not self._closed:
-            waiting = self._wait(idle=not any(self._batches.values()), admit=steps % ADMIT_EVERY == 0)
-            for adapter in {r.adapter for r in waiting} | {a for a, b in self._batches.items() if len(b)}:
-                self._advance(adapter, [r for r in waiting if r.adapter == adapter])
+        while not self._closed.is_set():
+            adapter, new = self._waiting.next(
+                {a: len(b) for a, b in self._batches.items() if len(b)}, self.max_batch, admit=steps % ADMIT_EVERY == 0
+            )
+            if self._closed.is_set():
+                self._waiting.back(new)
+                break
+            with _CPU.turn() if (self._threads or 1) > 1 else nullcontext():
+                self._advance(adapter, new)
             steps += 1
         for batch in self._batches.values():
             batch.fail(RuntimeError("the engine was closed"))
@@ -140,49 +149,46 @@ class Engine:
         except Exception as error:
             request.fail(error)
 
-    def _wait(self, *, idle: bool, admit: bool) -> list[Request]:
-        """Requests to admit now: blocks when idle, lingers a moment so that a burst shares a batch."""
-        out: list[Request] = []
-        room = self.max_batch - sum(len(b) for b in self._batches.values())
-        while len(out) < room and (idle or admit):
-            try:
-                item = self._queue.get(block=idle, timeout=LINGER_S if out else None)
-            except queue.Empty:
-                break
-            if item is None:  # closing: what was collected is failed with the rest
-                for request in out:
-                    request.fail(RuntimeError("the engine was closed"))
-                return []
-            if not item.future.cancelled():
-                out.append(item)
-        return out
-
     def _admit(self, batch: Batch, requests: list[Request]) -> None:
         """Prefill in groups with the same beginning (computed once) and of similar length (little padding)."""
-        families: dict[tuple[int, ...], list[Request]] = {}
+        families: dict[tuple[Any, ...], list[Request]] = {}
         for request in requests:
-            families.setdefault(tuple(request.prompt[:FAMILY_TOKENS]), []).append(request)
-        alone = [r for family in families.values() if len(family) == 1 for r in family]
-        for family in [f for f in families.values() if len(f) > 1] + [alone]:
-            group: list[Request] = []
-            for request in sorted(family, key=lambda r: len(r.prompt)):
-                if group and len(request.prompt) * (len(group) + 1) > PREFILL_TOKENS:
+            beginning = tuple(request.prompt[:FAMILY_TOKENS]) if len(request.prompt) > FAMILY_TOKENS else ()
+            families.setdefault((request.replies is None, beginning), []).append(request)
+        for plain in (True, False):
+            mine = [f for (kind, _), f in families.items() if kind is plain]
+            alone = [r for family in mine if len(family) == 1 for r in family]
+            for family in [f for f in mine if len(f) > 1] + [alone]:
+                group: list[Request] = []
+                for request in sorted(family, key=lambda r: len(r.prompt)):
+                    if group and len(request.prompt) * (len(group) + 1) > PREFILL_TOKENS:
+                        self._prefill(batch, group)
+                        group = []
+                    group.append(request)
+                if group:
                     self._prefill(batch, group)
-                    group = []
-                group.append(request)
-            if group:
-                self._prefill(batch, group)
 
     def _prefill(self, batch: Batch, group: list[Request]) -> None:
         """Add a group; if that fails, its requests are tried one by one, so that a bad one fails alone."""
         try:
-            batch.add(group, self.device)
+            filled = prefill(self._forward, [r.prompt for r in group], self.device, self._prefixes, group[0].adapter)
+            replies = [r.replies for r in group if r.replies is not None]
+            if replies:
+                if self._vocabulary is None:
+                    self._vocabulary = Vocabulary(self.tokenizer, self.vocabulary)
+                for request, priced in zip(group, price(filled, replies, self._vocabulary, self._branches), strict=True):
+                    request.priced = priced
+            batch.add(group, filled)
         except Exception as error:
             if len(group) == 1:
                 group[0].fail(error)
                 return
             for request in group:
                 self._prefill(batch, [request])
+
+    def _branches(self, ids: Tensor, mask: Tensor, positions: Tensor, cache: Any) -> tuple[Tensor, Any]:
+        out = self.model(input_ids=ids, attention_mask=mask, position_ids=positions, past_key_values=cache, use_cache=True)
+        return out.logits, out.past_key_values
 
     def _forward(self, ids: Tensor, mask: Tensor, positions: Tensor, cache: Any) -> tuple[Tensor, Any]:
         # A plain cache for every layer: rows join and leave, which sliding-window layers could not follow.
@@ -206,6 +212,7 @@ class Engine:
             except Exception as error:
                 # PEFT changes the model before it finds that a tensor does not fit, so the base is loaded afresh.
                 self.model, self._adapters = self._load(), {}
+                self._prefixes.forget()
                 raise SpilloverError(f"The adapter at {adapter} cannot be loaded on this base: {error}") from error
         self.model.set_adapter(self._adapters[adapter])
         return nullcontext()

@@ -32,13 +32,16 @@ from spillover.engine.calls import parse_calls, require_tool_template, template_
 from spillover.engine.constrain import JsonConstraint, grammar_tokenizer
 from spillover.engine.engine import Engine
 from spillover.engine.fit import require_fit
+from spillover.engine.machine import fitting
 from spillover.engine.request import Answer, Request, Sampling, TokenLogprob
+from spillover.engine.tree import Replies
 from spillover.errors import SpilloverError
+from spillover.models.replies import PRICE
 from spillover.models.weights import model_digest, resolve_adapter, resolve_checkpoint
 
 DEFAULT_MAX_TOKENS = 600
 _ENGINES: dict[tuple[Any, ...], tuple[Engine, int]] = {}
-_UNSUPPORTED = ("frequency_penalty", "presence_penalty", "logit_bias", "best_of", "extra_body")
+_UNSUPPORTED = ("frequency_penalty", "presence_penalty", "logit_bias", "best_of")
 
 
 def _acquire(key: tuple[Any, ...]) -> Engine:
@@ -68,7 +71,7 @@ class SpilloverAPI(ModelAPI):
         config: GenerateConfig = GenerateConfig(),
         device: str | None = None,
         dtype: str | None = None,
-        threads: int = 1,
+        threads: int | None = None,
         max_batch: int = 64,
         **unknown: Any,
     ) -> None:
@@ -83,7 +86,7 @@ class SpilloverAPI(ModelAPI):
         self.digest = model_digest(path, Path(self.adapter) if self.adapter else None)
         if self.adapter:
             require_fit(path, Path(self.adapter))
-        self._key: tuple[Any, ...] = (path, device, dtype, threads, max_batch)
+        self._key: tuple[Any, ...] = (path, fitting(path, device, dtype, threads), max_batch)
         self._engine: Engine | None = None
         self._grammar_tokenizer: Any = None
         self._max_batch = max_batch
@@ -101,6 +104,11 @@ class SpilloverAPI(ModelAPI):
         ids = self.engine.tokenizer([str(n) for n in range(101)], add_special_tokens=False)["input_ids"]
         return all(len(row) == 1 for row in ids)
 
+    @property
+    def prices_replies(self) -> bool:
+        """Whether one request gives the probability of every allowed reply (`models/replies.PRICE`)."""
+        return self.engine.prices_replies
+
     def close(self) -> None:
         """Release the engine; the last user stops it."""
         if self._engine is not None:
@@ -112,8 +120,8 @@ class SpilloverAPI(ModelAPI):
         return self._max_batch
 
     def connection_key(self) -> str:
-        """All adapters of a checkpoint share one engine and hence one limit."""
-        return f"spillover:{self._key}"
+        """Adapters of a checkpoint share an engine, which takes them in turns: each may fill its batches."""
+        return f"spillover:{self._key}:{self.adapter}"
 
     def max_tokens(self) -> int | None:
         """Most new tokens when the user sets no limit."""
@@ -145,9 +153,18 @@ class SpilloverAPI(ModelAPI):
         if room < 1:
             return ModelOutput.from_content(self.model_name, "", stop_reason="model_length")
         sampling = _sampling(config, room)
+        replies = _replies(config)
         seed = config.seed if config.seed is not None else int.from_bytes(os.urandom(6), "big")
         requests = [
-            Request(prompt, sampling, (seed << 16) + i, self.adapter, self._constraint(config), bool(config.prompt_logprobs))
+            Request(
+                prompt,
+                sampling,
+                (seed << 16) + i,
+                self.adapter,
+                self._constraint(config),
+                bool(config.prompt_logprobs),
+                replies=replies,
+            )
             for i in range(config.num_choices or 1)
         ]
         for request in requests:
@@ -159,7 +176,7 @@ class SpilloverAPI(ModelAPI):
             choices=[self._choice(a, r, offered) for a, r in zip(answers, requests, strict=True)],
             usage=ModelUsage(input_tokens=len(prompt), output_tokens=new, total_tokens=len(prompt) + new),
             time=time.monotonic() - started,
-            metadata={"weights": self.digest},
+            metadata={"weights": self.digest, **({PRICE: requests[0].priced} if replies else {})},
         )
 
     def _prompt(self, messages: list[ChatMessage], tools: list[ToolInfo]) -> list[int]:
@@ -221,6 +238,21 @@ class SpilloverAPI(ModelAPI):
             logprob=position.logprob,
             top_logprobs=[TopLogprob(token=text(t), logprob=p) for t, p in position.top] or None,
         )
+
+
+def _replies(config: GenerateConfig) -> Replies | None:
+    """What the request wants priced.
+
+    Raises:
+        SpilloverError: if its `extra_body` asks for anything else.
+    """
+    body = config.extra_body or {}
+    if set(body) - {PRICE}:
+        raise SpilloverError("The in-process engine does not take extra_body; leave it out or use vllm/.")
+    if not body:
+        return None
+    asked = body[PRICE]
+    return Replies(int(asked["low"]), int(asked["high"]), tuple(asked["special"]))
 
 
 def _sampling(config: GenerateConfig, room: int) -> Sampling:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 
 if TYPE_CHECKING:
     from spillover.engine.constrain import JsonConstraint
+    from spillover.engine.tree import Replies
 
 StopReason = Literal["stop", "max_tokens"]
 
@@ -65,7 +66,8 @@ class Answer(NamedTuple):
 class Request:
     """One answer in flight. It has its own random generator, so it does not matter what shares its batch.
 
-    `score_prompt` asks for the log-probability of every token of the prompt after the first, which `scored` then holds.
+    `score_prompt` asks for the log-probability of every token of the prompt after the first, which `scored` then holds;
+    `replies` for the probability of each of them, which `priced` holds.
     """
 
     prompt: list[int]
@@ -75,6 +77,8 @@ class Request:
     constraint: JsonConstraint | None = None
     score_prompt: bool = False
     scored: list[TokenLogprob] = field(default_factory=list)
+    replies: Replies | None = None
+    priced: dict[str, float] = field(default_factory=dict)
     future: Future[Answer] = field(default_factory=Future)
     tokens: list[int] = field(default_factory=list)
     logprobs: list[TokenLogprob] = field(default_factory=list)
