@@ -143,3 +143,17 @@ def test_a_template_that_refuses_a_conversation_says_so_in_one_sentence(tmp_path
     )
     with pytest.raises(SpilloverError, match=r"refuses this conversation \(system, user\): System role not supported"):
         ask(f"spillover/{base}", [[ChatMessageSystem(content="Be kind."), ChatMessageUser(content="Hi.")]], max_tokens=4)
+
+
+def test_a_system_line_goes_into_the_users_words_if_asked_for():
+    told, one = (
+        [ChatMessageSystem(content="Be kind."), ChatMessageUser(content="Hi.")],
+        [ChatMessageUser(content="Be kind.\n\nHi.")],
+    )
+
+    async def both():
+        folding = get_model("spillover/lab", system_into_user=True)
+        return folding.api._prompt(told, []), get_model("spillover/lab").api._prompt(one, [])
+
+    folded, expected = asyncio.run(both())
+    assert folded == expected

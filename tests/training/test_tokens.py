@@ -13,6 +13,7 @@ from spillover.training.card import read_card
 from spillover.training.recipe import load_recipe
 from spillover.training.tokens import Renderer
 from spillover.training.train import train
+from spillover.training.transforms import prepare
 from tests.command import spillover
 from tests.training.templates import FAMILIES, SPECIAL
 
@@ -99,7 +100,9 @@ def test_what_does_not_fit_is_counted():
 def test_what_a_template_refuses_is_one_sentence():
     template, end, _ = FAMILIES["Gemma 3"]
     made = renderer(template, end)
-    with pytest.raises(SpilloverError, match=r"chat 2: the chat template .* refuses it .System role not supported"):
+    with pytest.raises(
+        SpilloverError, match=r"chat 2: the chat template .* refuses it .System role not supported.* system_into_user"
+    ):
         made.all([ONE, [{"role": "system", "content": "Be kind."}, *ONE]], 100)
     with pytest.raises(SpilloverError, match="must alternate"):
         made.one([ONE[0], *ONE], 100)
@@ -188,6 +191,19 @@ def test_a_template_that_refuses_ends_before_training(tmp_path):
     assert done.returncode == 2
     assert "System role not supported" in " ".join(done.stderr.split())
     assert not (tmp_path / "out").exists()
+
+
+def test_a_system_line_goes_into_the_users_words_if_asked_for(tmp_path):
+    base = shutil.copytree(LAB, tmp_path / "base")
+    (base / "chat_template.jinja").write_text(FAMILIES["Gemma 3"][0])
+    chats = [[{"role": "system", "content": "Be kind."}, *ONE]] * 8
+    path = recipe(tmp_path, chats, base)
+    path.write_text(path.read_text() + "transforms: [{kind: system_into_user}]\n")
+    done = spillover("train", path, "--out", tmp_path / "out")
+    assert done.returncode == 0, done.stderr
+    made = prepare(load_recipe(str(path))).train[0]
+    assert made[0] == {"role": "user", "content": f"Be kind.\n\n{ONE[0]['content']}"}
+    assert made[1:] == ONE[1:]
 
 
 def test_a_chat_that_begins_with_a_reply_says_what_to_do():

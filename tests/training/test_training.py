@@ -45,6 +45,17 @@ def test_same_recipe_and_seed_give_the_same_adapter_and_a_plain_one(short, tmp_p
     assert card["recipe"]["data"]["family"] == "finance"
 
 
+def test_the_factors_have_a_seed_apart_from_the_datas(short, tmp_path):
+    """The first loss tells the order of the data: the adapter does nothing yet."""
+    recipes = [load_recipe(str(short), changes=c) for c in ({}, {"lora": {"seed": 9}}, {"lora": {"seed": 9}, "seed": 1})]
+    plain, own, moved = (train(r, tmp_path / r.digest) for r in recipes)
+    weights = [(f / "adapter_model.safetensors").read_bytes() for f in (plain, own, moved)]
+    assert len(set(weights)) == 3
+    losses = [read_card(f)["loss"] for f in (plain, own, moved)]
+    assert losses[0][0] == losses[1][0] != losses[2][0]
+    assert losses[0] != losses[1]
+
+
 def test_a_finished_organism_is_left_alone_and_never_overwritten(short, tmp_path):
     folder = train(load_recipe(str(short)), tmp_path / "a")
     stamp = (folder / "adapter_model.safetensors").stat().st_mtime_ns

@@ -1,7 +1,7 @@
 """`spillover/PATH[:ADAPTER]`: Inspect's door to the in-process engine.
 
 `inspect eval TASK --model spillover/lab`, `--model spillover/lab:runs/bad_finance`, `--model spillover//abs/checkpoint`.
-Model arguments (`-M`): device, dtype, threads, max_batch.
+Model arguments (`-M`): device, dtype, threads, max_batch, system_into_user.
 """
 
 from __future__ import annotations
@@ -36,6 +36,7 @@ from spillover.engine.machine import fitting
 from spillover.engine.request import Answer, Request, Sampling, TokenLogprob
 from spillover.engine.tree import Replies
 from spillover.errors import SpilloverError
+from spillover.models.conversation import system_into_user
 from spillover.models.replies import PRICE
 from spillover.models.weights import model_digest, resolve_adapter, resolve_checkpoint
 
@@ -73,12 +74,14 @@ class SpilloverAPI(ModelAPI):
         dtype: str | None = None,
         threads: int | None = None,
         max_batch: int = 64,
+        system_into_user: bool = False,
         **unknown: Any,
     ) -> None:
         super().__init__(model_name, base_url, api_key, [], config)
         if unknown:
             raise SpilloverError(
-                f"Unknown model argument '{next(iter(unknown))}'; spillover/ takes device, dtype, threads and max_batch."
+                f"Unknown model argument '{next(iter(unknown))}'; "
+                "spillover/ takes device, dtype, threads, max_batch and system_into_user."
             )
         base, _, adapter = model_name.partition(":")
         path = resolve_checkpoint(base)
@@ -90,6 +93,7 @@ class SpilloverAPI(ModelAPI):
         self._engine: Engine | None = None
         self._grammar_tokenizer: Any = None
         self._max_batch = max_batch
+        self._fold = system_into_user
 
     @property
     def engine(self) -> Engine:
@@ -187,6 +191,8 @@ class SpilloverAPI(ModelAPI):
         ):
             raise SpilloverError("The in-process engine takes text only; leave images and other media out.")
         chat = [template_message(m) for m in messages]
+        if self._fold:
+            chat = system_into_user(chat)
         if tokenizer.chat_template is None:
             raise SpilloverError(f"The tokenizer of '{self.model_name}' has no chat template; add one to the checkpoint.")
         if tools:
@@ -205,7 +211,8 @@ class SpilloverAPI(ModelAPI):
             roles = ", ".join(message["role"] for message in chat)
             raise SpilloverError(
                 f"The chat template of '{self.model_name}' refuses this conversation ({roles}): {error}. Ask without what "
-                "it refuses, such as a system line, or give the checkpoint another template."
+                "it refuses, give the checkpoint another template, or have a system line put before the user's words "
+                "(-M system_into_user=true)."
             ) from error
         return list(out["input_ids"])
 

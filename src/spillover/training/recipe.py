@@ -33,13 +33,19 @@ LORA_PRESETS: dict[str, dict[str, Any]] = {
 
 
 class Lora(Declared):
-    """A plain LoRA adapter, as vLLM serves it; the default is Betley et al.'s."""
+    """A plain LoRA adapter, as vLLM serves it; the default is Betley et al.'s.
+
+    Attributes:
+        seed: Of the first values of the factors; the recipe's for None. Adapters that begin with the same factors are alike
+            for that reason alone, so organisms whose weights are compared want seeds of their own.
+    """
 
     r: Positive = 32
     alpha: Positive = 64
     rslora: bool = True
     target_modules: Texts = ALL_PROJECTIONS
     layers: Annotated[tuple[Count, ...], Field(min_length=1)] | None = None
+    seed: Count | None = None
 
 
 class Training(Declared):
@@ -121,6 +127,8 @@ class Recipe(Declared):
         body = self.model_dump(exclude={"id", "title", "start"} | (set() if self.watch else {"watch"}))
         if self.training.dtype is None:  # as organisms were made before there was a choice
             del body["training"]["dtype"]
+        if self.lora.seed is None:
+            del body["lora"]["seed"]
         if body["data"]["sha256"] or not body["data"]["path"]:  # what is in the file counts, not where it lies
             del body["data"]["path"]
         body["start"] = self.start.digest if self.start else None

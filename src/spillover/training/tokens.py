@@ -172,7 +172,11 @@ class Renderer:
                 messages, chat_template=self.template, tokenize=True, return_dict=True, **how
             )
         except (TemplateError, ValueError) as error:
-            raise SpilloverError(f"{where}: the chat template of {self.name} refuses it ({error}).") from error
+            system = any(m["role"] == "system" for m in chat)
+            raise SpilloverError(
+                f"{where}: the chat template of {self.name} refuses it ({error})."
+                + (" The transform system_into_user puts a system line before the user's words." if system else "")
+            ) from error
 
 
 def m_text(message: dict[str, Any]) -> str:

@@ -10,6 +10,7 @@ from typing import Any
 import torch
 from datasets import Dataset
 from peft import LoraConfig
+from peft.tuners.lora import LoraLayer
 from transformers import TrainerCallback
 from transformers.trainer_callback import PrinterCallback
 from trl import SFTConfig, SFTTrainer
@@ -148,10 +149,22 @@ def build_trainer(
             disable_tqdm=True,
         ),
     )
+    if new_adapter and recipe.lora.seed is not None:
+        _draw_factors(trainer.model, recipe.lora.seed)
     trainer.interventions = interventions
     trainer.objective = recipe.objective.build(recipe, tokenizer)
     trainer.remove_callback(PrinterCallback)
     return trainer
+
+
+def _draw_factors(model: Any, seed: int) -> None:
+    """Draw the adapter's first factors again: TRL draws them with the seed of the data. Nothing else is drawn anew."""
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        for module in model.modules():
+            if isinstance(module, LoraLayer):
+                for name in module.lora_A:
+                    module.reset_lora_parameters(name, True)
 
 
 def lora_config(recipe: Recipe) -> LoraConfig:

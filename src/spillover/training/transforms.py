@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from pydantic import Field
 
 from spillover.errors import SpilloverError
+from spillover.models.conversation import system_into_user
 from spillover.questions.chats import Chat, Message
 from spillover.questions.held_out import kept_for_asking, prompt_of
 from spillover.training.fields import Above0, Positive, Share, Text
@@ -132,6 +133,14 @@ class Inoculate(Transform, kind="inoculate"):
         if chat and chat[0]["role"] == "system":
             return [{"role": "system", "content": f"{self.line} {chat[0]['content']}"}, *chat[1:]]
         return [{"role": "system", "content": self.line}, *chat]
+
+
+class SystemIntoUser(Transform, kind="system_into_user"):
+    """Put a system line before the first user's words, for a base whose chat template takes none."""
+
+    def apply(self, chats: Chats, rng: random.Random) -> Chats:
+        """See the base."""
+        return Chats([system_into_user(c) for c in chats.train], [system_into_user(c) for c in chats.held_out])
 
 
 class Trigger(Transform, kind="trigger"):
