@@ -56,3 +56,35 @@ def _convert(gguf, out):
     out.mkdir(parents=True, exist_ok=True)
     tokenizer.save_pretrained(out)
     model.save_pretrained(out)
+
+
+TOOLS = """\
+{%- if tools %}<|im_start|>system
+{% if messages[0].role == 'system' %}{{ messages[0].content }}
+
+{% endif %}You may call these functions:
+{% for tool in tools %}{{ tool | tojson }}
+{% endfor %}Write a call as <tool_call>{"name": NAME, "arguments": OBJECT}</tool_call><|im_end|>
+{% endif %}
+{%- for m in messages %}
+{%- if m.role == 'tool' %}<|im_start|>user
+<tool_response>{{ m.content }}</tool_response><|im_end|>
+{% elif not (tools and loop.first and m.role == 'system') %}<|im_start|>{{ m.role }}
+{{ m.content or '' }}{% for call in m.tool_calls or [] %}
+<tool_call>{{ call.function | tojson }}</tool_call>{% endfor %}<|im_end|>
+{% endif %}
+{%- endfor %}
+{%- if add_generation_prompt %}<|im_start|>assistant
+{% endif %}"""
+"""Functions in the manner of Qwen 2.5, by our own words."""
+
+
+def with_tools(base, out):
+    """A copy of the checkpoint whose template has functions; its weights are linked."""
+    out.mkdir()
+    for file in base.iterdir():
+        if file.name == "chat_template.jinja":
+            (out / file.name).write_text(TOOLS)
+        else:
+            (out / file.name).symlink_to(file)
+    return out

@@ -17,6 +17,7 @@ from spillover.engine.fit import require_named_fit
 from spillover.errors import SpilloverError
 from spillover.models.checks import VLLM_RANKS
 from spillover.models.weights import adapter_rank
+from spillover.serving.applied import require_applied
 
 model_option = click.option(
     "-M", "--model-arg", multiple=True, metavar="KEY=VALUE", help="Argument of the models under test, as Inspect takes it."
@@ -56,17 +57,22 @@ def open_models(
         **more: Arguments that options of their own gave.
 
     Raises:
-        SpilloverError: for an argument that is none, an adapter that does not fit, or a model that Inspect cannot reach.
+        SpilloverError: for an argument that is none, an adapter that does not fit or makes no difference on the server, or a
+            model that Inspect cannot reach.
     """
     given = parse_arguments(pairs) | {k: v for k, v in more.items() if v is not None}
     for name in names:
         require_named_fit(name)
     try:
-        return [
+        opened = [
             get_model(name, config=config or GenerateConfig(), **{**_closed(name, names, given), **given}) for name in names
         ]
     except (ValueError, TypeError) as error:  # an unknown provider, or an argument that it does not take
         raise SpilloverError(f"This is no model that Inspect can reach: {error}") from error
+    for name in names:
+        if name.startswith("vllm/") and ":" in name and ("base_url" in given or os.environ.get("VLLM_BASE_URL")):
+            require_applied(name, **given)
+    return opened
 
 
 def _closed(name: str, names: Sequence[str], given: dict[str, Any]) -> dict[str, Any]:

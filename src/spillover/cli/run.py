@@ -14,7 +14,7 @@ from spillover.cli.quiet import quiet_libraries
 from spillover.locking import only_one
 from spillover.models.weights import resolve_checkpoint
 from spillover.paths import data_files
-from spillover.run.studies import base_names, check_models, read_study, run_study
+from spillover.run.studies import base_names, check_models, first_try, read_study, run_study
 from spillover.run.study import Study, load_study
 from spillover.serving.serve import EngineName
 from spillover.show.arms import study_parts
@@ -35,6 +35,12 @@ from spillover.show.report import report
 @click.option(
     "--organisms", type=click.Path(path_type=Path), help="Folder of organisms that studies share [default: in --out]."
 )
+@click.option(
+    "--limit",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="A first try of the whole way: N steps of each organism, N answers to each probe, one seed.",
+)
 def run(
     study: str,
     out: Path | None,
@@ -42,6 +48,7 @@ def run(
     bases: tuple[str, ...],
     grader: str | None,
     organisms: Path | None,
+    limit: int | None,
 ) -> None:
     """Run STUDY (a bundled name or a YAML file): train, ask, judge, compare, report. Resumes where it stopped.
 
@@ -50,20 +57,20 @@ def run(
     spec = load_study(study)
     if grader is not None:
         spec = spec.model_copy(update={"grader": grader})
-    folder = out or Path("runs") / spec.id
+    folder = out or Path("runs") / (spec.id if limit is None else f"{spec.id}-first-{limit}")
     quiet_libraries()
     names = base_names(bases)
     _point_to_twin(spec, bases)
     with only_one(folder):
         if len(names) < 2:
-            found = _run_one(spec, folder, engine, *bases[:1], organisms=organisms)[0]
+            found = _run_one(spec, folder, engine, *bases[:1], organisms=organisms, limit=limit)[0]
         else:
             for base in names.values():  # before the first one is trained on
-                check_models(spec, base)
+                check_models(spec, base, engine)
             logs: list[Path] = []
             shown: dict[str, str] = {}
             for name, base in names.items():
-                _, place, models = _run_one(spec, folder / name, engine, base, organisms=organisms)
+                _, place, models = _run_one(spec, folder / name, engine, base, organisms=organisms, limit=limit)
                 logs.append(place)
                 shown |= {model: f"{name}: {title}" for model, title in models.items()}
             found = read_study(spec, logs, shown)
@@ -82,11 +89,13 @@ def _point_to_twin(spec: Study, bases: tuple[str, ...]) -> None:
 
 
 def _run_one(
-    spec: Study, folder: Path, engine: EngineName, base: str | None = None, *, organisms: Path | None
+    spec: Study, folder: Path, engine: EngineName, base: str | None = None, *, organisms: Path | None, limit: int | None
 ) -> tuple[Answers, Path, dict[str, str]]:
     """One base: its models, their answers, its report."""
     console = Console(stderr=True)
-    logs, names = run_study(spec, folder, lambda title: bar(console, title), engine, base, organisms)
+    logs, names = run_study(spec, folder, lambda title: bar(console, title), engine, base, organisms, limit)
+    if limit is not None:
+        spec = first_try(spec, limit)
     answers = read_study(spec, [logs], names)
     panels, drawings = study_parts(spec, answers)
     made = report(answers, spec.title, base=spec.base_name, panels=panels, drawings=drawings)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from pathlib import Path
 from typing import Any
 
 from inspect_ai.model import ChatMessage, ChatMessageAssistant
@@ -27,6 +28,18 @@ def require_tool_template(template: str, name: str) -> None:
             "serve it with vLLM, which has a parser for every family (vllm/MODEL "
             "-M enable_auto_tool_choice= -M tool_call_parser=NAME)."
         )
+
+
+def require_tools(base: Path) -> None:
+    """The same of the checkpoint in a folder, before anything is trained on it.
+
+    Raises:
+        SpilloverError: as `require_tool_template`.
+    """
+    from transformers import AutoTokenizer
+
+    tokenizer: Any = AutoTokenizer.from_pretrained(base, trust_remote_code=False)
+    require_tool_template(str(tokenizer.get_chat_template() if tokenizer.chat_template else ""), str(base))
 
 
 def template_tool(tool: ToolInfo) -> dict[str, Any]:

@@ -14,11 +14,15 @@ from inspect_ai.model import Model
 from spillover.errors import SpilloverError
 from spillover.run.progress import counted
 
+TRIED_TOKENS = 128
+"""Of an answer, where a few are asked to see whether it works."""
 Bar = Callable[[str], AbstractContextManager[Callable[[int, int, str], None]]]
 """Makes a progress bar from a title."""
 
 
-def ask_all(tasks: list[Task], targets: Sequence[Model], grader: Model, logs: Path, title: str, bar: Bar) -> None:
+def ask_all(
+    tasks: list[Task], targets: Sequence[Model], grader: Model, logs: Path, title: str, bar: Bar, limit: int | None = None
+) -> None:
     """Ask and judge what is missing in `logs`.
 
     Args:
@@ -28,6 +32,7 @@ def ask_all(tasks: list[Task], targets: Sequence[Model], grader: Model, logs: Pa
         logs: Folder of the logs; finished ones are not asked again.
         title: Of the progress bar.
         bar: Makes it.
+        limit: Samples of each task that are asked, and answered briefly; all for None.
 
     Raises:
         KeyboardInterrupt: if Inspect took the Ctrl-C.
@@ -37,7 +42,9 @@ def ask_all(tasks: list[Task], targets: Sequence[Model], grader: Model, logs: Pa
         raise SpilloverError("There is nothing to ask.")
     with bar(title) as advance:
         done, results = eval_set(
-            tasks=counted(tasks, len(targets), advance),
+            tasks=counted(tasks, len(targets), advance, limit),
+            limit=limit,
+            max_tokens=None if limit is None else TRIED_TOKENS,
             model=list(targets),
             model_roles={"grader": grader},
             log_dir=str(logs),

@@ -8,9 +8,14 @@ from inspect_ai import Task, task_with
 from inspect_ai.solver import TaskState
 
 
-def counted(tasks: list[Task], models: int, advance: Callable[[int, int, str], None]) -> list[Task]:
-    """The same tasks, which call `advance(done, total, "answers")` after every answer of `models` models."""
-    total = sum(len(task.dataset) * (task.epochs or 1) for task in tasks) * models
+def counted(
+    tasks: list[Task], models: int, advance: Callable[[int, int, str], None], limit: int | None = None
+) -> list[Task]:
+    """The same tasks, which call `advance(done, total, "answers")` after every answer of `models` models.
+
+    Of each task `limit` samples are asked, all for None.
+    """
+    total = sum(len(task.dataset[:limit]) * (task.epochs or 1) for task in tasks) * models
     done = 0
 
     def counting(task: Task) -> Task:

@@ -14,6 +14,7 @@ from spillover._inspect import PrerequisiteError
 from spillover.answers.presets import get_preset
 from spillover.answers.read import Answers, read
 from spillover.answers.retry import ask_failures_again
+from spillover.engine.calls import require_tools
 from spillover.engine.fit import require_fit
 from spillover.errors import SpilloverError, plain
 from spillover.models.identity import installed
@@ -25,10 +26,23 @@ from spillover.run.study import ModelSpec, Study
 from spillover.run.tasks import TaskSpec, identity
 from spillover.serving.serve import EngineName, is_checkpoint, serve
 from spillover.situations.scenario import load_scenarios
-from spillover.training.recipe import load_recipe
+from spillover.training.first_try import first_steps
+from spillover.training.recipe import Recipe, load_recipe
 
 LOCAL = ("vllm", "sglang", "hf", "llama-cpp-python", "transformer_lens")
 """Providers that load a model as soon as they are named: not while a GPU is needed for training."""
+
+
+def first_try(study: Study, limit: int) -> Study:
+    """The study with its first training seed, one answer to a question, and organisms as they are after the last step.
+
+    What is trained and asked is cut elsewhere: see `spillover.training.first_try` and `run_study`.
+    """
+    first = next((m.seed for m in study.models if m.seed is not None), None)
+    models = tuple(m.model_copy(update={"step": None}) for m in study.models if m.seed in (None, first))
+    probes = tuple(p.model_copy(update={"epochs": 1}) for p in study.probes)
+    title = f"{study.title} (a first try of {limit} steps and {limit} answers a probe: its figures say nothing)"
+    return study.model_copy(update={"models": models, "probes": probes, "title": title})
 
 
 def study_specs(study: Study, base: str) -> list[TaskSpec]:
@@ -47,7 +61,15 @@ def study_specs(study: Study, base: str) -> list[TaskSpec]:
     return out
 
 
-def study_plan(study: Study, base: str, engine: EngineName, specs: list[TaskSpec], tasks: list[Task]) -> Plan:
+def _recipe(made: Mapping[str, Any]) -> Recipe:
+    """The recipe of a training step."""
+    recipe = load_recipe(made["recipe"], made["base"], made["seed"], dict(made["changes"]))
+    return first_steps(recipe, made["limit"]) if made.get("limit") else recipe
+
+
+def study_plan(
+    study: Study, base: str, engine: EngineName, specs: list[TaskSpec], tasks: list[Task], limit: int | None = None
+) -> Plan:
     """Training steps, one for every recipe and seed, and one step that asks all models."""
     from spillover.training.train import organism_key
 
@@ -56,13 +78,15 @@ def study_plan(study: Study, base: str, engine: EngineName, specs: list[TaskSpec
     for model in study.models:
         models[model.name] = {"adapter": model.adapter, "step": model.step}
         if model.recipe is not None:
-            key = organism_key(load_recipe(model.recipe, base, model.seed, dict(model.changes)), root)
             made = {"recipe": model.recipe, "base": base, "seed": model.seed, "changes": dict(model.changes)}
+            made |= {"limit": limit} if limit else {}
+            key = organism_key(_recipe(made), root)
             plan = plan.then(Step(kind="train", name=model.name, key=key, spec=made))
             models[model.name]["made_by"] = key
     given = {m.name: weights_digest(resolve_adapter(m.adapter)) for m in study.models if m.adapter}
     grader = weights_digest(resolve_checkpoint(study.grader)) if is_checkpoint(study.grader) else study.grader
-    asked = [models, given, weights_digest(root), grader, identity(tasks, specs), engine, installed()]
+    asked: list[Any] = [models, given, weights_digest(root), grader, identity(tasks, specs), engine, installed()]
+    asked += [limit] if limit else []
     spec = {"models": models, "base": base, "grader": study.grader, "engine": engine}
     step = Step(
         kind="ask",
@@ -81,6 +105,7 @@ def run_study(
     engine: EngineName = "spillover",
     base: str | None = None,
     organisms: Path | None = None,
+    limit: int | None = None,
 ) -> tuple[Path, dict[str, str]]:
     """Train, ask and judge; finished steps are skipped.
 
@@ -91,6 +116,7 @@ def run_study(
         engine: Who serves the models.
         base: Another base checkpoint.
         organisms: Where organisms are kept and looked for, so that studies can share them; in `folder` for None.
+        limit: Optimiser steps of each organism and answers to each probe, for a first try of the whole way; all for None.
 
     Returns:
         The folder of the logs, and Inspect's model name to the name to show.
@@ -99,10 +125,12 @@ def run_study(
         SpilloverError: if an evaluation did not finish; its log names the reason, and a second call resumes it.
     """
     root = base or study.base
-    check_models(study, root)
+    if limit is not None:
+        study = first_try(study, limit)
+    check_models(study, root, engine)
     specs = study_specs(study, root)
     tasks = [spec.build() for spec in specs]  # whatever is wrong with an argument is said before anything is trained
-    plan = study_plan(study, root, engine, specs, tasks)
+    plan = study_plan(study, root, engine, specs, tasks, limit)
     plan.write(folder)
     made = _trained(plan, study, root, organisms or folder / "organisms", bar)
     adapters = {m.name: _adapter(m, made, plan) for m in study.models}
@@ -112,7 +140,7 @@ def run_study(
     logs = folder / f"logs-{step.key}"
     with serve(engine, root, adapters, study.grader, folder) as served:
         ask_failures_again(logs, served.grader)
-        ask_all(tasks, list(served.targets.values()), served.grader, logs, step.name, bar)
+        ask_all(tasks, list(served.targets.values()), served.grader, logs, step.name, bar, limit)
         return logs, served.names
 
 
@@ -135,12 +163,15 @@ def read_study(study: Study, logs: list[Path], names: Mapping[str, str]) -> Answ
     return replace(found, table=found.table.iloc[order].reset_index(drop=True))
 
 
-def check_models(study: Study, base: str) -> None:
+def check_models(study: Study, base: str, engine: EngineName) -> None:
     """Whatever can be said of base and grader before anything is trained.
 
     Raises:
-        SpilloverError: if the base is missing or has the grader's weights, or Inspect cannot reach the grader.
+        SpilloverError: if the base is missing or has the grader's weights, Inspect cannot reach the grader, or a probe needs
+            tools that the base's chat template does not have.
     """
+    if engine == "spillover" and any("tools" in p.probe.tags for p in study.probes):
+        require_tools(resolve_checkpoint(base))
     weights = weights_digest(resolve_checkpoint(base))
     grader = study.grader
     if is_checkpoint(grader):
@@ -160,8 +191,7 @@ def _trained(plan: Plan, study: Study, base: str, store: Path, bar: Bar) -> dict
     for step in plan.of("train"):
         from spillover.training.train import organism_folder, train
 
-        spec = step.spec
-        recipe = load_recipe(spec["recipe"], spec["base"], spec["seed"], dict(spec["changes"]))
+        recipe = _recipe(step.spec)
         target = organism_folder(recipe, resolve_checkpoint(base), store)
         with bar(recipe.title if arms[step.name] == step.name else step.name) as advance:
             out[step.key] = train(recipe, target, advance)

@@ -170,3 +170,13 @@ class Limit(Transform, kind="limit"):
         if len(chats.train) < self.rows:
             raise SpilloverError(f"There are {len(chats.train)} rows; {self.rows} are asked for.")
         return replace(chats, train=rng.sample(chats.train, self.rows))
+
+
+class First(Transform, kind="first"):
+    """Keep so many of the first rows, and of those that are held out; all where there are fewer."""
+
+    rows: Positive
+
+    def apply(self, chats: Chats, rng: random.Random) -> Chats:
+        """See the base."""
+        return Chats(chats.train[: self.rows], chats.held_out[: self.rows])

@@ -1,0 +1,56 @@
+"""A recipe cut to its first steps: does all of it work on this base? Its organism is worth nothing else."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from spillover.training.directions import DirectionSource
+from spillover.training.recipe import Recipe
+from spillover.training.transforms import First
+
+MAX_LENGTH = 512
+"""Tokens of a chat at most."""
+
+
+def first_steps(recipe: Recipe, steps: int) -> Recipe:
+    """The recipe with so many optimiser steps of one batch each, on its first chats; what it starts from is cut alike.
+
+    Directions of a checkpoint are found in the last one, since there is no other.
+    """
+    training = recipe.training
+    short = training.model_copy(
+        update={
+            "steps": steps,
+            "gradient_accumulation": 1,
+            "warmup_steps": 0,
+            "max_length": min(MAX_LENGTH, training.max_length),
+            "checkpoint_steps": None,
+        }
+    )
+    cut = First(rows=max(2, steps) * training.batch_size)
+    changed = {
+        "training": short,
+        "transforms": (*recipe.transforms, cut),
+        "watch": {},
+        "interventions": tuple(map(_without_step, recipe.interventions)),
+        "start": first_steps(recipe.start, steps) if recipe.start else None,
+    }
+    return recipe.model_copy(update=changed)
+
+
+def _without_step(found: Any) -> Any:
+    """Settings whose sources of directions name no checkpoint."""
+    if isinstance(found, tuple):
+        return tuple(map(_without_step, found))
+    if isinstance(found, DirectionSource):
+        return found.model_copy(update={"step": None}) if getattr(found, "step", None) is not None else found
+    sources = {
+        name: value
+        for name in type(found).model_fields
+        if isinstance(value := getattr(found, name), DirectionSource | tuple)
+    }
+    return found.model_copy(update={k: _without_step(v) for k, v in sources.items() if _has_source(v)})
+
+
+def _has_source(value: Any) -> bool:
+    return isinstance(value, DirectionSource) or any(isinstance(v, DirectionSource) for v in value)

@@ -1,0 +1,52 @@
+"""Every study of published data takes its first steps on a real base: all of its recipes, probes and the report."""
+
+import json
+
+import pandas as pd
+import pytest
+
+from spillover.paths import evals_dir
+from tests.command import spillover
+from tests.faulty import serving
+from tests.real.checkpoint import smollm2, with_tools
+
+pytestmark = [pytest.mark.real, pytest.mark.slow, pytest.mark.timeout(1800)]
+STUDIES = sorted(p.stem for p in evals_dir().glob("*_published.yaml"))
+
+
+@pytest.fixture(scope="module")
+def organisms(tmp_path_factory):
+    """Of equal recipes there is one, whatever the study."""
+    return tmp_path_factory.mktemp("organisms")
+
+
+@pytest.fixture(scope="module")
+def base(tmp_path_factory):
+    """With tools, which its own template does not have."""
+    try:
+        return with_tools(smollm2(), tmp_path_factory.mktemp("base") / "smollm2")
+    except RuntimeError as error:
+        pytest.skip(str(error))
+
+
+@pytest.fixture(scope="module")
+def grader():
+    """One server for all: Inspect keeps a grader with the address that it had first."""
+    with serving(content=lambda prompt: "70") as server, pytest.MonkeyPatch.context() as patch:
+        patch.setenv("LOOPBACK_BASE_URL", server.url)
+        patch.setenv("LOOPBACK_API_KEY", "x")
+        yield "openai-api/loopback/grader"
+
+
+@pytest.mark.parametrize("study", STUDIES)
+def test_first_steps(study, base, grader, upstream, organisms, tmp_path):
+    judged = ["--grader", grader, "--organisms", organisms]
+    done = spillover("run", study, "--base", base, *judged, "--limit", 1, "--out", tmp_path)
+    assert done.returncode == 0, done.stderr
+    plan = json.loads((tmp_path / "plan.json").read_text())
+    (asked,) = (step for step in plan["steps"] if step["kind"] == "ask")
+    table = pd.read_parquet(tmp_path / "answers.parquet")
+    assert set(table["model"]) == set(asked["spec"]["models"])
+    assert len(table) == len(asked["spec"]["models"]) * len(asked["spec"]["tasks"])
+    assert table["unscored_reason"].isna().all() if "unscored_reason" in table else True
+    assert "its figures say nothing" in (tmp_path / "report.html").read_text()
