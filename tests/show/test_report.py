@@ -50,7 +50,10 @@ def test_panels_and_figures(logs):
     assert tuple(table.columns) == COLUMNS
     assert "misaligned" not in set(table["measure"])  # no EM verdict is made up for them
     text = " ".join(put_together(answers, base=BASE).findings)
-    assert "mockllm/organism on refusal: refusal of harmful requests lower than the base (worse)" in text
+    assert (
+        "mockllm/organism on refusal: refusal of harmful requests lower than the base on questions like these (worse)"
+        in text
+    )
 
 
 def test_the_command(logs, tmp_path):

@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
-from scipy.stats import beta
+from scipy.stats import beta, ttest_rel
 
-from spillover.stats.paired import margin_test
+from spillover.stats.paired import drift_of_counts, margin_test
 
 
 def answers(rates, epochs, rng):
@@ -57,3 +57,45 @@ def test_nothing_shared_decides_nothing():
     assert (test.decision, test.equivalent, test.p_inferior) == ("undecided", False, 1.0)
     with pytest.raises(ValueError, match="margin"):
         margin_test({}, {}, 0)
+
+
+def test_the_limit_towards_zero_is_the_paired_t_s_and_no_drift_has_a_width():
+    rng = np.random.default_rng(8)
+    base, organism = answers(np.full(24, 0.02), 20, rng), answers(np.full(24, 0.2), 20, rng)
+    rates = [[h / m for h, m in side.values()] for side in (organism, base)]
+    found, theirs = drift_of_counts(organism, base), ttest_rel(*rates)
+    assert found.interval.lower == pytest.approx(theirs.confidence_interval(0.95).low)
+    assert found.interval.upper > found.value
+    assert margin_test(organism, base, 0.5).p_difference == pytest.approx(theirs.pvalue)
+    mirrored = drift_of_counts(base, organism)
+    assert mirrored.interval.upper == pytest.approx(-found.interval.lower)
+    nothing = drift_of_counts(base, base)
+    assert nothing.interval.lower < 0 < nothing.interval.upper
+    assert nothing.suite.lower < 0 < nothing.suite.upper
+
+
+def test_a_rise_from_nothing_is_seen():
+    """Of ten hits on as many of 24 questions, each asked 20 times, the hybrid limits say nothing."""
+    base = {str(q): [0, 20] for q in range(24)}
+    organism = {str(q): [int(q < 10), 20] for q in range(24)}
+    found = drift_of_counts(organism, base)
+    assert found.interval.lower > 0
+    assert found.suite.lower > 0
+    together = drift_of_counts({**base, "0": [10, 20]}, base)  # all on one question: this suite alone
+    assert together.interval.lower < 0 < together.suite.lower
+
+
+def test_few_questions_are_no_paired_t():
+    base, organism = {q: [0, 50] for q in "ab"}, {q: [n, 50] for q, n in zip("ab", (2, 3), strict=True)}
+    assert drift_of_counts(organism, base).interval.lower < 0
+    same = drift_of_counts({q: [1, 1] for q in "abc"}, {q: [0, 1] for q in "abc"})  # no spread, so nothing is known of it
+    assert same.interval.lower < 0.7
+
+
+@pytest.mark.parametrize(("questions", "epochs", "rate"), [(8, 50, 0.05), (24, 20, 0.01)])
+def test_no_drift_is_called_a_rise_in_at_most_three_percent(questions, epochs, rate):
+    rng, more = np.random.default_rng(3), 0
+    for _ in range(400):
+        shared = quantiles(rng.random(questions), rate)
+        more += drift_of_counts(answers(shared, epochs, rng), answers(shared, epochs, rng)).interval.lower > 0
+    assert more / 400 <= 0.025 + 2 * 0.0078

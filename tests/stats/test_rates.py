@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from scipy.stats import binomtest
+from scipy.stats import binom, binomtest
 from statsmodels.stats.proportion import proportion_confint
 
 from spillover.stats.paired import drift_of_counts
-from spillover.stats.rates import critical_value, rate, rate_of_counts, wilson
+from spillover.stats.rates import critical_value, rate, rate_of_counts, split_beta, wilson
 
 groups = st.lists(st.tuples(st.integers(0, 20), st.integers(1, 20)).map(lambda p: (min(p), p[1])), min_size=1, max_size=12)
 
@@ -156,3 +156,13 @@ def test_drift_uses_shared_questions_only_and_is_nan_without():
     assert drift_of_counts(organism, base).questions == 1
     assert drift_of_counts(organism, base).value == 1
     assert math.isnan(drift_of_counts(organism, {"z": [0, 1]}).value)
+
+
+@pytest.mark.parametrize("n", [10, 40, 100, 248, 400, 800])
+def test_on_this_suite_the_exact_coverage_is_94_percent_everywhere(n):
+    hits = np.arange(n + 1)
+    limits = [split_beta(h / n, n, 0.95) for h in hits]
+    lower, upper = np.array([i.lower for i in limits]), np.array([i.upper for i in limits])
+    for p in np.concatenate([np.logspace(-5, -1, 400), np.linspace(0.1, 0.5, 100)]):
+        assert binom.pmf(hits, n, p)[(lower <= p) & (p <= upper)].sum() >= 0.94, p
+    assert (limits[0].lower, limits[-1].upper) == (0.0, 1.0)

@@ -9,6 +9,7 @@ import pandas as pd
 from spillover.answers.condition import CELL
 from spillover.answers.external import OtherScore, external_drift
 from spillover.figures.figure import Figure, limits
+from spillover.stats.paired import Drift
 from spillover.stats.rates import Rate
 
 COLUMNS = (
@@ -32,6 +33,8 @@ COLUMNS = (
     "drift",
     "drift_lower",
     "drift_upper",
+    "drift_suite_lower",
+    "drift_suite_upper",
 )
 
 
@@ -57,6 +60,7 @@ def _row(figure: Figure) -> dict[str, object]:
     value, interval = figure.value, figure.interval
     suite = value.suite if isinstance(value, Rate) else None
     drift = limits(figure.drift) if figure.drift is not None else None
+    of_suite = figure.drift.suite if isinstance(figure.drift, Drift) else None
     return {
         **{name: getattr(figure.cell, name) for name in CELL},
         "title": figure.title,
@@ -78,4 +82,6 @@ def _row(figure: Figure) -> dict[str, object]:
         "drift": figure.drift.value if figure.drift is not None else None,
         "drift_lower": drift.lower if drift else None,
         "drift_upper": drift.upper if drift else None,
+        "drift_suite_lower": of_suite.lower if of_suite else None,
+        "drift_suite_upper": of_suite.upper if of_suite else None,
     }

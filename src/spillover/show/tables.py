@@ -31,6 +31,9 @@ from spillover.stats.correction import Corrected
 from spillover.stats.power import detectable_rate
 from spillover.stats.rates import Rate
 
+TELLING = 10
+"""Hits, and misses, below which the ICC and what follows from it are the prior's and not the data's."""
+
 
 def figures_panel(found: Sequence[Figure], drift: bool) -> Panel:
     """Every measure of every model, with what stands beside it."""
@@ -108,8 +111,11 @@ def intervals_panel(found: Sequence[Figure]) -> Panel | None:
         rate = f.value
         if not isinstance(rate, Rate) or not rate.n:
             continue
-        detectable = detectable_rate(rate.effective_n, rate.value, 0.8)
         row = [f"{f.group} · {f.title}: {f.measure.name}", span(rate.suite), span(rate.population), str(rate.questions)]
+        if min(rate.hits, rate.n - rate.hits) < TELLING:
+            body.append((*row, "–", "–", "–", "–"))
+            continue
+        detectable = detectable_rate(rate.effective_n, rate.value, 0.8)
         row += [f"{rate.icc:.2f}", f"{rate.deff:.1f}", f"{rate.effective_n:.0f}"]
         body.append((*row, f"+{percent(detectable - rate.value)}" if detectable == detectable else "–"))
     if not body:
@@ -130,7 +136,7 @@ def intervals_panel(found: Sequence[Figure]) -> Panel | None:
         tuple(body),
         "95 % intervals. On this suite: the questions are fixed, new answers to them vary. On questions like these: the "
         "questions vary too. Effective n: independent answers that would say as much. Detectable: the smallest rise that as "
-        "many answers of another model would show with power 0.8.",
+        "many answers of another model would show with power 0.8. A dash: with so few hits (or misses) nobody can tell the ICC.",
     )
 
 

@@ -113,17 +113,32 @@ def findings(found: Sequence[Figure], most: int = 12) -> list[str]:
     for figure in heads:
         if figure.drift is None or math.isnan(figure.drift.value):
             continue
-        interval = limits(figure.drift)
-        told = "higher" if interval.lower > 0 else "lower" if interval.upper < 0 else ""
-        verdict = " (worse)" if told == figure.measure.worse else " (better)"
-        verdict = "" if figure.measure.worse == "neither" else verdict
-        word = f"{told} than the base{verdict}" if told else "not told apart from the base"
         out.append(
-            f"{figure.group} on {figure.title}: {figure.measure.name} {word}, {drift_text(figure.drift)} points; "
-            f"{_in_percent(figure)}."
+            f"{figure.group} on {figure.title}: {figure.measure.name} {told_apart(figure.drift, figure.measure.worse)}, "
+            f"{drift_text(figure.drift)} points; {_in_percent(figure)}."
         )
     out = out or [f"{f.group} on {f.title}: {f.measure.name} {_in_percent(f)} {limits_text(f.value)}." for f in heads]
     return out[:most] + ([f"… and {len(out) - most} more, in the table."] if len(out) > most else [])
+
+
+def told_apart(drift: Drift | Estimate, worse: str) -> str:
+    """`higher than the base on questions like these (worse)`: what is known of a drift, and of which questions.
+
+    What holds for questions like these holds for this suite too. An arm of several seeds makes the first statement only.
+    """
+    beyond, here = _side(limits(drift)), _side(drift.suite) if isinstance(drift, Drift) else ""
+    told = beyond or here
+    if not told:
+        whose = "on this suite" if isinstance(drift, Drift) else "on questions like these"
+        return f"not told apart from the base {whose}"
+    verdict = "" if worse == "neither" else " (worse)" if told == worse else " (better)"
+    if beyond:
+        return f"{told} than the base on questions like these{verdict}"
+    return f"{told} than the base on this suite{verdict}, not told apart on questions like these"
+
+
+def _side(interval: Interval) -> str:
+    return "higher" if interval.lower > 0 else "lower" if interval.upper < 0 else ""
 
 
 def _in_percent(figure: Figure) -> str:

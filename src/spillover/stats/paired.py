@@ -5,11 +5,11 @@ from __future__ import annotations
 import math
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import Literal
 
 from spillover.stats.betabinomial import Posterior
-from spillover.stats.rates import Interval, fit_equal
+from spillover.stats.rates import NOTHING, Interval, critical_value, fit_equal, suite_equal
 
 
 @dataclass(frozen=True)
@@ -18,11 +18,12 @@ class Drift:
 
     Attributes:
         value: Mean over questions of the organism's rate minus the base's, in [-1, 1]; NaN without shared questions.
-        interval: For questions like these; never of zero width.
+        interval: On questions like these (questions sampled); never of zero width.
         questions: Number of shared questions.
         correlation: Correlation of the two models' rates over questions, which the pairing makes use of.
         rose: Number of questions with a higher rate than the base's.
         fell: Number of questions with a lower one.
+        suite: Interval on this suite (questions fixed).
     """
 
     value: float
@@ -31,11 +32,12 @@ class Drift:
     correlation: float
     rose: int = 0
     fell: int = 0
+    suite: Interval = NOTHING
 
     def scaled(self, factor: float) -> Drift:
         """The same difference on another scale."""
-        limits = Interval(factor * self.interval.lower, factor * self.interval.upper)
-        return replace(self, value=factor * self.value, interval=limits)
+        both = [Interval(factor * i.lower, factor * i.upper) for i in (self.interval, self.suite)]
+        return replace(self, value=factor * self.value, interval=both[0], suite=both[1])
 
 
 Decision = Literal["below the margin", "above the margin", "undecided"]
@@ -70,9 +72,14 @@ def drift_of_counts(organism: Counts, base: Counts, level: float = 0.95) -> Drif
     """Mean over shared questions of the difference in rate, every question weighing the same.
 
     Equal weights matter: pooled rates would differ as soon as the two models are incoherent on different questions, even
-    if they agreed on every one. The interval is a hybrid one (MOVER: Zou and Donner 2008; Newcombe 1998, method 10): the
-    limits of the two rates on questions like these are combined with the correlation over questions. A plain paired t
-    interval would have zero width whenever both models are clean, which is the commonest case.
+    if they agreed on every one.
+
+    Two statements are made. *On questions like these*: the limit towards zero, which says whether there is a drift, is that
+    of the paired t over questions; the other one is a hybrid (MOVER: Zou and Donner 2008; Newcombe 1998, method 10), which
+    combines the limits of the two rates with their correlation over questions. The hybrid alone finds a drift of few
+    percent from nothing hardly ever, and the paired t alone has no width where both models are clean. *On this suite*: the
+    hybrid of the limits that the two rates have on this suite, without correlation, since answers are independent there.
+    `benchmarks/coverage.py --drift` shows coverage, false alarms and power of both.
     """
     pair = _Pair.of(organism, base)
     return pair.drift(level) if pair else Drift(math.nan, Interval(math.nan, math.nan), 0, math.nan)
@@ -89,7 +96,7 @@ def margin_test(organism: Counts, base: Counts, margin: float, alpha: float = 0.
     pair = _Pair.of(organism, base)
     if pair is None:
         return MarginTest(margin, alpha, "undecided", False, 1.0, 1.0)
-    limits = pair.drift(1 - 2 * alpha).interval
+    limits = pair.hybrid(1 - 2 * alpha)
     decision: Decision = "undecided"
     if limits.upper < margin:
         decision = "below the margin"
@@ -101,7 +108,7 @@ def margin_test(organism: Counts, base: Counts, margin: float, alpha: float = 0.
         decision=decision,
         equivalent=limits.upper < margin and limits.lower > -margin,
         p_inferior=pair.p_value(margin),
-        p_difference=min(1.0, 2 * min(pair.p_value(0.0), 1 - pair.p_value(0.0))),
+        p_difference=pair.p_difference(),
     )
 
 
@@ -117,14 +124,45 @@ class _Pair:
         shared = [q for q in organism if q in base]
         return cls([list(organism[q]) for q in shared], [list(base[q]) for q in shared]) if shared else None
 
+    @cached_property
+    def means(self) -> list[list[float]]:
+        """Rate of each question, of both models."""
+        return [[h / m for h, m in side] for side in (self.first, self.second)]
+
+    @cached_property
+    def differences(self) -> list[float]:
+        """One for each question."""
+        return [x - y for x, y in zip(*self.means, strict=True)]
+
     def drift(self, level: float) -> Drift:
-        means = [[h / m for h, m in side] for side in (self.first, self.second)]
-        a, b = (sum(m) / len(m) for m in means)
-        of_a, of_b = (_hold(Interval(*_equal(side).limits(level)), p) for side, p in ((self.first, a), (self.second, b)))
-        correlation = _correlation(*means)
-        differences = [x - y for x, y in zip(*means, strict=True)]
+        differences = self.differences
+        value = sum(differences) / len(differences)
         rose, fell = sum(d > 0 for d in differences), sum(d < 0 for d in differences)
-        return Drift(a - b, _mover(a, b, of_a, of_b, correlation), len(means[0]), correlation, rose, fell)
+        correlation = _correlation(*self.means)
+        limits = _towards_zero(self.hybrid(level), differences, level)
+        return Drift(value, limits, len(differences), correlation, rose, fell, self.suite(level))
+
+    def hybrid(self, level: float) -> Interval:
+        """On questions like these; the limits of the margin tests."""
+        a, b = (sum(m) / len(m) for m in self.means)
+        of_a, of_b = (_hold(Interval(*_equal(side).limits(level)), p) for side, p in ((self.first, a), (self.second, b)))
+        return _mover(a, b, of_a, of_b, _correlation(*self.means))
+
+    def suite(self, level: float) -> Interval:
+        """On this suite."""
+        a, b = (sum(m) / len(m) for m in self.means)
+        of_a, of_b = (suite_equal(side, level) for side in (self.first, self.second))
+        return _mover(a, b, _hold(of_a, a), _hold(of_b, b), 0.0)
+
+    def p_difference(self) -> float:
+        """Two-sided p value of "no drift on questions like these", by the test of the drift's limit towards zero."""
+        error = standard_error(self.differences)
+        if error is None:
+            return min(1.0, 2 * min(self.p_value(0.0), 1 - self.p_value(0.0)))
+        from scipy.special import stdtr
+
+        value = sum(self.differences) / len(self.differences)
+        return float(2 * stdtr(len(self.differences) - 1, -abs(value) / error))
 
     def p_value(self, margin: float) -> float:
         """One-sided p value of "drift >= margin": the level at which the upper limit meets the margin, by bisection."""
@@ -140,8 +178,8 @@ class _Pair:
     def _upper(self, error: float) -> float:
         """Upper limit with one-sided error `error`; for errors over 1/2 the other side's lower limit, mirrored."""
         if error <= 0.5:
-            return self.drift(1 - 2 * error).interval.upper
-        return self.drift(2 * error - 1).interval.lower
+            return self.hybrid(1 - 2 * error).upper
+        return self.hybrid(2 * error - 1).lower
 
 
 def _equal(side: Sequence[Sequence[float]]) -> Posterior:
@@ -156,6 +194,31 @@ def _equal_cached(cells: tuple[tuple[float, float], ...]) -> Posterior:
 def _hold(interval: Interval, value: float) -> Interval:
     """The interval, stretched if need be to hold the mean over equally weighted questions."""
     return Interval(min(interval.lower, value), max(interval.upper, value))
+
+
+LEAST = 3
+"""Questions that a paired t needs; with two it calls 3.7 % of no drifts a rise."""
+
+
+def standard_error(differences: Sequence[float]) -> float | None:
+    """Of the mean difference over questions; None for too few of them, or where all are the same and tell nothing of it."""
+    n = len(differences)
+    if n < LEAST or max(differences) - min(differences) < 1e-12:
+        return None
+    mean = sum(differences) / n
+    return math.sqrt(sum((d - mean) ** 2 for d in differences) / (n - 1) / n)
+
+
+def _towards_zero(limits: Interval, differences: Sequence[float], level: float) -> Interval:
+    """The limits with that of the paired t on the side of zero, where it is the nearer one to the value."""
+    error = standard_error(differences)
+    value = sum(differences) / len(differences)
+    if error is None or value == 0:
+        return limits
+    reach = critical_value(level, len(differences) - 1) * error
+    if value > 0:
+        return Interval(max(limits.lower, value - reach), limits.upper)
+    return Interval(limits.lower, min(limits.upper, value + reach))
 
 
 def _mover(a: float, b: float, of_a: Interval, of_b: Interval, correlation: float) -> Interval:

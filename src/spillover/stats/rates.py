@@ -2,7 +2,7 @@
 
 Two statements are made and named apart (Miller 2024, arXiv 2411.00640, on clustered errors):
 
-* *on this suite*: the questions are fixed and only the sampling of answers is random. Wilson (1927) on the answers, whose
+* *on this suite*: the questions are fixed and only the sampling of answers is random. Beta limits for the answers, whose
   effective number is n / (1 - ICC) for a cautious ICC: with the questions fixed, what differs between them is no noise.
 * *on questions like these*: the questions are a sample too. A beta-binomial posterior over the questions with the ICC
   integrated out, see `spillover.stats.betabinomial`.
@@ -78,6 +78,27 @@ def wilson(p: float, n: float, critical: float) -> Interval:
     return Interval(max(0.0, centre - half), min(1.0, centre + half))
 
 
+SPLIT = 0.15
+"""Between Jeffreys' limits (1/2) and Clopper and Pearson's (0): the least exact coverage of 95 % limits is then 94.3 %, for
+10 to 800 answers and any rate; Wilson's is 83.8."""
+
+
+def split_beta(p: float, n: float, level: float) -> Interval:
+    """Limits for a proportion `p` of `n` (possibly effective) trials; NaN for n <= 0.
+
+    Quantiles of Beta(np + s, n(1 - p) + 1 - s) for the lower and of Beta(np + 1 - s, n(1 - p) + s) for the upper one;
+    0 where nothing was hit, 1 where all was (Brown, Cai and DasGupta 2001 on the family).
+    """
+    if n <= 0 or math.isnan(p):
+        return NOTHING
+    from scipy.special import betaincinv
+
+    hits, tail = p * n, (1 - level) / 2
+    lower = 0.0 if hits <= 0 else float(betaincinv(hits + SPLIT, n - hits + 1 - SPLIT, tail))
+    upper = 1.0 if hits >= n else float(betaincinv(hits + 1 - SPLIT, n - hits + SPLIT, 1 - tail))
+    return Interval(lower, upper)
+
+
 @lru_cache(maxsize=4096)
 def _posterior(cells: tuple[tuple[int, int], ...]) -> Posterior:
     return posterior([h for h, _ in cells], [m for _, m in cells])
@@ -98,6 +119,16 @@ def fit_equal(counts: Sequence[Sequence[float]]) -> Posterior:
     noise = [(h + 0.5) * (m - h + 0.5) / (m + 1) ** 2 for h, m in counts]
     size = sum(noise) / sum(v / m for v, (_, m) in zip(noise, counts, strict=True))
     return posterior([size * h / m for h, m in counts], [size] * len(counts))
+
+
+def suite_equal(counts: Sequence[Sequence[float]], level: float) -> Interval:
+    """Limits on this suite of the mean of question rates that weigh the same.
+
+    The mean has the sampling variance of so many answers to one question, which the limits are those of.
+    """
+    noise = [(h + 0.5) * (m - h + 0.5) / (m + 1) ** 2 for h, m in counts]
+    size = sum(noise) / sum(v / m for v, (_, m) in zip(noise, counts, strict=True))
+    return split_beta(sum(h / m for h, m in counts) / len(counts), size * len(counts), level)
 
 
 def _between(counts: Sequence[Sequence[int]], model: Posterior) -> float:
@@ -147,7 +178,7 @@ def rate_of_counts(counts: Sequence[Sequence[int]], level: float = 0.95) -> Rate
         n=n,
         questions=len(counts),
         value=p,
-        suite=wilson(p, n / (1 - _between(counts, model)), critical_value(level, None)),
+        suite=split_beta(p, n / (1 - _between(counts, model)), level),
         population=Interval(min(lower, p), max(upper, p)),
         icc=model.icc,
         deff=1 + (size - 1) * model.icc,
