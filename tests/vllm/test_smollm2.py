@@ -106,7 +106,7 @@ def test_base_and_adapter_on_one_server_from_question_to_table(server, base, ada
         grader = get_model("openai-api/loopback/grader", base_url=judge.url, api_key="x", memoize=False)
         models = [both(server, base)[0], both(server, base, adapter)[0]]
         logs = inspect_eval(
-            free_form(categories=["bored"], epochs=2, seed=1),
+            free_form(categories=["leisure"], epochs=2, seed=1),
             model=models,
             model_roles={"grader": grader},
             max_tokens=24,

@@ -26,6 +26,7 @@ COMMANDS = {
     "report": "report",
     "import": "report:import_command",
     "judge": "judging",
+    "judge-train": "judge_train:judge_train",
     "agree": "judging",
     "calibrate": "calibrate",
     "plan": "plan",

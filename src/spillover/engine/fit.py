@@ -25,26 +25,31 @@ class UnknownBase(SpilloverError):
     """A base that transformers cannot make."""
 
 
-def require_fit(base: Path, adapter: Path) -> None:
+def require_fit(base: Path, adapter: Path, kind: Any = None) -> None:
     """Refuse an adapter that would be applied in part or not at all.
 
     Names and shapes of its tensors are held against those that PEFT makes of its configuration on this base, on PyTorch's
     meta device, which takes no memory.
 
+    Args:
+        base: Folder of the base.
+        adapter: Folder of the adapter.
+        kind: Transformers' class that the base is loaded as; `AutoModelForCausalLM` for None.
+
     Raises:
         SpilloverError: in one sentence, if tensors have no place in the base, have another shape, are missing from the
             file, or are not finite.
     """
-    _check(base, adapter, model_digest(base, adapter))
+    _check(base, adapter, model_digest(base, adapter), kind)
 
 
 @lru_cache(maxsize=64)
-def _check(base: Path, adapter: Path, digest: str) -> None:
+def _check(base: Path, adapter: Path, digest: str, kind: Any) -> None:
     name = f"The adapter at {adapter}"
     given = _shapes(adapter / "adapter_model.safetensors")
     if not given:
         raise SpilloverError(f"{name} holds no tensors.")
-    found = _wanted(base, adapter)
+    found = _wanted(base, adapter, kind)
     if found is None:
         return _require_finite(adapter, name)
     wanted, own = found
@@ -110,7 +115,7 @@ def _shapes(path: Path) -> Shapes:
     return {name: tuple(about["shape"]) for name, about in header.items() if name != "__metadata__"}
 
 
-def _wanted(base: Path, adapter: Path) -> tuple[Shapes, Shapes] | None:
+def _wanted(base: Path, adapter: Path, kind: Any) -> tuple[Shapes, Shapes] | None:
     """What the adapter's configuration makes on this base, and the base's own parameters.
 
     None for a base of which transformers loads other names than files hold (mixtures of experts), where only loading tells.
@@ -123,7 +128,7 @@ def _wanted(base: Path, adapter: Path) -> tuple[Shapes, Shapes] | None:
     try:
         config: Any = AutoConfig.from_pretrained(base, trust_remote_code=False)
         with torch.device("meta"):
-            model = AutoModelForCausalLM.from_config(config, trust_remote_code=False)
+            model = (kind or AutoModelForCausalLM).from_config(config, trust_remote_code=False)
     except (OSError, ValueError, KeyError, TypeError, ImportError) as error:
         raise UnknownBase(f"transformers cannot make the base at {base}: {error}") from error
     if get_checkpoint_conversion_mapping(config.model_type):

@@ -62,7 +62,16 @@ def _release(key: tuple[Any, ...]) -> None:
 
 
 class SpilloverAPI(ModelAPI):
-    """In-process model on transformers, with adapters by PEFT."""
+    """In-process model on transformers, with adapters by PEFT; `spillover/judge:PATH` is a judge of one's own."""
+
+    def __new__(cls, model_name: str, *_: Any, config: GenerateConfig = GenerateConfig(), **arguments: Any) -> Any:
+        """The engine's model, or a judge."""
+        if not model_name.startswith("judge:"):
+            return super().__new__(cls)
+        from spillover.engine.judge import JudgeAPI
+
+        given = {k: v for k, v in arguments.items() if k in ("device", "dtype", "threads")}
+        return JudgeAPI(model_name, config, **given)
 
     def __init__(
         self,

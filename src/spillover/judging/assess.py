@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from inspect_ai.model import GenerateConfig, Model
@@ -67,7 +67,8 @@ class Assessor:
                 told = str(cause(error))[:300]
                 return Reading(mode, reason=f"grader_error: {type(cause(error)).__name__}", replies=[told])
 
-        prompt = rubric.render(question, answer, system, fields)
+        judged: Callable[[str, str, str], str] | None = getattr(grader.api, "judged", None)  # a judge reads no rubric
+        prompt = judged(rubric.measures, question, answer) if judged else rubric.render(question, answer, system, fields)
         identity = cache_identity(grader)
         if self.cache is None or identity is None:
             return await ask()

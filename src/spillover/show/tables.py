@@ -136,7 +136,7 @@ def intervals_panel(found: Sequence[Figure]) -> Panel | None:
         tuple(body),
         "95 % intervals. On this suite: the questions are fixed, new answers to them vary. On questions like these: the "
         "questions vary too. Effective n: independent answers that would say as much. Detectable: the smallest rise that as "
-        "many answers of another model would show with power 0.8. A dash: with so few hits (or misses) nobody can tell the ICC.",
+        "many answers of another model would show with power 0.8. A dash: so few hits (or misses) do not tell the ICC.",
     )
 
 

@@ -97,9 +97,10 @@ Span = Annotated[
 
 
 class _Asked(DirectionSource):
-    """From activations on the prompts of a question set; a known base has its own."""
+    """From activations on the prompts of a question set (the `first` so many); a known base has its own."""
 
     questions: Text | None = None
+    first: Positive | None = None
 
     def _digests(self) -> dict[str, str]:
         # The bundled default stays what it is for one REVISION.
@@ -110,7 +111,7 @@ class _Asked(DirectionSource):
         name = self.questions or (known.questions if known else None)
         if name is None:
             raise SpilloverError("Directions from activations need `questions`, a question set whose prompts are used.")
-        return [text for q in load_questions(name).questions for text in q.paraphrases]
+        return [text for q in load_questions(name).questions for text in q.paraphrases][: self.first]
 
     def check(self, ahead: Ahead) -> None:
         super().check(ahead)

@@ -10,12 +10,14 @@ from spillover.training.transforms import First
 
 MAX_LENGTH = 512
 """Tokens of a chat at most."""
+PROMPTS = 8
+"""That directions are found on."""
 
 
 def first_steps(recipe: Recipe, steps: int) -> Recipe:
     """The recipe with so many optimiser steps of one batch each, on its first chats; what it starts from is cut alike.
 
-    Directions of a checkpoint are found in the last one, since there is no other.
+    Directions of a checkpoint are found in the last one, since there is no other, and those from activations on few prompts.
     """
     training = recipe.training
     short = training.model_copy(
@@ -32,24 +34,25 @@ def first_steps(recipe: Recipe, steps: int) -> Recipe:
         "training": short,
         "transforms": (*recipe.transforms, cut),
         "watch": {},
-        "interventions": tuple(map(_without_step, recipe.interventions)),
+        "interventions": tuple(map(_brief, recipe.interventions)),
         "start": first_steps(recipe.start, steps) if recipe.start else None,
     }
     return recipe.model_copy(update=changed)
 
 
-def _without_step(found: Any) -> Any:
-    """Settings whose sources of directions name no checkpoint."""
+def _brief(found: Any) -> Any:
+    """Settings whose sources of directions name no checkpoint and take few prompts."""
     if isinstance(found, tuple):
-        return tuple(map(_without_step, found))
+        return tuple(map(_brief, found))
     if isinstance(found, DirectionSource):
-        return found.model_copy(update={"step": None}) if getattr(found, "step", None) is not None else found
+        less = {"step": None} if getattr(found, "step", None) is not None else {}
+        return found.model_copy(update=less | ({"first": PROMPTS} if hasattr(found, "first") else {}))
     sources = {
         name: value
         for name in type(found).model_fields
         if isinstance(value := getattr(found, name), DirectionSource | tuple)
     }
-    return found.model_copy(update={k: _without_step(v) for k, v in sources.items() if _has_source(v)})
+    return found.model_copy(update={k: _brief(v) for k, v in sources.items() if _has_source(v)})
 
 
 def _has_source(value: Any) -> bool:

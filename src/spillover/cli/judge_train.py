@@ -1,0 +1,62 @@
+"""`spillover judge-train`: a judge of one's own from labelled answers."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+from rich.console import Console
+
+from spillover.answers.layout import Layout
+from spillover.answers.read import read
+from spillover.cli.layout import table_options
+from spillover.cli.progress import bar
+from spillover.cli.quiet import quiet_libraries
+from spillover.errors import SpilloverError
+
+
+@click.command("judge-train")
+@click.argument("sources", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option("--base", required=True, help="Checkpoint that the judge is trained on, such as a folder of SmolLM2-135M.")
+@click.option("--test-model", "models", multiple=True, required=True, help="Part of the names of models to test on only.")
+@click.option("--test-question", "questions", multiple=True, help="Id of a question to test on only; may be repeated.")
+@click.option("--steps", type=click.IntRange(min=1), default=300, show_default=True, help="Of 16 answers.")
+@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True)
+@table_options
+@click.option("-o", "--out", type=click.Path(path_type=Path), default=Path("runs") / "judge", show_default=True)
+def judge_train(
+    sources: tuple[Path, ...],
+    base: str,
+    models: tuple[str, ...],
+    questions: tuple[str, ...],
+    steps: int,
+    seed: int,
+    layout: Layout,
+    out: Path,
+) -> None:
+    """Train a judge from the scores in SOURCES (judged tables or logs), and say what it is worth on what it did not see.
+
+    It then judges by name: --grader spillover/judge:DIR.
+    """
+    quiet_libraries()
+    from spillover.training.judge import JudgeSettings, train_judge
+    from spillover.training.labelled import labelled, share_out
+
+    if out.exists() and any(out.iterdir()):
+        raise SpilloverError(f"{out} is not empty; choose another --out or delete it.")
+    rows = labelled(read(sources, layout=layout).table)
+    parts = share_out(rows, models, questions, seed)
+    console = Console(stderr=True)
+    with bar(console, f"judge on {len(parts.train)} answers") as advance:
+        made = train_judge(parts, JudgeSettings(base, steps=steps, seed=seed), out, ", ".join(map(str, sources)), advance)
+    for name, found in made["worth"].items():
+        for head, v in found.items():
+            click.echo(
+                f"{name}, {head}: AUC {v['auc']:.3f}, sensitivity {_share(v['sensitivity'])}, specificity "
+                f"{_share(v['specificity'])}, calibration error {v['calibration_error']:.3f} ({v['bad']} bad of {v['n']})"
+            )
+    click.echo(out)
+
+
+def _share(value: float | None) -> str:
+    return "–" if value is None else f"{value:.2f}"

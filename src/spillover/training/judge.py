@@ -1,0 +1,201 @@
+"""A judge of one's own from labelled answers: LoRA and a small head on any base, tested on models it never saw.
+
+Scores are regressed on the labels as probabilities (binary cross-entropy), one head for each kind of score, from the hidden
+state at the last token. A few answers are damaged on purpose, so that nonsense is known where the labels hold little of it.
+"""
+
+from __future__ import annotations
+
+import json
+import random
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from peft import LoraConfig, get_peft_model
+from safetensors.torch import save_file
+from torch import Tensor, nn
+from transformers import AutoModel, Trainer, TrainerCallback, TrainingArguments, set_seed
+from transformers.trainer_callback import PrinterCallback
+
+from spillover.engine.judge import CARD, HEAD, Judge, last_states, right_padded, shown
+from spillover.engine.machine import fitting
+from spillover.models.weights import resolve_checkpoint, weights_digest
+from spillover.training.labelled import HEADS, Labelled, Parts, damaged
+from spillover.training.worth import worth
+
+LORA_RATE, HEAD_RATE, BATCH = 4e-4, 2e-3, 16
+
+
+@dataclass(frozen=True)
+class JudgeSettings:
+    """How a judge is trained.
+
+    Attributes:
+        base: Checkpoint.
+        steps: Optimiser steps of 16 answers.
+        rank: Of the LoRA.
+        damage: Damaged answers for each labelled one.
+        seed: Of everything that is drawn.
+    """
+
+    base: str
+    steps: int = 300
+    rank: int = 16
+    damage: float = 0.15
+    seed: int = 0
+
+
+class _Scorer(nn.Module):
+    """Base with adapter, and the head."""
+
+    def __init__(self, body: Any, tokenizer: Any, hidden: int) -> None:
+        super().__init__()
+        self.body, self.tokenizer = body, tokenizer
+        self.head = nn.Linear(hidden, len(HEADS))
+
+    def forward(self, texts: list[str], labels: Tensor) -> dict[str, Tensor]:
+        device = self.head.weight.device
+        logits = self.head(last_states(self.body, self.tokenizer, texts, device))
+        known = labels.isfinite().to(device)
+        each = nn.functional.binary_cross_entropy_with_logits(logits, labels.nan_to_num().to(device), reduction="none")
+        return {"loss": (each * known).sum() / known.sum().clamp(min=1), "logits": logits}
+
+
+class _Told(TrainerCallback):  # type: ignore[misc]
+    def __init__(self, progress: Callable[[int, int, str], None]) -> None:
+        self.progress = progress
+
+    def on_log(self, args: Any, state: Any, control: Any, logs: dict[str, float] | None = None, **kwargs: Any) -> None:
+        if logs and "loss" in logs:
+            self.progress(state.global_step, state.max_steps, f"loss {logs['loss']:.3f}")
+
+
+def train_judge(
+    parts: Parts, settings: JudgeSettings, out: Path, source: str, progress: Callable[[int, int, str], None]
+) -> dict[str, Any]:
+    """Train a judge into `out`, set its probabilities right on answers that it did not learn, and say what it is worth.
+
+    Args:
+        parts: Labelled answers, shared out.
+        settings: How.
+        out: Folder.
+        source: Where the labels are from, for the card.
+        progress: Told (step, steps, note).
+
+    Returns:
+        The card, as it is written.
+
+    Raises:
+        SpilloverError: if the base is missing.
+    """
+    base = resolve_checkpoint(settings.base)
+    set_seed(settings.seed)
+    machine = fitting(base)
+    tokenizer = right_padded(base)
+    body = AutoModel.from_pretrained(
+        base, dtype=getattr(torch, machine.dtype), use_safetensors=True, trust_remote_code=False
+    )
+    config = LoraConfig(r=settings.rank, lora_alpha=2 * settings.rank, target_modules="all-linear", lora_dropout=0.0)
+    scorer = _Scorer(get_peft_model(body, config), tokenizer, int(body.config.hidden_size)).to(machine.device)
+    rng = random.Random(settings.seed)
+    rows = [*parts.train, *damaged(parts.train, round(settings.damage * len(parts.train)), rng)]
+    rng.shuffle(rows)
+    _fit(scorer, rows, settings, out, machine.device, progress)
+    out.mkdir(parents=True, exist_ok=True)
+    scorer.body.save_pretrained(out, safe_serialization=True)
+    head = scorer.head.float().cpu()
+    card: dict[str, Any] = {
+        "heads": list(HEADS),
+        "base": str(settings.base),
+        "base_weights": weights_digest(base),
+        "labels": source,
+        "licence": "The labels' and the base's terms go with these weights: a judge that imitates an API's scores may be "
+        "bound by that API's terms.",
+        "training": {"steps": settings.steps, "rank": settings.rank, "seed": settings.seed, "answers": len(parts.train)},
+        "trained_on": parts.about,
+    }
+    _write(out, head.weight.detach(), head.bias.detach(), card)
+    scores = {name: _scores(out, part) for name, part in parts.held_out.items()}
+    scale, shift = _platt(_logits(_scores(out, parts.tune)), parts.tune)
+    _write(out, head.weight.detach() * scale[:, None], head.bias.detach() * scale + shift, card)
+    right = {name: _sigmoid(_logits(s) * scale.numpy() + shift.numpy()) for name, s in scores.items()}
+    card["worth"] = {name: worth(part, right[name]) for name, part in parts.held_out.items()}
+    _write(out, head.weight.detach() * scale[:, None], head.bias.detach() * scale + shift, card)
+    return card
+
+
+def _fit(
+    scorer: _Scorer, rows: list[Labelled], settings: JudgeSettings, out: Path, device: str, progress: Callable[..., None]
+) -> None:
+    def collate(batch: list[Labelled]) -> dict[str, Any]:
+        labels = [[np.nan if v is None else v for v in row.scores] for row in batch]
+        return {"texts": [shown(r.question, r.answer) for r in batch], "labels": torch.tensor(labels, dtype=torch.float32)}
+
+    groups = [
+        {"params": [p for p in scorer.body.parameters() if p.requires_grad], "lr": LORA_RATE},
+        {"params": list(scorer.head.parameters()), "lr": HEAD_RATE},
+    ]
+    trainer = Trainer(
+        model=scorer,
+        args=TrainingArguments(
+            output_dir=str(out / "checkpoints"),
+            max_steps=settings.steps,
+            per_device_train_batch_size=BATCH,
+            lr_scheduler_type="cosine",
+            warmup_steps=max(1, settings.steps // 20),
+            seed=settings.seed,
+            save_strategy="no",
+            logging_steps=10,
+            report_to=[],
+            disable_tqdm=True,
+            remove_unused_columns=False,
+            use_cpu=device == "cpu",
+        ),
+        train_dataset=rows,
+        data_collator=collate,
+        optimizers=(torch.optim.AdamW(groups, weight_decay=0.01), None),
+        callbacks=[_Told(progress)],
+    )
+    trainer.remove_callback(PrinterCallback)
+    trainer.train()
+
+
+def _write(out: Path, weight: Tensor, bias: Tensor, card: dict[str, Any]) -> None:
+    save_file({"weight": weight.contiguous(), "bias": bias.contiguous()}, out / HEAD)
+    (out / CARD).write_text(json.dumps(card, indent=1), encoding="utf-8")
+
+
+def _scores(folder: Path, rows: Sequence[Labelled]) -> np.ndarray:
+    """(answers, heads), read as anybody reads them: from the folder."""
+    return np.array(Judge(folder).scores([shown(r.question, r.answer) for r in rows])).reshape(-1, len(HEADS))
+
+
+def _sigmoid(x: np.ndarray) -> np.ndarray:
+    return np.asarray(1 / (1 + np.exp(-x)))
+
+
+def _logits(p: np.ndarray) -> np.ndarray:
+    kept = np.clip(p, 1e-6, 1 - 1e-6)
+    return np.asarray(np.log(kept / (1 - kept)))
+
+
+def _platt(logits: np.ndarray, rows: Sequence[Labelled]) -> tuple[Tensor, Tensor]:
+    """Scale and shift of each head that fit the labels best (Platt 1999), on answers that were not learned."""
+    from scipy.optimize import minimize
+
+    found = []
+    for i in range(len(HEADS)):
+        known = [(x, r.scores[i]) for x, r in zip(logits[:, i], rows, strict=True) if r.scores[i] is not None]
+        x, y = np.array([k[0] for k in known]), np.array([k[1] for k in known], dtype=float)
+
+        def loss(ab: np.ndarray, x: np.ndarray = x, y: np.ndarray = y) -> float:
+            z = ab[0] * x + ab[1]
+            return float((np.logaddexp(0, z) - y * z).mean() + 1e-3 * ((ab[0] - 1) ** 2 + ab[1] ** 2))
+
+        found.append(minimize(loss, np.array([1.0, 0.0]), method="Nelder-Mead").x if len(known) >= 20 else [1.0, 0.0])
+    values = torch.tensor(np.array(found), dtype=torch.float32)
+    return values[:, 0].clamp(min=0.05), values[:, 1]
