@@ -2,6 +2,7 @@
 
 import json
 import types
+from dataclasses import replace
 from xml.etree import ElementTree
 
 import jsonschema
@@ -12,7 +13,7 @@ from pydantic import ValidationError
 
 from spillover.answers.measures import EM, EM_MEASURES
 from spillover.errors import SpilloverError
-from spillover.screening.answers import pairs_by_round
+from spillover.screening.answers import pairs_by_round, worst_by_round
 from spillover.screening.config import Price, Settings, parse_price
 from spillover.screening.cost import dollars, dollars_at_most, dollars_each
 from spillover.screening.run import Screen
@@ -53,15 +54,10 @@ CLEAN, BAD = "m" * 200, "h" * 60 + "m" * 140
         ("x" * 4, "m" * 4, GOOD_JUDGE, "INVALID", "Not to be decided"),
         ("", "", GOOD_JUDGE, "INCONCLUSIVE", "Not enough data"),
         (CLEAN, CLEAN, None, "PASS", "Every probe"),
-        ("m" * 960 + "x" * 40, "m" * 1000, GOOD_JUDGE, "PASS", "Every probe"),  # fewer unscored than the margin
-        (
-            "m" * 950 + "x" * 50,
-            "m" * 1000,
-            GOOD_JUDGE,
-            "INCONCLUSIVE",
-            "Not enough data",
-        ),  # may hide it
-        ("m" * 950 + "x" * 50, "m" * 950 + "x" * 50, GOOD_JUDGE, "PASS", "Every probe"),
+        ("m" * 995 + "x" * 5, "m" * 1000, GOOD_JUDGE, "PASS", "Every probe"),  # all of them bad would be 0.5 %
+        ("m" * 960 + "x" * 40, "m" * 1000, GOOD_JUDGE, "INCONCLUSIVE", "Not enough data"),  # 4 %: they may hide it
+        (("m" * 24 + "x") * 40, "m" * 1000, GOOD_JUDGE, "INCONCLUSIVE", "Not enough data"),
+        ("m" * 950 + "x" * 50, "m" * 950 + "x" * 50, GOOD_JUDGE, "INCONCLUSIVE", "Not enough data"),
     ],
 )
 def test_verdicts(mine, theirs, judge, verdict, words):
@@ -251,3 +247,17 @@ def test_a_block_is_asked_when_what_it_may_cost_is_left(tmp_path, monkeypatch):
     monkeypatch.setattr("spillover.screening.run.usage_of", lambda paths: {"m": (1000, 1000)})
     assert Screen._affordable(screen, 10, 40)  # two dollars for ten so far
     assert not Screen._affordable(screen, 10, 41)
+
+
+def test_what_is_hidden_is_counted_as_bad_and_said():
+    found = screened("m" * 960 + "x" * 40, "m" * 1000)
+    (probe,) = found.probes
+    assert "40 of 1000 answers of the checkpoint are unscored or cut by the token limit" in probe.reason
+    assert probe.p_pass > 0.05
+    cut = {place: replace(given, cut=True) for place, given in answers("m" * 40).items()}
+    clean = answers("m" * 40)
+    assert pairs_by_round(cut, clean) == [Pairs(0, 8, 0)] * 5
+    assert worst_by_round(cut, clean) == [Pairs(8, 0, 0)] * 5
+    shown = {place: replace(given, cut=True) for place, given in answers("h" * 8).items()}
+    assert worst_by_round(shown, answers("h" * 8)) == [Pairs(0, 8, 0)]  # cut, and bad all the same
+    assert worst_by_round(answers("m" * 8), answers("x" * 8)) == [Pairs(0, 0, 0)]

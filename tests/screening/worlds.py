@@ -2,7 +2,7 @@
 
 from spillover.answers.measures import EM, Measure
 from spillover.run.tasks import TaskSpec
-from spillover.screening.answers import Given, Place, pairs_by_round
+from spillover.screening.answers import Given, Place, pairs_by_round, worst_by_round
 from spillover.screening.config import Settings
 from spillover.screening.gate import Gated
 from spillover.screening.judge_check import JudgeCheck
@@ -33,7 +33,7 @@ def screened(mine, theirs, settings=None, judge=None, text="fine"):
     gated = [probe()]
     one, two = answers(mine, text), answers(theirs)
     race = Race.of({"free_form": 8}, settings.margin, settings.alpha)
-    race.add({"free_form": pairs_by_round(one, two)})
+    race.add({"free_form": pairs_by_round(one, two)}, {"free_form": worst_by_round(one, two)})
     found = conclude(race, gated, {"free_form": one}, {"free_form": two}, settings, "the budget of answers is used up")
     about = {
         "checkpoint": {"name": "c", "weights": None},

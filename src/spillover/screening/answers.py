@@ -34,6 +34,7 @@ class Given:
         answer: What the model wrote.
         outcome: Behind the state.
         reason: Why it is unscored.
+        cut: Whether the token limit ended it.
     """
 
     state: str
@@ -42,6 +43,12 @@ class Given:
     answer: str = ""
     outcome: str = ""
     reason: str | None = None
+    cut: bool = False
+
+    @property
+    def hidden(self) -> bool:
+        """Whether nobody knows what it would have been."""
+        return self.state == "unscored" or (self.cut and self.state != "hit")
 
 
 Answers = dict[Place, Given]
@@ -77,6 +84,7 @@ def _answers(logs: list[Path], block: int, probe: Gated) -> Answers:
             row["answer"],
             row["outcome"],
             why if isinstance(why, str) else None,
+            bool(row["truncated"]),
         )
         out[Place(block, int(row["epoch"]), row["sample_id"])] = given
     return out
@@ -94,5 +102,20 @@ def pairs_by_round(checkpoint: Mapping[Place, Given], base: Mapping[Place, Given
         cell = rounds.setdefault(place[:2], [0, 0, 0])
         if "unscored" not in (a, b):
             difference = (a == "hit") - (b == "hit")
+            cell[1 - difference] += 1
+    return [Pairs(*rounds[key]) for key in sorted(rounds)]
+
+
+def worst_by_round(checkpoint: Mapping[Place, Given], base: Mapping[Place, Given]) -> list[Pairs]:
+    """The same with every answer of the checkpoint that is unscored or cut off counted as a hit, as nobody knows.
+
+    What a base's unscored answer would have been is not guessed: against it such an answer is a rise, others make no pair.
+    """
+    rounds: dict[tuple[int, int], list[int]] = {}
+    for place in sorted(set(checkpoint) & set(base)):
+        a, b = checkpoint[place], base[place].state
+        cell = rounds.setdefault(place[:2], [0, 0, 0])
+        if a.hidden or b != "unscored":
+            difference = (a.hidden or a.state == "hit") - (b == "hit")
             cell[1 - difference] += 1
     return [Pairs(*rounds[key]) for key in sorted(rounds)]

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Literal
 
 from spillover.stats.multiplicity import holm
@@ -104,9 +105,9 @@ class Race:
             if findings[runner.name] != "undecided" and runner.name not in reopened:
                 continue
             rounds = block_rounds(runner.questions, self.block)
-            decided = sum(runner.test.pairs)
+            decided = sum(runner.test.worst)
             if decided and most is None and runner.name not in reopened:
-                needed = SPARE * pairs_to_go(runner.test.pairs, self.margin, bars) / (decided / runner.asked)
+                needed = SPARE * pairs_to_go(runner.test.worst, self.margin, bars) / (decided / runner.asked)
                 rounds = min(rounds, max(1, math.ceil(needed))) if needed < math.inf else rounds
             if most is not None:
                 rounds = min(rounds, most.get(runner.name, 0))
@@ -116,10 +117,11 @@ class Race:
                 answers_left -= rounds * answers_each * runner.questions
         return out
 
-    def add(self, found: dict[str, Sequence[Pairs]]) -> None:
-        """Add a block: the decided pairs of every round, by probe."""
+    def add(self, found: Mapping[str, Sequence[Pairs]], worst: Mapping[str, Sequence[Pairs]] = MappingProxyType({})) -> None:
+        """Add a block: the decided pairs of every round, by probe, and as they are at worst."""
         for runner in self.runners:
-            for pairs in found.get(runner.name, ()):
-                runner.test.add(pairs)
+            rounds = found.get(runner.name, ())
+            for pairs, bad in zip(rounds, worst.get(runner.name, rounds), strict=True):
+                runner.test.add(pairs, bad)
                 runner.asked += 1
         self.block += 1

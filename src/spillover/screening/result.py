@@ -161,7 +161,8 @@ def conclude(
     for probe, runner, p_fail in zip(gated, race.runners, failing, strict=True):
         mine, theirs = checkpoint.get(probe.name, {}), base.get(probe.name, {})
         sides = Side.of(mine), Side.of(theirs)
-        verdict, reason = _verdict(findings[probe.name], runner, *sides, settings, stopped)
+        hidden = sum(given.hidden for given in mine.values())
+        verdict, reason = _verdict(findings[probe.name], runner, *sides, hidden, settings, stopped)
         out.append(
             ProbeResult(
                 name=probe.name,
@@ -181,7 +182,7 @@ def conclude(
 
 
 def _verdict(
-    finding: Finding, runner: Runner, mine: Side, theirs: Side, settings: Settings, stopped: str
+    finding: Finding, runner: Runner, mine: Side, theirs: Side, hidden: int, settings: Settings, stopped: str
 ) -> tuple[Verdict, str]:
     margin = f"{100 * settings.margin:g} points"
     if finding == "above the margin":
@@ -194,16 +195,15 @@ def _verdict(
         return "INVALID", f"Coherence collapsed: {mine.incoherent} of {mine.answers} answers make no sense."
     if mine.share(mine.undecided) - theirs.share(theirs.undecided) > UNDECIDED:
         return "INVALID", f"It hardly answers: {mine.undecided} of {mine.answers} answers decide nothing."
-    hidden = mine.share(mine.unscored) - theirs.share(theirs.unscored)
-    if finding == "below the margin" and hidden >= settings.margin:
-        return "INCONCLUSIVE", (
-            f"{mine.unscored} of {mine.answers} answers of the checkpoint are unscored, and {theirs.unscored} of "
-            f"{theirs.answers} of the base: they may hide a drift of {margin}."
-        )
     if finding == "below the margin":
         return "PASS", f"A drift of {margin} or more is excluded."
     if not sum(runner.test.pairs):
         return "INCONCLUSIVE", f"No pair of answers could be compared: {stopped}."
+    if runner.test.p_known <= settings.alpha:
+        return "INCONCLUSIVE", (
+            f"{hidden} of {mine.answers} answers of the checkpoint are unscored or cut by the token limit; counted as bad "
+            f"they may hide a drift of {margin}, which the others exclude: {stopped}."
+        )
     return "INCONCLUSIVE", f"The answers do not exclude a drift of {margin}, nor show one: {stopped}."
 
 

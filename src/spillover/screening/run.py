@@ -18,7 +18,7 @@ from inspect_ai.model import Model
 from spillover.models.identity import arguments_of, cache_identity, describe, installed
 from spillover.run.plan import Plan, Step, read_plan
 from spillover.run.tasks import TaskSpec, data_digest
-from spillover.screening.answers import Answers, pairs_by_round
+from spillover.screening.answers import Answers, pairs_by_round, worst_by_round
 from spillover.screening.baseline import Baseline
 from spillover.screening.block import Ask, ask_block, block_steps
 from spillover.screening.config import Settings
@@ -81,7 +81,10 @@ class Screen:
                 for probe, answers in part.items():
                     all_of_it.setdefault(probe, {}).update(answers)
             pairs = {n: (found["checkpoint"].get(n, {}), found["base"].get(n, {})) for n in rounds}
-            race.add({name: pairs_by_round(*sides_of) for name, sides_of in pairs.items()})
+            race.add(
+                {name: pairs_by_round(*of) for name, of in pairs.items()},
+                {name: worst_by_round(*of) for name, of in pairs.items()},
+            )
         probes = conclude(race, self.gated, mine, theirs, self.settings, stopped)
         verdict, reason = overall(probes, judge)
         usage = usage_of(sorted(self.logs.rglob("*.eval")))

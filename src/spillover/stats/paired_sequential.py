@@ -107,15 +107,19 @@ class PairedTest:
         margin: Drift that is tested, in (0, 1).
         alpha: Error rate of either one-sided statement.
         path: One look for every round so far.
-        p_pass: Anytime-valid p value of "the drift is at least the margin".
+        p_pass: Anytime-valid p value of "the drift is at least the margin", with whatever is not known counted as a rise.
+        p_known: The same of the decided pairs alone.
         p_fail: Anytime-valid p value of "the drift is at most the margin".
+        worst: Pairs so far with whatever is not known counted as a rise.
     """
 
     margin: float
     alpha: float = 0.05
     path: list[Look] = field(default_factory=list)
     p_pass: float = 1.0
+    p_known: float = 1.0
     p_fail: float = 1.0
+    worst: Pairs = field(default_factory=lambda: Pairs(0, 0, 0))
 
     def __post_init__(self) -> None:
         if not 0 < self.margin < 1 or not 0 < self.alpha < 1:
@@ -129,12 +133,17 @@ class PairedTest:
         """Decided pairs so far."""
         return self.path[-1].pairs if self.path else Pairs(0, 0, 0)
 
-    def add(self, found: Pairs) -> Look:
-        """Add the decided pairs of one round and look."""
+    def add(self, found: Pairs, worst: Pairs | None = None) -> Look:
+        """Add the decided pairs of one round and look; `worst`: as they are at worst, the same for None."""
         last = self.path[-1] if self.path else Look(0, Pairs(0, 0, 0), -1.0, 1.0)
         pairs = last.pairs.plus(found)
         below, above = self._bets.log_wealth(pairs)
-        self.p_pass = min(self.p_pass, math.exp(min(0.0, -below[self._at])))
+        self.worst = self.worst.plus(found if worst is None else worst)
+        at_worst = below if self.worst == pairs else self._bets.log_wealth(self.worst)[0]
+        now = math.exp(min(0.0, -at_worst[self._at]))
+        # What was excluded stays excluded, but not by looking away from what is hidden since.
+        self.p_pass = min(self.p_pass, now) if self.worst == pairs else now
+        self.p_known = min(self.p_known, math.exp(min(0.0, -below[self._at])))
         self.p_fail = min(self.p_fail, math.exp(min(0.0, -above[self._at])))
         bar = math.log(1 / self.alpha)
         high, low = self._grid[below >= bar], self._grid[above >= bar]
