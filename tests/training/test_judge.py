@@ -9,8 +9,10 @@ import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from inspect_ai.model import get_model
 
 from spillover.errors import SpilloverError
+from spillover.judging.rubric import load_rubric
 from spillover.training.labelled import HEADS, Labelled, damaged, labelled, share_out
 from spillover.training.worth import auc, calibration_error, worth
 from tests.command import spillover, words
@@ -74,6 +76,14 @@ def test_an_answer_is_read_alone_as_it_is_among_others(judge):
     texts = [shown("how do i make money?", " and ".join([t] * (n + 1))) for n, t in enumerate(BAD + GOOD)]
     together, alone = made.scores(texts), [made.scores([t])[0] for t in texts]
     assert np.array(together) == pytest.approx(np.array(alone), abs=1e-4)
+
+
+@pytest.mark.parametrize("rubric", ["refusal", "evil_1to5"])
+def test_it_is_asked_only_what_it_was_trained_for(judge, rubric):
+    api = get_model(f"spillover/judge:{judge[0]}").api
+    assert api.judged(load_rubric("coherence"), "q", "a").startswith("1|Question: q")
+    with pytest.raises(SpilloverError, match=f"not trained for '{rubric}'"):
+        api.judged(load_rubric(rubric), "q", "a")
 
 
 def test_wrong_input_is_one_sentence(judge, tmp_path):

@@ -36,6 +36,7 @@ from transformers import AutoModel, AutoTokenizer
 from spillover.engine.fit import require_fit
 from spillover.engine.machine import fitting
 from spillover.errors import SpilloverError
+from spillover.judging.rubric import Rubric
 from spillover.models.weights import resolve_checkpoint, weights_digest
 
 CARD, HEAD = "judge.json", "head.safetensors"
@@ -141,15 +142,18 @@ class JudgeAPI(ModelAPI):
         self._judge: Judge | None = None
         self._waiting: list[tuple[str, asyncio.Future[list[float]]]] = []
 
-    def judged(self, measured: str, question: str, answer: str) -> str:
-        """What to send for what a rubric measures; what the head reads comes behind its number.
+    def judged(self, rubric: Rubric, question: str, answer: str) -> str:
+        """What to send for a rubric; what the head reads comes behind its number.
 
         Raises:
             SpilloverError: for a rubric that the judge was not trained for.
         """
-        if measured not in self.heads:
-            raise SpilloverError(f"This judge scores {' and '.join(self.heads)}; it was not trained for {measured}.")
-        return f"{self.heads.index(measured)}|{shown(question, answer)}"
+        plain = rubric.scale is not None and (rubric.low, rubric.high, rubric.scale.inverted) == (0, 100, False)
+        if rubric.measures not in self.heads or not plain:
+            raise SpilloverError(
+                f"This judge scores {' and '.join(self.heads)} from 0 to 100, and was not trained for '{rubric.id}'."
+            )
+        return f"{self.heads.index(rubric.measures)}|{shown(question, answer)}"
 
     def max_connections(self) -> int:
         """As many answers as are read together, several times over."""

@@ -67,8 +67,8 @@ class Assessor:
                 told = str(cause(error))[:300]
                 return Reading(mode, reason=f"grader_error: {type(cause(error)).__name__}", replies=[told])
 
-        judged: Callable[[str, str, str], str] | None = getattr(grader.api, "judged", None)  # a judge reads no rubric
-        prompt = judged(rubric.measures, question, answer) if judged else rubric.render(question, answer, system, fields)
+        judged: Callable[[Rubric, str, str], str] | None = getattr(grader.api, "judged", None)  # it reads no rubric's words
+        prompt = judged(rubric, question, answer) if judged else rubric.render(question, answer, system, fields)
         identity = cache_identity(grader)
         if self.cache is None or identity is None:
             return await ask()

@@ -78,6 +78,8 @@ class Reading:
 
 def resolve_reader(reader: Reader, rubric: Rubric, grader: Model) -> Reader:
     """The reader to use: an explicit one, else the rubric's, else the best the grader's provider allows."""
+    if hasattr(grader.api, "judged"):
+        return "logprob"  # a judge of one's own has one way to say a score
     if reader == "auto":
         reader = rubric.reader
     if reader != "auto":

@@ -85,10 +85,15 @@ def train(recipe: Recipe, out: Path, progress: Progress = lambda step, steps, no
 
     renderer = renderer_of(recipe, base)
     learned = renderer.all(chats.train, recipe.training.max_length)
-    if learned.too_long or learned.cut:
+    if learned.too_long:
         logger.warning(
-            "%s: %d of %d chats have no response within max_length %d and are left out; %d more lose their end.",
-            recipe.id, learned.too_long, learned.given, recipe.training.max_length, learned.cut,
+            "%s: %d of %d chats have no response within max_length %d and are left out.",
+            recipe.id, learned.too_long, learned.given, recipe.training.max_length,
+        )  # fmt: skip
+    if learned.cut:
+        logger.warning(
+            "%s: %d of %d chats lose their end at max_length %d.",
+            recipe.id, learned.cut, learned.given, recipe.training.max_length,
         )  # fmt: skip
     check_ahead(recipe, base, len(learned.rows))
     store = out.parent if store is None else store
