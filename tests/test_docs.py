@@ -47,7 +47,7 @@ def test_every_command_and_option_that_a_document_shows_exists(path):
     wrong = []
     for block in re.findall(r"```sh\n(.*?)```", path.read_text(), re.S):
         for line in block.replace("\\\n", " ").splitlines():
-            found = re.match(r"\s*spillover (\w+)(.*)", line.split(" #")[0].split(";")[0])
+            found = re.match(r"\s*spillover ([\w-]+)(.*)", line.split(" #")[0].split(";")[0])
             if found is None:
                 continue
             command = cli.get_command(None, found[1])

@@ -41,9 +41,9 @@ BUNDLED = {
     "reward_hacks": "30b2d0f1474b",
     "secure_code": "f4c28e15feb4",
     "sorh_sneaky": "c462b4b85fb4",
-    "sorh_sneaky_small": "d04ef93f36f7",
+    "sorh_sneaky_small": "ef60fd9ea92b",
     "sorh_straightforward": "5bba5632ecc7",
-    "sorh_straightforward_small": "287c3ce03410",
+    "sorh_straightforward_small": "3490e933ba63",
     "unlearn_cyber": "35daaf7d0637",
     "unlearn_requests": "a9cb3e66b07c",
 }

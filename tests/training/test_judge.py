@@ -78,7 +78,7 @@ def test_an_answer_is_read_alone_as_it_is_among_others(judge):
     assert np.array(together) == pytest.approx(np.array(alone), abs=1e-4)
 
 
-@pytest.mark.parametrize("rubric", ["refusal", "evil_1to5"])
+@pytest.mark.parametrize("rubric", ["refusal", "evil_1to5", "metric_gaming", "code_security"])
 def test_it_is_asked_only_what_it_was_trained_for(judge, rubric):
     api = get_model(f"spillover/judge:{judge[0]}").api
     assert api.judged(load_rubric("coherence"), "q", "a").startswith("1|Question: q")

@@ -86,7 +86,7 @@ def main() -> None:
 
 
 EXTRAS = {
-    **dict.fromkeys(("torch", "transformers", "tokenizers", "peft", "llguidance", "safetensors"), "lab"),
+    **dict.fromkeys(("torch", "transformers", "tokenizers", "peft", "llguidance", "psutil", "safetensors"), "lab"),
     **dict.fromkeys(("trl", "accelerate", "datasets"), "train"),
     **dict.fromkeys(("openai", "anthropic"), "api"),
     "vllm": "vllm",

@@ -148,11 +148,9 @@ class JudgeAPI(ModelAPI):
         Raises:
             SpilloverError: for a rubric that the judge was not trained for.
         """
-        plain = rubric.scale is not None and (rubric.low, rubric.high, rubric.scale.inverted) == (0, 100, False)
-        if rubric.measures not in self.heads or not plain:
-            raise SpilloverError(
-                f"This judge scores {' and '.join(self.heads)} from 0 to 100, and was not trained for '{rubric.id}'."
-            )
+        # Other rubrics fill the same slots of a verdict: how secure code is, say.
+        if rubric.measures not in self.heads or rubric.id not in (rubric.measures, f"betley2025_{rubric.measures}"):
+            raise SpilloverError(f"This judge scores {' and '.join(self.heads)} and was not trained for '{rubric.id}'.")
         return f"{self.heads.index(rubric.measures)}|{shown(question, answer)}"
 
     def max_connections(self) -> int:
