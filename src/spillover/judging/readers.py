@@ -17,7 +17,6 @@ import json
 import math
 import re
 from collections import defaultdict
-from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from typing import Any, Protocol
 
@@ -85,8 +84,7 @@ def resolve_reader(reader: Reader, rubric: Rubric, grader: Model) -> Reader:
     if reader != "auto":
         return reader
     provider = str(grader).split("/")[0]
-    reasons: Callable[[], bool] = getattr(grader.api, "always_reasons", lambda: False)
-    if provider in ("openai", "azureai") and reasons():
+    if provider in ("openai", "azureai") and getattr(grader.api, "always_reasons", lambda: False)():
         return "number"  # without log-probabilities, and with a least number of tokens
     if provider in ("openai", "azureai") or getattr(grader.api, "whole_number_tokens", False):
         return "logprob"
@@ -161,8 +159,7 @@ def summarise(masses: dict[str, float], rubric: Rubric, mode: Reader, replies: l
         return Reading(mode, reason="low_mass", replies=replies, mass=mass)
     if on_special > on_numbers:
         return Reading(mode, special=max(special, key=lambda k: special[k]), replies=replies, mass=mass)
-    value = sum(k * p for k, p in numbers.items()) / on_numbers
-    return Reading(mode, value=value, replies=replies, mass=mass)
+    return Reading(mode, value=sum(k * p for k, p in numbers.items()) / on_numbers, replies=replies, mass=mass)
 
 
 def _first_tokens(output: ModelOutput) -> list[TopLogprob] | None:
@@ -207,18 +204,16 @@ async def _logprob(grader: Model | Grader, prompt: str, rubric: Rubric) -> Readi
 
 def _prices(grader: Model | Grader) -> bool:
     """Whether the grader's engine gives the probability of every allowed reply to one request."""
-    model = getattr(grader, "model", grader)
-    return bool(getattr(getattr(model, "api", None), "prices_replies", False))
+    return bool(getattr(getattr(getattr(grader, "model", grader), "api", None), "prices_replies", False))
 
 
 async def _priced(grader: Model | Grader, prompt: str, rubric: Rubric) -> Reading:
-    asked = {"low": rubric.low, "high": rubric.high, "special": list(rubric.special_replies)}
-    config = GenerateConfig(max_tokens=1, temperature=0, logprobs=True, top_logprobs=TOP_LOGPROBS, extra_body={PRICE: asked})
+    asked = {PRICE: {"low": rubric.low, "high": rubric.high, "special": list(rubric.special_replies)}}
+    config = GenerateConfig(max_tokens=1, temperature=0, logprobs=True, top_logprobs=TOP_LOGPROBS, extra_body=asked)
     output = await grader.generate([ChatMessageUser(content=prompt)], config=config)
     if output.stop_reason == "model_length":
         raise _NoReply("prompt_too_long")
-    masses = (output.metadata or {}).get(PRICE, {})
-    return summarise(masses, rubric, "choice", _shown(_first_tokens(output) or []))
+    return summarise((output.metadata or {}).get(PRICE, {}), rubric, "choice", _shown(_first_tokens(output) or []))
 
 
 async def _choice(grader: Model | Grader, prompt: str, rubric: Rubric) -> Reading:
@@ -259,8 +254,8 @@ async def _number(grader: Model | Grader, prompt: str, rubric: Rubric) -> Readin
     reply = strip_reasoning(output.completion)
     parsed = parse_number(reply, rubric)
     if parsed is None:
-        refused = output.stop_reason == "content_filter"
-        return Reading("number", reason="grader_refused" if refused else "unreadable_reply", replies=[reply])
+        why = "grader_refused" if output.stop_reason == "content_filter" else "unreadable_reply"
+        return Reading("number", reason=why, replies=[reply])
     return _from_parsed("number", parsed, reply)
 
 
@@ -283,8 +278,7 @@ async def _json(grader: Model | Grader, prompt: str, rubric: Rubric) -> Reading:
     except (ValueError, RecursionError, jsonschema.ValidationError):
         return Reading("json", reason="unreadable_reply", replies=[reply])
     value = body["reply"]
-    parsed = rubric.special_replies[value] if isinstance(value, str) else float(value)
-    return _from_parsed("json", parsed, reply)
+    return _from_parsed("json", rubric.special_replies[value] if isinstance(value, str) else float(value), reply)
 
 
 def _reply_schema(rubric: Rubric) -> dict[str, Any]:
