@@ -88,7 +88,8 @@ def test_the_engine_says_what_generate_says(base, organism, tuned):
             out = model.generate(**given, max_new_tokens=24, do_sample=False)
         expected.append(tokenizer.decode(out[0, given["input_ids"].shape[1] :], skip_special_tokens=True))
     name = f"spillover/{base}" + (f":{organism}" if tuned else "")
-    assert [o.completion for o in ask(name, QUESTIONS, temperature=0, max_tokens=24)] == expected
+    ours = get_model(name, dtype="float32")
+    assert [o.completion for o in ask(ours, QUESTIONS, temperature=0, max_tokens=24)] == expected
 
 
 def test_from_question_to_report(base, organism, tmp_path):
