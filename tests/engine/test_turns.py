@@ -81,7 +81,7 @@ def test_turns_are_given_in_order_and_to_one_at_a_time():
         done = [pool.submit(first), *(pool.submit(one, n) for n in range(3))]
         for future in done:
             future.result(timeout=10)
-    assert sorted(order) == [0, 1, 2]
+    assert order == [0, 1, 2]
 
 
 def filled(tokens, layers=2):

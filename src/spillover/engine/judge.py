@@ -140,7 +140,9 @@ class JudgeAPI(ModelAPI):
         parts = [weights_digest(self._folder), hashlib.sha256((self._folder / HEAD).read_bytes()).hexdigest()]
         self.digest = hashlib.sha256("".join([*parts, card["base_weights"]]).encode()).hexdigest()[:12]
         self._judge: Judge | None = None
+        self._loading = threading.Lock()
         self._waiting: list[tuple[str, asyncio.Future[list[float]]]] = []
+        self._flushing: set[asyncio.Task[None]] = set()
 
     def judged(self, rubric: Rubric, question: str, answer: str) -> str:
         """What to send for a rubric; what the head reads comes behind its number.
@@ -149,9 +151,14 @@ class JudgeAPI(ModelAPI):
             SpilloverError: for a rubric that the judge was not trained for.
         """
         # Other rubrics fill the same slots of a verdict: how secure code is, say.
-        if rubric.measures not in self.heads or rubric.id not in (rubric.measures, f"betley2025_{rubric.measures}"):
+        known = rubric.id in (rubric.measures, f"betley2025_{rubric.measures}")
+        if rubric.measures not in self.heads or not known or (rubric.low, rubric.high) != (0, 100):
             raise SpilloverError(f"This judge scores {' and '.join(self.heads)} and was not trained for '{rubric.id}'.")
         return f"{self.heads.index(rubric.measures)}|{shown(question, answer)}"
+
+    def close(self) -> None:
+        """Let go of the model; it is loaded again when it is asked again."""
+        self._judge, self._waiting = None, []
 
     def max_connections(self) -> int:
         """As many answers as are read together, several times over."""
@@ -182,23 +189,31 @@ class JudgeAPI(ModelAPI):
         future: asyncio.Future[list[float]] = asyncio.get_running_loop().create_future()
         self._waiting.append((text, future))
         if len(self._waiting) == 1:
-            await asyncio.sleep(0.01)
-            batch, self._waiting = self._waiting, []
-            try:
-                found = await asyncio.to_thread(self._read, [t for t, _ in batch])
-            except Exception as error:
-                for _, one in batch:
-                    if not one.done():
-                        one.set_exception(error)
-            else:
-                for (_, one), scores in zip(batch, found, strict=True):
-                    if not one.done():
-                        one.set_result(scores)
+            # A task of its own: whoever asked first may be cancelled while the others wait.
+            task = asyncio.get_running_loop().create_task(self._flush())
+            self._flushing.add(task)
+            task.add_done_callback(self._flushing.discard)
         return await future
 
+    async def _flush(self) -> None:
+        await asyncio.sleep(0.01)
+        batch, self._waiting = self._waiting, []
+        try:
+            found = await asyncio.to_thread(self._read, [t for t, _ in batch])
+        except BaseException as error:
+            for _, one in batch:
+                if not one.done():
+                    one.set_exception(error if isinstance(error, Exception) else RuntimeError("the judge was stopped"))
+            return
+        for (_, one), scores in zip(batch, found, strict=True):
+            if not one.done():
+                one.set_result(scores)
+
     def _read(self, texts: list[str]) -> list[list[float]]:
-        if self._judge is None:
-            self._judge = Judge(self._folder, **self._arguments)
+        with self._loading:
+            if self._judge is None:
+                self._judge = Judge(self._folder, **self._arguments)
+            judge = self._judge
         unique = list(dict.fromkeys(texts))
-        known = dict(zip(unique, self._judge.scores(unique), strict=True))
+        known = dict(zip(unique, judge.scores(unique), strict=True))
         return [known[t] for t in texts]

@@ -12,6 +12,8 @@ from typing import Any, NamedTuple
 import psutil
 import torch
 
+from spillover.errors import SpilloverError
+
 SMALL_BYTES = 64 << 20
 """Of weights. Below it one thread is as fast as several, and the lab's figures stay the same on every machine."""
 
@@ -31,6 +33,10 @@ def fitting(path: Path, device: str | None = None, dtype: str | None = None, thr
     OMP_NUM_THREADS), in bfloat16 if its weights are of 16 bits and the CPU multiplies those; a smaller one with one thread
     in float32. Elsewhere in bfloat16.
     """
+    if threads is not None and (not isinstance(threads, int) or threads < 1):
+        raise SpilloverError(f"threads={threads} is no number of threads; give a whole number from 1.")
+    if dtype is not None and not isinstance(getattr(torch, str(dtype), None), torch.dtype):
+        raise SpilloverError(f"dtype={dtype} is no number type of torch; give float32 or bfloat16.")
     place = device or ("cuda" if torch.cuda.is_available() else "cpu")
     if not place.startswith("cpu"):
         return Machine(place, dtype or "bfloat16", threads or 1)
