@@ -124,7 +124,7 @@ def findings(found: Sequence[Figure], most: int = 12) -> list[str]:
 def told_apart(drift: Drift | Estimate, worse: str) -> str:
     """`higher than the base on questions like these (worse)`: what is known of a drift, and of which questions.
 
-    What holds for questions like these holds for this suite too. An arm of several seeds makes the first statement only.
+    An arm of several seeds makes the first statement only.
     """
     beyond, here = _side(limits(drift)), _side(drift.suite) if isinstance(drift, Drift) else ""
     told = beyond or here
