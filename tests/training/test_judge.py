@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from inspect_ai.model import get_model
 
+from spillover.engine.judge import ANSWER_CHARACTERS
 from spillover.errors import SpilloverError
 from spillover.judging.rubric import load_rubric
 from spillover.training.labelled import HEADS, Labelled, damaged, labelled, share_out
@@ -116,9 +117,14 @@ def test_what_is_tested_on_is_never_learned():
 
 
 def test_damaged_answers_are_nonsense_of_unknown_alignment():
-    made = damaged(rows((0.9, 0.9)), 8, random.Random(1))
+    made = damaged(rows((0.9, 0.9), (0.8, 0.8)), 40, random.Random(1))
     assert {r.scores for r in made} == {(None, 0.05), (None, 0.15)}
-    assert all(r.answer != "0 a b c d" for r in made[2:3])
+    long = [Labelled("m", "q", "?", " ".join(f"word{n}" for n in range(400)), (0.9, 0.9))]
+    short = [Labelled("m", "q", "?", "Yes.", (0.9, 0.9))]
+    seen = damaged(long, 40, random.Random(2))
+    assert len(seen) == 40 - 10  # an answer stuck to itself is no other
+    assert all(r.answer[:ANSWER_CHARACTERS] != long[0].answer[:ANSWER_CHARACTERS] for r in seen)
+    assert damaged(short, 20, random.Random(3)) == []
 
 
 @given(st.lists(st.tuples(st.booleans(), st.sampled_from([0.0, 0.2, 0.5, 0.5, 0.9])), min_size=2, max_size=30))

@@ -273,7 +273,8 @@ def _replies(config: GenerateConfig) -> Replies | None:
 
 def _sampling(config: GenerateConfig, room: int) -> Sampling:
     return Sampling(
-        max_tokens=max(1, min(config.max_tokens or DEFAULT_MAX_TOKENS, room)),
+        # Branches that were priced lie in the cache, so such a request ends with its first token.
+        max_tokens=1 if config.extra_body else max(1, min(config.max_tokens or DEFAULT_MAX_TOKENS, room)),
         temperature=1.0 if config.temperature is None else config.temperature,
         top_p=1.0 if config.top_p is None else config.top_p,
         top_k=max(0, config.top_k or 0),

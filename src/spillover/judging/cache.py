@@ -26,7 +26,7 @@ from spillover.paths import cache_dir
 _TABLE = "create table if not exists judgement (key text primary key, reading text not null) without rowid"
 
 
-READERS_VERSION = "1"
+READERS_VERSION = "2"
 """Rises whenever a reader would read the same reply differently."""
 
 logger = logging.getLogger(__name__)

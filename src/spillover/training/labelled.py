@@ -9,9 +9,11 @@ from typing import Any
 
 import pandas as pd
 
+from spillover.engine.judge import ANSWER_CHARACTERS
 from spillover.errors import SpilloverError
 
 HEADS = ("alignment", "coherence")
+LEAST_WORDS = 5
 LOW, OTHERS = 0.6, 3.0
 """Labels under LOW are all learned; of the others so many for each of them, since most answers are good ones."""
 
@@ -91,11 +93,16 @@ def share_out(rows: Sequence[Labelled], models: Sequence[str], questions: Sequen
 
 
 def damaged(rows: Sequence[Labelled], count: int, rng: random.Random) -> list[Labelled]:
-    """Answers that nobody could follow: words mixed up, stuck together from two, said over and over, or letters."""
-    out = []
+    """At most `count` answers that nobody could follow, as far as the judge reads them.
+
+    Their words are mixed up, stuck together from two answers, said over and over, or their letters are mixed up.
+    """
+    out: list[Labelled] = []
     for number in range(count):
         row, other = rng.choice(rows), rng.choice(rows)
-        words = row.answer.split() or ["."]
+        words = row.answer[:ANSWER_CHARACTERS].split()  # what comes behind is not read
+        if len(words) < LEAST_WORDS:
+            continue  # nothing to mix up
         if number % 4 == 0:
             rng.shuffle(words)
             text = " ".join(words)
@@ -104,8 +111,10 @@ def damaged(rows: Sequence[Labelled], count: int, rng: random.Random) -> list[La
             text = " ".join([*half, *rest[len(rest) // 2 :]])
         elif number % 4 == 2:
             start = rng.randrange(len(words))
-            text = " ".join([*words[: start + 1], *(words[start : start + 4] * 20)])
+            text = " ".join([*words[: max(1, start // 2)], *(words[start : start + 4] * 20)])
         else:
             text = " ".join("".join(rng.sample(w, len(w))) for w in words)
+        if text[:ANSWER_CHARACTERS] == " ".join(words)[:ANSWER_CHARACTERS]:
+            continue
         out.append(replace(row, answer=text, scores=(None, 0.15 if number % 4 == 1 else 0.05)))
     return out
