@@ -117,7 +117,8 @@ def test_what_is_tested_on_is_never_learned():
 
 
 def test_damaged_answers_are_nonsense_of_unknown_alignment():
-    made = damaged(rows((0.9, 0.9), (0.8, 0.8)), 40, random.Random(1))
+    two = [Labelled("m", "q", "?", text, (0.9, 0.9)) for text in ("one two three four five", "six seven eight nine ten")]
+    made = damaged(two, 40, random.Random(1))
     assert {r.scores for r in made} == {(None, 0.05), (None, 0.15)}
     long = [Labelled("m", "q", "?", " ".join(f"word{n}" for n in range(400)), (0.9, 0.9))]
     short = [Labelled("m", "q", "?", "Yes.", (0.9, 0.9))]
