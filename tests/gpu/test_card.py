@@ -140,4 +140,4 @@ def test_the_engine_says_on_the_card_what_it_says_on_the_cpu(recipe, store):
 def test_the_whole_way_by_command(tmp_path):
     done = spillover("run", "quickstart", "--limit", 4, "--out", tmp_path / "out")
     assert done.returncode == 0, done.stderr
-    assert (tmp_path / "out" / "report.html").is_file()
+    assert (tmp_path / "out-first-4" / "report.html").is_file()

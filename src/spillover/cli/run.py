@@ -57,7 +57,9 @@ def run(
     spec = load_study(study)
     if grader is not None:
         spec = spec.model_copy(update={"grader": grader})
-    folder = out or Path("runs") / (spec.id if limit is None else f"{spec.id}-first-{limit}")
+    folder = out or Path("runs") / spec.id
+    if limit is not None:  # beside a whole run, never over it
+        folder = folder.with_name(f"{folder.name}-first-{limit}")
     quiet_libraries()
     names = base_names(bases)
     _point_to_twin(spec, bases)

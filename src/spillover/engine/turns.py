@@ -42,7 +42,8 @@ class Waiting:
         self._steps += 1
         mine = self._waiting.get(self._now, deque())
         out: list[Request] = []
-        if admit or not flying.get(self._now):
+        over = self._steps > TURN_STEPS and any(w for a, w in self._waiting.items() if a != self._now)
+        if (admit or not flying.get(self._now)) and not over:  # what is in flight ends first: caches are not kept for two
             while mine and len(out) < room - flying.get(self._now, 0):
                 request = mine.popleft()
                 if not request.future.cancelled():
@@ -64,10 +65,10 @@ class Waiting:
                 item.fail(error)
 
     def _choose(self, flying: Mapping[str | None, int]) -> None:
-        """Stay with an adapter until it has nothing left, or has had its turn while another waits."""
-        busy = [a for a in self._waiting if self._waiting[a] or flying.get(a)]
-        others = [a for a in busy if a != self._now]
-        if (self._now in busy and self._steps < TURN_STEPS) or not others:
+        """Stay with an adapter until it has nothing left, or has had its turn and none in flight while another waits."""
+        others = [a for a, waiting in self._waiting.items() if waiting and a != self._now]
+        mine = bool(self._waiting.get(self._now)) and self._steps <= TURN_STEPS
+        if mine or flying.get(self._now) or not others:
             return
         # Who had a turn goes to the end of the line.
         self._waiting[self._now] = self._waiting.pop(self._now, deque())

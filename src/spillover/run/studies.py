@@ -18,7 +18,7 @@ from spillover.answers.retry import ask_failures_again
 from spillover.engine.calls import require_tools
 from spillover.engine.fit import require_fit
 from spillover.errors import SpilloverError, plain
-from spillover.models.identity import installed
+from spillover.models.identity import describe, installed
 from spillover.models.weights import resolve_adapter, resolve_checkpoint, weights_digest
 from spillover.questions.load import load_questions
 from spillover.run.ask import Bar, ask_all
@@ -87,7 +87,9 @@ def study_plan(
             plan = plan.then(Step(kind="train", name=model.name, key=key, spec=made))
             models[model.name]["made_by"] = key
     given = {m.name: weights_digest(resolve_adapter(m.adapter)) for m in study.models if m.adapter}
-    grader = weights_digest(resolve_checkpoint(study.grader)) if is_checkpoint(study.grader) else study.grader
+    grader: Any = weights_digest(resolve_checkpoint(study.grader)) if is_checkpoint(study.grader) else study.grader
+    if study.grader.startswith("spillover/"):  # a judge that was trained again under its old name is another one
+        grader = [study.grader, describe(get_model(study.grader, memoize=False))["weights"]]
     asked: list[Any] = [models, given, weights_digest(root), grader, identity(tasks, specs), engine, installed()]
     asked += [limit] if limit else []
     spec = {"models": models, "base": base, "grader": study.grader, "engine": engine}
