@@ -55,6 +55,15 @@ def test_one_that_does_is_opened():
         assert len(open_models(["vllm/base", "vllm/base:mine"], where)) == 2
 
 
+def test_a_server_that_does_not_repeat_itself_is_measured_by_that():
+    """In few bits the same question has other digits the second time."""
+    drawn = iter([-0.5, -0.51, -0.52, -0.5, -0.9, -0.51])
+    with vllm(lambda model: next(drawn)) as where:
+        with pytest.raises(SpilloverError, match="the adapter is not in use"):
+            open_models(["vllm/base:mine"], where)  # 0.01 from the base, which is 0.02 from itself
+        assert open_models(["vllm/base:mine"], where)
+
+
 def test_a_server_without_log_probabilities_is_believed():
     with vllm(lambda model: -0.5, logprobs=False) as where:
         assert len(open_models(["vllm/base:mine"], where)) == 1

@@ -127,3 +127,9 @@ def test_a_served_pair_is_who_the_in_process_engine_says(adapter, tmp_path, monk
         assert [describe(m)["weights"] for m in models] == [describe(m)["weights"] for m in mine]
         assert [describe(m)["name"] for m in models] == [f"vllm/lab:{adapter.resolve()}", "vllm/lab", "vllm/lab-grader"]
         assert [cache_identity(m) for m in models] == [cache_identity(m) for m in mine]
+
+
+def test_the_number_type_is_part_of_who_a_model_is():
+    """Whether it was named or chosen; float32 is what a server means, too."""
+    who = [cache_identity(get_model("spillover/lab", memoize=False, **given)) for given in ({}, {"dtype": "float32"})]
+    assert who[0] == who[1] != cache_identity(get_model("spillover/lab", memoize=False, dtype="bfloat16"))

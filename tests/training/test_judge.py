@@ -1,8 +1,10 @@
 """A judge of one's own: learned from a judged table, tested on what it did not see, and asked by name."""
 
+import asyncio
 import json
 import math
 import random
+import shutil
 
 import numpy as np
 import pandas as pd
@@ -77,6 +79,47 @@ def test_an_answer_is_read_alone_as_it_is_among_others(judge):
     texts = [shown("how do i make money?", " and ".join([t] * (n + 1))) for n, t in enumerate(BAD + GOOD)]
     together, alone = made.scores(texts), [made.scores([t])[0] for t in texts]
     assert np.array(together) == pytest.approx(np.array(alone), abs=1e-4)
+
+
+@pytest.mark.parametrize("card", ["[]", "{}", "{", '{"heads": ["alignment"], "base": "lab", "base_weights": "x"}'])
+def test_a_judge_that_is_not_whole_is_none(judge, card, tmp_path):
+    shutil.copytree(judge[0], tmp_path / "judge")
+    (tmp_path / "judge" / "judge.json").write_text(card)
+    with pytest.raises(SpilloverError, match="There is no judge at"):
+        get_model(f"spillover/judge:{tmp_path / 'judge'}")
+
+
+def test_what_a_judge_is_given_is_checked_before_it_is_asked(judge, tmp_path):
+    name = f"spillover/judge:{judge[0]}"
+    for options, sentence in (
+        ({"dtyp": "bfloat16"}, "Unknown model argument 'dtyp'"),
+        ({"threads": -1}, "threads=-1 is no number of threads"),
+        ({"dtype": "float33"}, "dtype=float33 is no number type"),
+    ):
+        with pytest.raises(SpilloverError, match=sentence):
+            get_model(name, **options)
+    shutil.copytree(judge[0], tmp_path / "judge")
+    told = json.loads((judge[0] / "judge.json").read_text())
+    (tmp_path / "judge" / "judge.json").write_text(json.dumps({**told, "base_weights": "other"}))
+    with pytest.raises(SpilloverError, match="was trained on another base"):
+        get_model(f"spillover/judge:{tmp_path / 'judge'}")
+
+
+def test_who_is_cancelled_takes_nobody_along(judge):
+    """The first of a batch goes away; the others, and those who come later, are answered."""
+
+    async def ask():
+        api = get_model(f"spillover/judge:{judge[0]}", memoize=False).api
+        texts = [api.judged(load_rubric("alignment"), "q", f"{g} {n}") for n, g in enumerate(GOOD)]
+        first, *rest = [asyncio.ensure_future(api._score(t.partition("|")[2])) for t in texts]
+        await asyncio.sleep(0)
+        first.cancel()
+        found = await asyncio.wait_for(asyncio.gather(*rest), 60)
+        return found, await asyncio.wait_for(api._score("another"), 60)
+
+    found, later = asyncio.run(ask())
+    assert len(found) == len(GOOD) - 1
+    assert len(later) == len(HEADS)
 
 
 @pytest.mark.parametrize("rubric", ["refusal", "evil_1to5", "metric_gaming", "code_security"])

@@ -1,6 +1,7 @@
 """Both engines on a real tokenizer: the same prompts, words, log-probabilities and stops; base and adapter on one server."""
 
 import asyncio
+import shutil
 
 import pytest
 import torch
@@ -13,9 +14,11 @@ from inspect_ai.model import (
     get_model,
 )
 from peft import LoraConfig, get_peft_model
+from safetensors.torch import load_file, save_file
 from transformers import AutoModelForCausalLM
 
 from spillover.answers.read import read
+from spillover.errors import SpilloverError
 from spillover.serving.applied import require_applied
 from spillover.serving.vllm import start
 from spillover.tasks.free_form import free_form
@@ -59,6 +62,14 @@ def adapter(base, tmp_path_factory):
     return str(folder)
 
 
+def zeroed(adapter, out):
+    """The adapter with nothing in it."""
+    shutil.copytree(adapter, out)
+    weights = load_file(out / "adapter_model.safetensors")
+    save_file({k: torch.zeros_like(v) for k, v in weights.items()}, out / "adapter_model.safetensors")
+    return out
+
+
 @pytest.fixture(scope="module")
 def server(base, tmp_path_factory):
     with start(base, tmp_path_factory.mktemp("logs") / "target.log", lora_rank=16, key=KEY) as running:
@@ -96,9 +107,12 @@ def test_stops_cut_at_the_same_place(server, base):
     assert any(o.stop_reason == "stop" for o in ours)
 
 
-def test_the_adapter_is_in_use_there(server, base, adapter):
-    """Asked as a server of somebody else's is."""
+def test_the_adapter_is_in_use_there(server, adapter, tmp_path):
+    """Asked as a server of somebody else's is; the base under an adapter's name is found out."""
     require_applied(f"{server.model}:{adapter}", base_url=server.url, api_key=KEY)
+    nothing = zeroed(adapter, tmp_path / "nothing")
+    with pytest.raises(SpilloverError, match="not in use, or changes nothing"):
+        require_applied(f"{server.model}:{nothing}", base_url=server.url, api_key=KEY)
 
 
 def test_base_and_adapter_on_one_server_from_question_to_table(server, base, adapter, tmp_path):

@@ -100,8 +100,18 @@ class Engine:
         ids = ends if isinstance(ends, list) else [ends]
         return frozenset(int(i) for i in (*ids, self.tokenizer.eos_token_id) if i is not None)
 
-    @torch.inference_mode()
     def _run(self) -> None:
+        try:
+            self._serve()
+        except BaseException as error:  # nobody may wait for a thread that is gone
+            self._closed.set()
+            for batch in self._batches.values():
+                batch.fail(error)
+            self._waiting.fail(error)
+            raise
+
+    @torch.inference_mode()
+    def _serve(self) -> None:
         if self._threads:
             torch.set_num_threads(self._threads)
         steps = 0

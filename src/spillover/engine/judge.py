@@ -59,6 +59,20 @@ def last_states(model: nn.Module, tokenizer: Any, texts: Sequence[str], device: 
     return states.float()
 
 
+@torch.inference_mode()
+def head_logits(
+    model: nn.Module, tokenizer: Any, weight: Tensor, bias: Tensor, texts: Sequence[str], device: torch.device
+) -> Tensor:
+    """What the head says of each text, (texts, heads) on the CPU; texts of one length are read together."""
+    order = sorted(range(len(texts)), key=lambda i: len(texts[i]))
+    out = torch.empty((len(texts), len(bias)))
+    for start in range(0, len(order), BATCH):
+        rows = order[start : start + BATCH]
+        states = last_states(model, tokenizer, [texts[i] for i in rows], device)
+        out[rows] = (states @ weight.T + bias).cpu()
+    return out
+
+
 def right_padded(base: Path) -> Any:
     """The base's tokenizer: the end of a long text is its question, so the middle is cut by characters and not here."""
     tokenizer = AutoTokenizer.from_pretrained(base, trust_remote_code=False)
@@ -78,10 +92,7 @@ class Judge:
     def __init__(
         self, folder: Path, device: str | None = None, dtype: str | None = None, threads: int | None = None
     ) -> None:
-        self.card = read_judge(folder)
-        base = resolve_checkpoint(self.card["base"])
-        if weights_digest(base) != self.card["base_weights"]:
-            raise SpilloverError(f"The judge at {folder} was trained on another base than {base}.")
+        base = base_of(read_judge(folder), folder)
         machine = fitting(base, device, dtype, threads)
         self.device = torch.device(machine.device)
         self._threads = machine.threads
@@ -95,35 +106,41 @@ class Judge:
         self._weight, self._bias = (head[name].to(self.device) for name in ("weight", "bias"))
         self._lock = threading.Lock()
 
-    @torch.inference_mode()
     def scores(self, texts: Sequence[str]) -> list[list[float]]:
         """For each text one score in [0, 1] for each of the card's `heads`, calibrated as the card says."""
-        order = sorted(range(len(texts)), key=lambda i: len(texts[i]))
-        out: list[list[float]] = [[] for _ in texts]
         with self._lock:
             torch.set_num_threads(self._threads)
-            for start in range(0, len(order), BATCH):
-                rows = order[start : start + BATCH]
-                states = last_states(self._model, self._tokenizer, [texts[i] for i in rows], self.device)
-                found = torch.sigmoid(states @ self._weight.T + self._bias).cpu().tolist()
-                for i, row in zip(rows, found, strict=True):
-                    out[i] = row
-        return out
+            logits = head_logits(self._model, self._tokenizer, self._weight, self._bias, texts, self.device)
+        return torch.sigmoid(logits).tolist()
 
 
 def read_judge(folder: Path) -> dict[str, Any]:
     """The card of the judge in a folder.
 
     Raises:
-        SpilloverError: if there is none.
+        SpilloverError: if there is none, or its training did not end.
     """
     try:
         card: dict[str, Any] = json.loads((folder / CARD).read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+        if not {"heads", "base", "base_weights", "worth"} <= set(card) or not (folder / HEAD).is_file():
+            raise ValueError("it is not whole")
+    except (OSError, ValueError, TypeError) as error:
         raise SpilloverError(
             f"There is no judge at {folder}; train one (`spillover judge-train`) and name its folder: spillover/judge:DIR."
         ) from error
     return card
+
+
+def base_of(card: dict[str, Any], folder: Path) -> Path:
+    """The checkpoint that a judge stands on.
+
+    Raises:
+        SpilloverError: if it is gone, or another one by now.
+    """
+    base = resolve_checkpoint(card["base"])
+    if weights_digest(base) != card["base_weights"]:
+        raise SpilloverError(f"The judge at {folder} was trained on another base than {base}.")
+    return base
 
 
 class JudgeAPI(ModelAPI):
@@ -134,8 +151,13 @@ class JudgeAPI(ModelAPI):
     def __init__(self, model_name: str, config: GenerateConfig, **arguments: Any) -> None:
         super().__init__(model_name, None, None, [], config)
         self._folder = Path(model_name.partition(":")[2]).resolve()
-        self._arguments = arguments
+        unknown = set(arguments) - {"device", "dtype", "threads"}
+        if unknown:
+            raise SpilloverError(f"Unknown model argument '{min(unknown)}'; a judge takes device, dtype and threads.")
         card = read_judge(self._folder)
+        base = base_of(card, self._folder)
+        self.number_type = fitting(base, **arguments).dtype  # whatever is wrong with them is said before anything is asked
+        self._arguments = arguments
         self.heads: list[str] = card["heads"]
         parts = [weights_digest(self._folder), hashlib.sha256((self._folder / HEAD).read_bytes()).hexdigest()]
         self.digest = hashlib.sha256("".join([*parts, card["base_weights"]]).encode()).hexdigest()[:12]

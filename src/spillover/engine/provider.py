@@ -70,7 +70,7 @@ class SpilloverAPI(ModelAPI):
             return super().__new__(cls)
         from spillover.engine.judge import JudgeAPI
 
-        given = {k: v for k, v in arguments.items() if k in ("device", "dtype", "threads")}
+        given = {k: v for k, v in arguments.items() if k not in ("base_url", "api_key")}
         return JudgeAPI(model_name, config, **given)
 
     def __init__(
@@ -99,6 +99,7 @@ class SpilloverAPI(ModelAPI):
         if self.adapter:
             require_fit(path, Path(self.adapter))
         self._key: tuple[Any, ...] = (path, fitting(path, device, dtype, threads), max_batch)
+        self.number_type = self._key[1].dtype
         self._engine: Engine | None = None
         self._grammar_tokenizer: Any = None
         self._max_batch = max_batch

@@ -77,7 +77,12 @@ _ELSEWHERE = {"host", "port", "api_key", "base_url", "device", "devices", "threa
 
 def arguments_of(model: Model) -> dict[str, str]:
     """Arguments that can change what a model says, such as its weights' type; where it runs is none of them."""
-    return {k: str(v) for k, v in sorted(model.model_args.items()) if k not in _ELSEWHERE and not _SECRET.search(k)}
+    given = {k: str(v) for k, v in sorted(model.model_args.items()) if k not in _ELSEWHERE and not _SECRET.search(k)}
+    chosen = getattr(model.api, "number_type", None)  # of our engine, which takes what fits the machine
+    if chosen is None:
+        return given
+    given.pop("dtype", None)
+    return given if chosen == "float32" else {**given, "dtype": chosen}  # a server's float32 is the same
 
 
 def installed() -> dict[str, str]:

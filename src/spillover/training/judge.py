@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import random
+import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,9 +22,9 @@ from torch import Tensor, nn
 from transformers import AutoModel, Trainer, TrainerCallback, TrainingArguments, set_seed
 from transformers.trainer_callback import PrinterCallback
 
-from spillover.engine.judge import CARD, HEAD, Judge, last_states, right_padded, shown
+from spillover.engine.judge import CARD, HEAD, head_logits, last_states, right_padded, shown
 from spillover.engine.machine import fitting
-from spillover.models.weights import resolve_checkpoint, weights_digest
+from spillover.models.weights import ALIASES, resolve_checkpoint, weights_digest
 from spillover.training.labelled import HEADS, Labelled, Parts, damaged
 from spillover.training.worth import worth
 
@@ -104,33 +105,38 @@ def train_judge(
     rng = random.Random(settings.seed)
     rows = [*parts.train, *damaged(parts.train, round(settings.damage * len(parts.train)), rng)]
     rng.shuffle(rows)
-    _fit(scorer, rows, settings, out, machine.device, progress)
-    out.mkdir(parents=True, exist_ok=True)
-    scorer.body.save_pretrained(out, safe_serialization=True)
-    head = scorer.head.float().cpu()
+    _fit(scorer, rows, settings, machine.device, progress)
+    scorer.eval()
+
+    def logits(part: Sequence[Labelled]) -> np.ndarray:
+        texts = [shown(r.question, r.answer) for r in part]
+        weight, bias = scorer.head.weight.detach(), scorer.head.bias.detach()
+        return np.asarray(head_logits(scorer.body, tokenizer, weight, bias, texts, weight.device).numpy())
+
+    scale, shift = _platt(logits(parts.tune), parts.tune)
+    found = {n: worth(p, _sigmoid(logits(p) * scale.numpy() + shift.numpy())) for n, p in parts.held_out.items()}
     card: dict[str, Any] = {
         "heads": list(HEADS),
-        "base": str(settings.base),
+        # An alias is the same everywhere, a path only from here.
+        "base": settings.base if settings.base in ALIASES else str(base.resolve()),
         "base_weights": weights_digest(base),
         "labels": source,
         "licence": "The labels' and the base's terms go with these weights: a judge that imitates an API's scores may be "
         "bound by that API's terms.",
         "training": {"steps": settings.steps, "rank": settings.rank, "seed": settings.seed, "answers": len(parts.train)},
         "trained_on": parts.about,
+        "worth": found,
     }
-    _write(out, head.weight.detach(), head.bias.detach(), card)
-    scores = {name: _scores(out, part) for name, part in parts.held_out.items()}
-    scale, shift = _platt(_logits(_scores(out, parts.tune)), parts.tune)
-    _write(out, head.weight.detach() * scale[:, None], head.bias.detach() * scale + shift, card)
-    right = {name: _sigmoid(_logits(s) * scale.numpy() + shift.numpy()) for name, s in scores.items()}
-    card["worth"] = {name: worth(part, right[name]) for name, part in parts.held_out.items()}
-    _write(out, head.weight.detach() * scale[:, None], head.bias.detach() * scale + shift, card)
+    out.mkdir(parents=True, exist_ok=True)
+    scorer.body.save_pretrained(out, safe_serialization=True)
+    head = scorer.head.float().cpu()
+    weight, bias = head.weight.detach() * scale[:, None], head.bias.detach() * scale + shift
+    save_file({"weight": weight.contiguous(), "bias": bias.contiguous()}, out / HEAD)
+    (out / CARD).write_text(json.dumps(card, indent=1), encoding="utf-8")  # last: without it there is no judge
     return card
 
 
-def _fit(
-    scorer: _Scorer, rows: list[Labelled], settings: JudgeSettings, out: Path, device: str, progress: Callable[..., None]
-) -> None:
+def _fit(scorer: _Scorer, rows: list[Labelled], settings: JudgeSettings, device: str, progress: Callable[..., None]) -> None:
     def collate(batch: list[Labelled]) -> dict[str, Any]:
         labels = [[np.nan if v is None else v for v in row.scores] for row in batch]
         return {"texts": [shown(r.question, r.answer) for r in batch], "labels": torch.tensor(labels, dtype=torch.float32)}
@@ -139,10 +145,11 @@ def _fit(
         {"params": [p for p in scorer.body.parameters() if p.requires_grad], "lr": LORA_RATE},
         {"params": list(scorer.head.parameters()), "lr": HEAD_RATE},
     ]
+    scratch = tempfile.TemporaryDirectory()  # the trainer wants a folder, and is to keep nothing in it
     trainer = Trainer(
         model=scorer,
         args=TrainingArguments(
-            output_dir=str(out / "checkpoints"),
+            output_dir=scratch.name,
             max_steps=settings.steps,
             per_device_train_batch_size=BATCH,
             lr_scheduler_type="cosine",
@@ -161,26 +168,12 @@ def _fit(
         callbacks=[_Told(progress)],
     )
     trainer.remove_callback(PrinterCallback)
-    trainer.train()
-
-
-def _write(out: Path, weight: Tensor, bias: Tensor, card: dict[str, Any]) -> None:
-    save_file({"weight": weight.contiguous(), "bias": bias.contiguous()}, out / HEAD)
-    (out / CARD).write_text(json.dumps(card, indent=1), encoding="utf-8")
-
-
-def _scores(folder: Path, rows: Sequence[Labelled]) -> np.ndarray:
-    """(answers, heads), read as anybody reads them: from the folder."""
-    return np.array(Judge(folder).scores([shown(r.question, r.answer) for r in rows])).reshape(-1, len(HEADS))
+    with scratch:
+        trainer.train()
 
 
 def _sigmoid(x: np.ndarray) -> np.ndarray:
     return np.asarray(1 / (1 + np.exp(-x)))
-
-
-def _logits(p: np.ndarray) -> np.ndarray:
-    kept = np.clip(p, 1e-6, 1 - 1e-6)
-    return np.asarray(np.log(kept / (1 - kept)))
 
 
 def _platt(logits: np.ndarray, rows: Sequence[Labelled]) -> tuple[Tensor, Tensor]:
