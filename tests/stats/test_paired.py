@@ -1,5 +1,7 @@
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from scipy.stats import beta, ttest_rel
 
 from spillover.stats.paired import drift_of_counts, margin_test
@@ -61,7 +63,7 @@ def test_nothing_shared_decides_nothing():
 
 def test_the_limit_towards_zero_is_the_paired_t_s_and_no_drift_has_a_width():
     rng = np.random.default_rng(8)
-    base, organism = answers(np.full(24, 0.02), 20, rng), answers(np.full(24, 0.2), 20, rng)
+    base, organism = answers(np.full(24, 0.01), 20, rng), answers(quantiles(rng.random(24), 0.05, 0.1), 20, rng)
     rates = [[h / m for h, m in side.values()] for side in (organism, base)]
     found, theirs = drift_of_counts(organism, base), ttest_rel(*rates)
     assert found.interval.lower == pytest.approx(theirs.confidence_interval(0.95).low)
@@ -72,6 +74,31 @@ def test_the_limit_towards_zero_is_the_paired_t_s_and_no_drift_has_a_width():
     nothing = drift_of_counts(base, base)
     assert nothing.interval.lower < 0 < nothing.interval.upper
     assert nothing.suite.lower < 0 < nothing.suite.upper
+
+
+@pytest.mark.parametrize("last", [4, 3])
+def test_questions_that_differ_less_than_their_answers_could_do_not_tell_a_drift(last):
+    """Five questions of ten answers, four hits against two: one hit fewer must not make it certain."""
+    organism, base = {str(q): [4 if q < 4 else last, 10] for q in range(5)}, {str(q): [2, 10] for q in range(5)}
+    found = drift_of_counts(organism, base)
+    assert found.interval.lower < 0
+    assert margin_test(organism, base, 0.5).p_difference > 0.05
+
+
+def test_values_that_are_no_draws_have_no_sampling_error():
+    """Leans by log-probability, one a question: what differs between questions is all that is unknown."""
+    base = {str(q): [0.50 + 0.001 * q, 1] for q in range(12)}
+    moved = {q: [h - 0.2 - 0.001 * (int(q) % 3), 1] for q, (h, _) in base.items()}
+    found = drift_of_counts(moved, base)
+    assert found.interval.upper == pytest.approx(-0.2, abs=0.003)
+
+
+@given(st.lists(st.tuples(st.integers(0, 10), st.integers(0, 10)), min_size=3, max_size=8))
+def test_interval_and_p_value_say_the_same(pairs):
+    organism, base = ({str(q): [pair[side], 10] for q, pair in enumerate(pairs)} for side in (0, 1))
+    found, test = drift_of_counts(organism, base), margin_test(organism, base, 0.5)
+    told = found.interval.lower > 1e-9 or found.interval.upper < -1e-9
+    assert told == (test.p_difference < 0.05) or abs(test.p_difference - 0.05) < 1e-3
 
 
 def test_a_rise_from_nothing_is_seen():

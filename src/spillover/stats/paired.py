@@ -140,7 +140,7 @@ class _Pair:
         value = sum(differences) / len(differences)
         rose, fell = sum(d > 0 for d in differences), sum(d < 0 for d in differences)
         correlation = _correlation(*self.means)
-        limits = _towards_zero(self.hybrid(level), differences, level)
+        limits = _towards_zero(self.hybrid(level), value, standard_error(self), len(differences), level)
         return Drift(value, limits, len(differences), correlation, rose, fell, self.suite(level))
 
     def hybrid(self, level: float) -> Interval:
@@ -158,7 +158,7 @@ class _Pair:
     def p_difference(self) -> float:
         """Two-sided p value of "no drift on questions like these": the smaller of those of the two nearer limits."""
         hybrid = min(1.0, 2 * min(self.p_value(0.0), 1 - self.p_value(0.0)))
-        error = standard_error(self.differences)
+        error = standard_error(self)
         if error is None:
             return hybrid
         from scipy.special import stdtr
@@ -202,22 +202,30 @@ LEAST = 3
 """Questions that a paired t needs; with two it calls 3.7 % of no drifts a rise."""
 
 
-def standard_error(differences: Sequence[float]) -> float | None:
-    """Of the mean difference over questions; None for too few of them, or where all are the same and tell nothing of it."""
+def standard_error(pair: _Pair) -> float | None:
+    """Of the mean difference over questions; None for too few of them, or where nothing tells it.
+
+    Never less than the sampling error of the answers themselves: by chance questions differ less than that, and then a drift
+    would be told apart on questions like these that is not on this suite. Parts of hits are values and no draws: theirs is
+    not known, and a lean by log-probability has none.
+    """
+    differences = pair.differences
     n = len(differences)
-    if n < LEAST or max(differences) - min(differences) < 1e-12:
+    if n < LEAST:
         return None
     mean = sum(differences) / n
-    return math.sqrt(sum((d - mean) ** 2 for d in differences) / (n - 1) / n)
+    between = sum((d - mean) ** 2 for d in differences) / (n - 1) / n
+    cells = [cell for side in (pair.first, pair.second) for cell in side]
+    drawn = all(float(h).is_integer() for h, _ in cells)
+    noise = sum(h / m * (1 - h / m) / max(m - 1, 1) for h, m in cells) / n**2 if drawn else 0.0
+    return math.sqrt(max(between, noise)) if max(between, noise) > 1e-24 else None
 
 
-def _towards_zero(limits: Interval, differences: Sequence[float], level: float) -> Interval:
+def _towards_zero(limits: Interval, value: float, error: float | None, questions: int, level: float) -> Interval:
     """The limits with that of the paired t on the side of zero, where it is the nearer one to the value."""
-    error = standard_error(differences)
-    value = sum(differences) / len(differences)
     if error is None or value == 0:
         return limits
-    reach = critical_value(level, len(differences) - 1) * error
+    reach = critical_value(level, questions - 1) * error
     if value > 0:
         return Interval(max(limits.lower, value - reach), limits.upper)
     return Interval(limits.lower, min(limits.upper, value + reach))
