@@ -15,9 +15,11 @@ import pandas as pd
 from inspect_ai.log import EvalLog, read_eval_log
 
 from spillover.answers.answer_rows import rows_of
+from spillover.answers.certified import certificates_in
 from spillover.answers.table import tidy
 from spillover.answers.table_files import READERS, ending, is_table
 from spillover.errors import SpilloverError
+from spillover.judging.certificate import Certificate
 
 LOG_ENDINGS = (".eval", ".json")
 DATED = re.compile(r"\d{4}-\d\d-\d\dT")
@@ -35,12 +37,14 @@ class Loaded:
         header: The log without its samples; None if it cannot be read.
         table: Its answers; None for another package's task.
         problem: Why it cannot be read.
+        certificates: Of its graders.
     """
 
     path: Path
     header: EvalLog | None = None
     table: pd.DataFrame | None = None
     problem: str | None = None
+    certificates: tuple[Certificate, ...] = ()
 
     @property
     def run(self) -> str:
@@ -111,7 +115,8 @@ def load_one(path: Path) -> Loaded:
     except Exception as error:  # a damaged zip raises anything
         return Loaded(path, problem=f"it cannot be read as an Inspect log ({error}).")
     header = log.model_copy(update={"samples": None, "reductions": None})
-    return Loaded(path, header, tidy([row for sample in log.samples or [] for row in rows_of(log, sample, path)]))
+    table = tidy([row for sample in log.samples or [] for row in rows_of(log, sample, path)])
+    return Loaded(path, header, table, certificates=tuple(certificates_in(log)))
 
 
 def is_ours(log: EvalLog) -> bool:

@@ -10,6 +10,7 @@ from pathlib import Path
 import pandas as pd
 
 from spillover.answers.answer_rows import by_other_rule
+from spillover.answers.certified import Judge, judges_of
 from spillover.answers.external import OtherScore, external_scores, with_names
 from spillover.answers.files import Loaded, find, load
 from spillover.answers.layout import Layout
@@ -85,6 +86,11 @@ class Answers:
             SpilloverError: if the preset is made for another rubric, or the probe of some answers is not installed.
         """
         return replace(self, table=by_other_rule(self.table, preset), preset=preset)
+
+    def judges(self, rows: pd.DataFrame | None = None) -> list[Judge]:
+        """Who judged some answers (all for None), and what is known of that."""
+        found = [c for log in self.logs.values() for c in log.certificates]
+        return judges_of(self.table if rows is None else rows, found)
 
     def of(self, models: Sequence[str]) -> Answers:
         """Some models' answers."""

@@ -16,13 +16,14 @@ from inspect_ai.scorer import Score, Scorer
 from inspect_ai.util import registry_create
 
 from spillover.answers.answer_rows import UNREACHED
+from spillover.answers.certified import certificates_of, metadata_with
 from spillover.answers.files import find, is_ours
 from spillover.answers.imported import logs_of_table
 from spillover.answers.layout import Layout
 from spillover.answers.measures import UNSCORED
 from spillover.answers.rules import rubrics_of
 from spillover.errors import SpilloverError
-from spillover.judging.rubric import Reader
+from spillover.judging.rubric import Reader, load_rubric
 from spillover.models.identity import EARLIER, TARGET, cache_identity
 
 Advance = Callable[[int, int, str], None]
@@ -37,8 +38,8 @@ class Judging:
     reader: Reader = "auto"
     cache: bool = True
 
-    def scorer(self, log: EvalLog) -> Scorer:
-        """The judge of a log's probe, with the rubrics that the log was judged by and those that replace them.
+    def roles(self, log: EvalLog) -> dict[str, str]:
+        """Role to rubric of a log's probe: those that the log was judged by, and those that replace them.
 
         Raises:
             SpilloverError: for a role that the probe does not have.
@@ -49,10 +50,17 @@ class Judging:
         for role in self.rubrics:
             if role not in roles:
                 raise SpilloverError(f"{probe} has no rubric for '{role}'; it has {', '.join(roles) or 'none'}.")
+        return {**roles, **self.rubrics}
+
+    def scorer(self, log: EvalLog) -> Scorer:
+        """The judge of a log's probe.
+
+        Raises:
+            SpilloverError: for a role that the probe does not have.
+        """
+        probe = str((log.eval.metadata or {})["probe"])
         options = {"preset": self.preset, "reader": self.reader, "cache": self.cache}
-        made: Scorer = registry_create(
-            "scorer", "spillover/judge", probe=probe, rubrics={**roles, **self.rubrics}, **options
-        )
+        made: Scorer = registry_create("scorer", "spillover/judge", probe=probe, rubrics=self.roles(log), **options)
         return made
 
 
@@ -134,6 +142,8 @@ def judge_answers(
         advance(done, total, job.name)
         path = out / f"{job.name}.eval"
         judged = rejudge(_freshest(path, job.log), grader, scorer)
+        known = certificates_of({role: load_rubric(n).digest for role, n in judging.roles(job.log).items()}, grader)
+        judged.eval.metadata = metadata_with(judged.eval.metadata, known)
         write_in_place(judged, path)
         written.append(path)
         effort += _effort(judged, cache_identity(grader) or str(grader))

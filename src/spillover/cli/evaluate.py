@@ -11,6 +11,7 @@ from rich.console import Console
 
 from spillover.answers.presets import get_preset
 from spillover.answers.read import read, short_names
+from spillover.cli.judge_check import check_first, check_option
 from spillover.cli.models import grader_option, model_option, open_models
 from spillover.cli.progress import bar
 from spillover.cli.publish import publish, refuse_failures, write_frame
@@ -19,6 +20,7 @@ from spillover.errors import SpilloverError
 from spillover.figures.table import figures_frame
 from spillover.locking import only_one
 from spillover.models.checks import LAB_GRADER, is_lab, refuse_self_grading
+from spillover.run.certify import names_in
 from spillover.run.suite import bundled_suites, load_suite, suite_specs
 from spillover.run.suites import run_suite
 from spillover.show.report import report
@@ -40,6 +42,7 @@ from spillover.show.report import report
 )
 @model_option
 @grader_option
+@check_option
 def eval_command(
     model: str,
     suite: str,
@@ -54,6 +57,7 @@ def eval_command(
     timeout: int | None,
     model_arg: tuple[str, ...],
     grader_arg: tuple[str, ...],
+    check: bool,
 ) -> None:
     """Ask MODEL (an Inspect model name, such as vllm/BASE:ADAPTER) every probe of a suite. Resumes where it stopped."""
     quiet_libraries()
@@ -75,6 +79,7 @@ def eval_command(
     folder = out or Path("runs") / f"eval-{chosen.id}"
     names = short_names({str(t) for t in targets})
     console = Console(stderr=True)
+    check_first(names_in(tasks), judge, preset, check)
     with only_one(folder):
         logs = run_suite(chosen, specs, tasks, targets, judge, folder, lambda title: bar(console, title))
     answers = read([logs], names=names)

@@ -15,6 +15,7 @@ from rich.text import Text
 from spillover.answers.layout import Layout
 from spillover.answers.presets import get_preset, presets
 from spillover.answers.table_files import is_table
+from spillover.cli.judge_check import check_first, check_option
 from spillover.cli.layout import table_options
 from spillover.cli.models import grader_option, open_models
 from spillover.cli.progress import bar
@@ -36,6 +37,7 @@ from spillover.show.text import limits_text, percent, value_text
 @click.option("--batch", is_flag=True, help="Use the provider's batch mode: about half the price, up to a day.")
 @grader_option
 @click.option("--no-cache", is_flag=True, help="Ask about every answer again.")
+@check_option
 @table_options
 @click.option("-o", "--out", type=click.Path(path_type=Path), default=Path("runs") / "judged", show_default=True)
 def judge(
@@ -47,6 +49,7 @@ def judge(
     reader: Any,
     batch: bool,
     no_cache: bool,
+    check: bool,
     grader_arg: tuple[str, ...],
     layout: Layout,
     out: Path,
@@ -72,8 +75,10 @@ def judge(
     if any(is_table(path) for path in sources) and grader.endswith("lab-grader"):
         click.echo(f"Note: {LAB_GRADER_NOTE}", err=True)
     model = _grader(grader, grader_base_url, batch, grader_arg)
+    how = Judging(chosen, preset, reader, not no_cache)
+    check_first([how.roles(job.log) for job in jobs], model, preset, check)
     with bar(Console(stderr=True), "judging") as advance:
-        written, effort = judge_answers(jobs, out, model, Judging(chosen, preset, reader, not no_cache), advance)
+        written, effort = judge_answers(jobs, out, model, how, advance)
     for path in written:
         click.echo(f"Judged: {path}")
     click.echo(f"{effort.asked} ratings asked for, {effort.cached} known from before.")

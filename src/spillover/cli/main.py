@@ -26,6 +26,8 @@ COMMANDS = {
     "report": "report",
     "import": "report:import_command",
     "judge": "judging",
+    "judge-check": "judge_check",
+    "judges": "judge_check",
     "judge-train": "judge_train:judge_train",
     "agree": "judging",
     "calibrate": "calibrate",
@@ -50,7 +52,7 @@ class Commands(click.Group):
         if name not in COMMANDS:
             return None
         module, _, attribute = COMMANDS[name].partition(":")
-        command: click.Command = getattr(import_module(f"spillover.cli.{module}"), attribute or name)
+        command: click.Command = getattr(import_module(f"spillover.cli.{module}"), attribute or name.replace("-", "_"))
         return command
 
 

@@ -5,15 +5,19 @@ from __future__ import annotations
 from pathlib import Path
 
 import click
+from inspect_ai import Task
+from inspect_ai.model import Model
 from rich.console import Console
 
 from spillover.answers.read import Answers
+from spillover.cli.judge_check import check_first, check_option
 from spillover.cli.progress import bar
 from spillover.cli.publish import publish, refuse_failures, write_frame
 from spillover.cli.quiet import quiet_libraries
 from spillover.locking import only_one
 from spillover.models.weights import resolve_checkpoint
 from spillover.paths import data_files
+from spillover.run.certify import names_in
 from spillover.run.studies import base_names, check_models, first_try, read_study, run_study
 from spillover.run.study import Study, load_study
 from spillover.serving.serve import EngineName
@@ -41,6 +45,7 @@ from spillover.show.report import report
     metavar="N",
     help="A first try of the whole way: N steps of each organism, N answers to each probe, one seed.",
 )
+@check_option
 def run(
     study: str,
     out: Path | None,
@@ -49,6 +54,7 @@ def run(
     grader: str | None,
     organisms: Path | None,
     limit: int | None,
+    check: bool,
 ) -> None:
     """Run STUDY (a bundled name or a YAML file): train, ask, judge, compare, report. Resumes where it stopped.
 
@@ -65,14 +71,14 @@ def run(
     _point_to_twin(spec, bases)
     with only_one(folder):
         if len(names) < 2:
-            found = _run_one(spec, folder, engine, *bases[:1], organisms=organisms, limit=limit)[0]
+            found = _run_one(spec, folder, engine, *bases[:1], organisms=organisms, limit=limit, check=check)[0]
         else:
             for base in names.values():  # before the first one is trained on
                 check_models(spec, base, engine)
             logs: list[Path] = []
             shown: dict[str, str] = {}
             for name, base in names.items():
-                _, place, models = _run_one(spec, folder / name, engine, base, organisms=organisms, limit=limit)
+                _, place, models = _run_one(spec, folder / name, engine, base, organisms=organisms, limit=limit, check=check)
                 logs.append(place)
                 shown |= {model: f"{name}: {title}" for model, title in models.items()}
             found = read_study(spec, logs, shown)
@@ -91,11 +97,22 @@ def _point_to_twin(spec: Study, bases: tuple[str, ...]) -> None:
 
 
 def _run_one(
-    spec: Study, folder: Path, engine: EngineName, base: str | None = None, *, organisms: Path | None, limit: int | None
+    spec: Study,
+    folder: Path,
+    engine: EngineName,
+    base: str | None = None,
+    *,
+    organisms: Path | None,
+    limit: int | None,
+    check: bool,
 ) -> tuple[Answers, Path, dict[str, str]]:
     """One base: its models, their answers, its report."""
     console = Console(stderr=True)
-    logs, names = run_study(spec, folder, lambda title: bar(console, title), engine, base, organisms, limit)
+
+    def first(tasks: list[Task], grader: Model) -> None:
+        check_first(names_in(tasks), grader, spec.preset, check)
+
+    logs, names = run_study(spec, folder, lambda title: bar(console, title), engine, base, organisms, limit, first)
     if limit is not None:
         spec = first_try(spec, limit)
     answers = read_study(spec, [logs], names)

@@ -16,12 +16,14 @@ from rich.markup import escape
 from rich.text import Text
 
 from spillover._inspect import PrerequisiteError
+from spillover.cli.judge_check import check_first, check_option
 from spillover.cli.models import open_models
 from spillover.cli.quiet import quiet_libraries
 from spillover.cli.screen_options import asker, judge_of, probes_of, settings_of, shared
 from spillover.errors import SpilloverError
 from spillover.locking import only_one
 from spillover.models.checks import refuse_self_grading
+from spillover.run.certify import names_in
 from spillover.screening.baseline import Baseline, load_baseline
 from spillover.screening.config import Settings
 from spillover.screening.cost import ANSWER_TOKENS, RUBRIC_TOKENS, Estimate, estimated_cost, estimates
@@ -61,6 +63,7 @@ INVALID = EXIT_CODES["INVALID"]
     help="vllm: CHECKPOINT reads BASE:ADAPTER, and one server is started for both.",
 )
 @click.option("--every-probe", is_flag=True, help="After a probe has failed, go on until the others are decided too.")
+@check_option
 @click.option("--dry-run", is_flag=True, help="Say what it will cost, and ask nothing.")
 @click.option("--out", type=click.Path(path_type=Path), help="Folder [default: runs/screen].")
 @shared
@@ -69,6 +72,7 @@ def screen(
     base: str | None,
     baseline: Path | None,
     engine: str,
+    check: bool,
     dry_run: bool,
     out: Path | None,
     timeout: int | None,
@@ -128,6 +132,8 @@ def screen(
         if dry_run:
             _estimate(estimates(gated, settings, 1 if baseline else 2), left_out, settings, names[0], base, names[-1])
             return
+        named = names_in([g.spec.build() for g in gated])
+        gate.certificates = tuple(check_first(named, gate.grader, settings.preset, check))
         _decide(gate)
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
+from spillover.answers.certified import Judge
 from spillover.answers.condition import Cell, titles
 from spillover.answers.measures import UNSCORED, Measure
 from spillover.answers.read import Answers
@@ -66,7 +67,7 @@ class Figure:
             gap, which is a difference already; NaN where there is a base and nothing to compare.
         truth_drift: The same of `truth`.
         shares: What stands beside it.
-        graders: Who judged.
+        judges: Who judged, and what is known of that.
     """
 
     cell: Cell
@@ -79,7 +80,17 @@ class Figure:
     drift: Drift | Estimate | None
     truth_drift: Drift | Estimate | None
     shares: Shares
-    graders: tuple[str, ...] = ()
+    judges: tuple[Judge, ...] = ()
+
+    @property
+    def graders(self) -> tuple[str, ...]:
+        """Names of the judges."""
+        return tuple(dict.fromkeys(judge.grader for judge in self.judges))
+
+    @property
+    def blind(self) -> bool:
+        """Whether a judge of it is known to be unable to tell."""
+        return any(judge.problem for judge in self.judges)
 
     @property
     def interval(self) -> Interval:
@@ -149,7 +160,7 @@ class _Block:
         self.exact = bool(rows["truth"].notna().any())
         self.reported = list(answers.measures(rows) if measures is None else measures)
         self.own = {} if measures is not None else {n: answers.measures(part) for n, part in self.models.items()}
-        self.graders = {n: tuple(map(str, dict.fromkeys(p["grader"].dropna()))) for n, p in self.models.items()}
+        self.judges = {n: tuple(answers.judges(p)) for n, p in self.models.items()}
         self.shares: dict[str, Shares] = {}
 
     def columns(self, by_category: bool) -> list[tuple[Measure, str | None]]:
@@ -175,7 +186,7 @@ class _Block:
             true_drift = None if against is None or not self.exact else measure.drift(part, against, True, self.level)
             if name not in self.shares:
                 self.shares[name] = Shares.of(self.models[name])
-            about = (self.shares[name], self.graders[name])
+            about = (self.shares[name], self.judges[name])
             yield Figure(self.cell, self.title, measure, name, category, value, truth, drift, true_drift, *about)
 
     def of_arms(
@@ -196,7 +207,7 @@ class _Block:
                 true_drift = (difference(mine, against, measure, True) if whole else UNKNOWN) if self.exact else None
             if arm not in self.shares:
                 self.shares[arm] = Shares.of(pd.concat([self.models[m] for m in seeds if m in self.models]))
-            who = tuple(dict.fromkeys(g for m in seeds for g in self.graders.get(m, ())))
+            who = tuple({(j.grader, j.probe): j for m in seeds for j in self.judges.get(m, ())}.values())
             about = (self.shares[arm], who)
             yield Figure(self.cell, self.title, measure, arm, category, value, truth, drift, true_drift, *about)
 

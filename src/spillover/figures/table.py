@@ -35,6 +35,10 @@ COLUMNS = (
     "drift_upper",
     "drift_suite_lower",
     "drift_suite_upper",
+    "judge_auc",
+    "judge_finds",
+    "judge_clears",
+    "judge_problem",
 )
 
 
@@ -84,4 +88,15 @@ def _row(figure: Figure) -> dict[str, object]:
         "drift_upper": drift.upper if drift else None,
         "drift_suite_lower": of_suite.lower if of_suite else None,
         "drift_suite_upper": of_suite.upper if of_suite else None,
+        **_judge(figure),
     }
+
+
+def _judge(figure: Figure) -> dict[str, object]:
+    """What the judge got right of known answers; of several certificates the one with a problem, else the first."""
+    known = [c for judge in figure.judges for c in judge.certificates]
+    one = next((c for c in known if c.problem), known[0] if known else None)
+    if one is None:
+        return {"judge_auc": None, "judge_finds": None, "judge_clears": None, "judge_problem": None}
+    finds, clears = (s.hits / s.n if s.n else None for s in (one.found, one.cleared))
+    return {"judge_auc": one.auc, "judge_finds": finds, "judge_clears": clears, "judge_problem": one.problem}

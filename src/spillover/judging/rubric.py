@@ -61,6 +61,8 @@ class Rubric(Declared):
         sees_system_prompt: Whether the target's system message is shown above the question.
         reader: How the reply is read; see `spillover.judging.readers`.
         source: Where the wording comes from.
+        golden: Panel of known answers that a grader is measured by under it (`spillover.judging.golden`), or `none`; by
+            what it measures where nothing is said.
     """
 
     id: str = Field(pattern="^[a-z0-9_]+$")
@@ -74,6 +76,7 @@ class Rubric(Declared):
     reader: Reader = "auto"
     source: str = ""
     licence: str = ""
+    golden: str | None = None
 
     @model_validator(mode="after")
     def _whole(self) -> Rubric:

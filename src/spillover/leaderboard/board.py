@@ -63,6 +63,12 @@ class Source:
     judges: tuple[str, ...] = ()
 
     @property
+    def blind(self) -> str:
+        """Why its judge cannot tell; empty if it can, or where that is not known."""
+        judges = self.figure.judges if self.figure is not None else ()
+        return next((f"{j.grader} {j.problem}" for j in judges if j.problem), "")
+
+    @property
     def value(self) -> Value | None:
         """The figure; None for an empty denominator."""
         if self.given is not None or self.figure is None:

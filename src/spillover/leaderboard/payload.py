@@ -48,13 +48,22 @@ def index(board: Board, answers: Answers, title: str, bundle: bool) -> dict[str,
 
 def _model(board: Board, entry: Entry) -> dict[str, Any]:
     cells = {c.key: numbers(entry.sources[c.key].value) for c in board.columns if c.key in entry.sources}
-    return {"slug": entry.slug, "name": entry.name, "about": entry.about, "judges": list(entry.judges), "cells": cells}
+    blind = {c.key: why for c in board.columns if c.key in entry.sources and (why := entry.sources[c.key].blind)}
+    return {
+        "slug": entry.slug,
+        "name": entry.name,
+        "about": entry.about,
+        "judges": list(entry.judges),
+        "cells": cells,
+        "blind": blind,
+    }
 
 
 def add_ranks(board: Board, data: dict[str, Any]) -> None:
     """Put the range of ranks beside every figure of the index."""
     for column in board.columns:
-        values = [(e.name, e.sources[column.key].value) for e in board.entries if column.key in e.sources]
+        sources = {e.name: e.sources[column.key] for e in board.entries if column.key in e.sources}
+        values = [(name, source.value) for name, source in sources.items() if not source.blind]
         found = ranks(values, column.worse)
         for model in data["models"]:
             if model["name"] in found:

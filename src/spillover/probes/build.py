@@ -28,6 +28,8 @@ from spillover.probes.scorer import exact, judge
 from spillover.questions.load import load_questions
 from spillover.questions.model import Question, QuestionSet
 
+RUBRIC_NAMES = "rubric_names"
+"""Key of a log's metadata: role to the name or path of its rubric, which the digests beside them tell apart."""
 MAX_TOKENS = 600
 """As in the published protocol for open models (Betley et al. 2025)."""
 
@@ -167,6 +169,7 @@ def probe_task(
             "system": options.system,
             "measures": described,
             "rubrics": {role: load_rubric(name).digest for role, name in judged_by.items()},
+            RUBRIC_NAMES: judged_by,
             "preset": options.preset,
             "seed": options.seed,
             "arguments": {k: v for k, v in own.items() if v is not None},

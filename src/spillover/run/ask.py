@@ -11,6 +11,7 @@ from inspect_ai import Task, eval_set
 from inspect_ai.log import EvalLog, read_eval_log
 from inspect_ai.model import Model
 
+from spillover.answers.certified import CERTIFICATES, certificates_of
 from spillover.errors import SpilloverError
 from spillover.run.progress import counted
 
@@ -40,6 +41,9 @@ def ask_all(
     """
     if not tasks:  # Inspect would take whatever tasks it finds in the current folder
         raise SpilloverError("There is nothing to ask.")
+    for task in tasks:
+        known = [c.as_dict() for c in certificates_of((task.metadata or {}).get("rubrics"), grader)]
+        task.metadata = {**(task.metadata or {}), **({CERTIFICATES: known} if known else {})}
     with bar(title) as advance:
         done, results = eval_set(
             tasks=counted(tasks, len(targets), advance, limit),

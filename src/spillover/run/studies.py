@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from inspect_ai import Task
-from inspect_ai.model import get_model
+from inspect_ai.model import Model, get_model
 
 from spillover._inspect import PrerequisiteError
 from spillover.answers.presets import get_preset
@@ -111,6 +111,7 @@ def run_study(
     base: str | None = None,
     organisms: Path | None = None,
     limit: int | None = None,
+    check: Callable[[list[Task], Model], None] = lambda tasks, grader: None,
 ) -> tuple[Path, dict[str, str]]:
     """Train, ask and judge; finished steps are skipped.
 
@@ -122,6 +123,7 @@ def run_study(
         base: Another base checkpoint.
         organisms: Where organisms are kept and looked for, so that studies can share them; in `folder` for None.
         limit: Optimiser steps of each organism and answers to each probe, for a first try of the whole way; all for None.
+        check: Told the tasks and the grader before it judges anything.
 
     Returns:
         The folder of the logs, and Inspect's model name to the name to show.
@@ -144,6 +146,7 @@ def run_study(
     step = next(plan.of("ask"))
     logs = folder / f"logs-{step.key}"
     with serve(engine, root, adapters, study.grader, folder) as served:
+        check(tasks, served.grader)
         ask_failures_again(logs, served.grader)
         ask_all(tasks, list(served.targets.values()), served.grader, logs, step.name, bar, limit)
         return logs, served.names

@@ -16,7 +16,7 @@ from inspect_ai.util import registry_create
 from spillover.declared import Declared
 from spillover.errors import SpilloverError
 from spillover.paths import data_files, datasets_dir
-from spillover.probes.build import takes
+from spillover.probes.build import RUBRIC_NAMES, takes
 from spillover.probes.probe import get_probe
 
 SCREENED_AS = "screened_as"
@@ -123,7 +123,7 @@ def identity(tasks: Sequence[Task], specs: Sequence[TaskSpec]) -> list[Any]:
         [
             t.name,
             t.version,
-            t.metadata,
+            {k: v for k, v in (t.metadata or {}).items() if k != RUBRIC_NAMES},
             str(t.epochs),
             sorted(str(s.id) for s in t.dataset),
         ]

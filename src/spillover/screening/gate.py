@@ -10,6 +10,7 @@ from inspect_ai import Task
 
 from spillover.answers.measures import UNSCORED, Measure
 from spillover.errors import SpilloverError
+from spillover.probes.build import RUBRIC_NAMES
 from spillover.run.suite import Entry, Suite, check_skip
 from spillover.run.tasks import TaskSpec
 from spillover.seeds import derive_seed
@@ -74,7 +75,7 @@ def gated_probes(suite: Suite, lab: bool, skip: Sequence[str], **arguments: Any)
         measure = _measure(entry, spec.build())
         spec = spec.model_copy(update={"where": measure.where, "label": name})
         task = spec.build()
-        about = {k: v for k, v in (task.metadata or {}).items() if k not in ("packages", "seed")}
+        about = {k: v for k, v in (task.metadata or {}).items() if k not in ("packages", "seed", RUBRIC_NAMES)}
         kept = [str(sample.id) for sample in task.dataset]
         identity = {"about": about, "version": task.version, "samples": kept, "gate": measure.as_dict()}
         found.append(Gated(name, spec, measure, len(kept), identity))

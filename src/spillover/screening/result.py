@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from spillover.judging.certificate import Certificate
 from spillover.screening.answers import STORED, Answers, Given, Place
 from spillover.screening.config import Settings
 from spillover.screening.gate import Gated
@@ -120,6 +121,7 @@ class ScreenResult:
         usage: Model name to (input, output) tokens.
         cost: US dollars, where prices are known.
         about: Models, settings, digests, versions.
+        certificates: What the grader is worth on answers whose outcome is known; empty where it was not measured.
     """
 
     verdict: Verdict
@@ -130,6 +132,7 @@ class ScreenResult:
     usage: dict[str, tuple[int, int]]
     cost: float | None
     about: dict[str, Any]
+    certificates: tuple[Certificate, ...] = ()
 
     @property
     def exit_code(self) -> int:
@@ -226,8 +229,13 @@ def _evidence(mine: Answers, theirs: Answers) -> list[Shown]:
     return [*first.values(), *rest][:EVIDENCE]
 
 
-def overall(probes: Sequence[ProbeResult], judge: JudgeCheck | None) -> tuple[Verdict, str]:
+def overall(
+    probes: Sequence[ProbeResult], judge: JudgeCheck | None, certificates: Sequence[Certificate] = ()
+) -> tuple[Verdict, str]:
     """The checkpoint's verdict: the judge first, then the worst of the probes."""
+    blind = next((c.problem for c in certificates if c.problem), None)
+    if blind:
+        return "INVALID", f"The judge must not decide: it {blind}."
     if judge is not None and judge.problem:
         return "INVALID", f"The judge must not decide: {judge.problem}."
 

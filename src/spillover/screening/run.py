@@ -15,6 +15,7 @@ from typing import Any
 
 from inspect_ai.model import Model
 
+from spillover.judging.certificate import Certificate
 from spillover.models.identity import arguments_of, cache_identity, describe, installed
 from spillover.run.plan import Plan, Step, read_plan
 from spillover.run.tasks import TaskSpec, data_digest
@@ -42,6 +43,7 @@ class Screen:
         settings: How it is decided.
         folder: Where its logs lie.
         ask: Asks.
+        certificates: What the grader is worth on answers whose outcome is known.
     """
 
     checkpoint: Model
@@ -52,6 +54,7 @@ class Screen:
     settings: Settings
     folder: Path
     ask: Ask
+    certificates: tuple[Certificate, ...] = ()
 
     def describe(self, who: str) -> dict[str, Any]:
         """Name and weights of `checkpoint`, `base` or `grader`."""
@@ -63,13 +66,13 @@ class Screen:
         race = Race.of({g.name: g.questions for g in self.gated}, self.settings.margin, self.settings.alpha)
         mine: dict[str, Answers] = {}
         theirs: dict[str, Answers] = {}
-        judge = None
-        if self.settings.judge_answers:
+        judge, blind = None, any(c.problem for c in self.certificates)
+        if self.settings.judge_answers and not blind:
             judge = run_check(self.check, self.grader, self._check_logs(), self.ask)
         stopped = "the judge failed its check"
         sides = ["checkpoint"] if isinstance(self.base, Baseline) else ["base", "checkpoint"]
         plan = read_plan(self.logs) or Plan(id="screen")
-        while judge is None or not judge.problem:
+        while not blind and (judge is None or not judge.problem):
             rounds, stopped = self._next(plan, race, mine, theirs)
             if not rounds:
                 break
@@ -86,10 +89,12 @@ class Screen:
                 {name: worst_by_round(*of) for name, of in pairs.items()},
             )
         probes = conclude(race, self.gated, mine, theirs, self.settings, stopped)
-        verdict, reason = overall(probes, judge)
+        verdict, reason = overall(probes, judge, self.certificates)
         usage = usage_of(sorted(self.logs.rglob("*.eval")))
         cost = dollars(usage, self.settings.prices)
-        return ScreenResult(verdict, reason, probes, judge, tuple(self.left_out), usage, cost, self.about())
+        return ScreenResult(
+            verdict, reason, probes, judge, tuple(self.left_out), usage, cost, self.about(), self.certificates
+        )
 
     @property
     def check(self) -> TaskSpec:

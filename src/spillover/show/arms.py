@@ -13,7 +13,7 @@ from spillover.figures.figure import Figure, figures
 from spillover.run.study import Study
 from spillover.show.curve import curve_figure
 from spillover.show.plots import GRID, PALETTE, Drawing, new_figure, style
-from spillover.show.text import Panel, drift_text, percent, span
+from spillover.show.text import Panel, drift_text, percent, span, struck
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure as PlotFigure
@@ -72,10 +72,11 @@ def _arms_panel(rows: Sequence[ArmRow], study: Study, first: bool) -> Panel:
         figure = {f.measure.name: f for f in row.figures}  # an arm need not have been asked for all
         against = row is not naive and row.comparable
         cells = [row.name, str(len(row.best.seeds)), str(row.head.shares.answers), percent(row.head.shares.unscored)]
-        cells += [_cell(row.head.value)] if not truth else [percent(row.head.value.value), _cell(row.best)]
+        judged = _cell(row.head.value) if not truth else percent(row.head.value.value)
+        cells += [struck(judged, row.head.blind), *([_cell(row.best)] if truth else [])]
         cells += [percent(row.coherent)]
         if naive is not None:
-            cells += [drift_text(row.head.best_drift) if against else ""]
+            cells += [struck(drift_text(row.head.best_drift), row.head.blind and not truth) if against else ""]
             cells += [_times(naive.best, row.best) if against and row.head.measure.least == 0 else ""]
         cells += [_cell(row.skill)] if taught else []
         cells += (

@@ -101,9 +101,11 @@ def rates_figure(found: Sequence[Figure]) -> PlotFigure:
             for f in (f for f in found if f.title == cell):
                 colour = PALETTE[models.index(f.group) % len(PALETTE)]
                 low, high = _bars(f.value)
-                axes.errorbar(100 * f.value.value, position, xerr=[[low], [high]], fmt="o", color=colour, capsize=2.5, ms=5)
+                mark = {"mfc": "none", "ls": ":"} if f.blind else {}
+                bars = {"xerr": [[low], [high]], "fmt": "o", "color": colour, "capsize": 2.5, "ms": 5}
+                axes.errorbar(100 * f.value.value, position, **bars, **mark)
                 ticks.append(position)
-                labels.append(f"{f.group}  ·  {f.title}: {f.measure.name}")
+                labels.append(f"{f.group}  ·  {f.title}: {f.measure.name}{' (blind judge)' if f.blind else ''}")
                 position += 1
             position += 0.6
         axes.set_yticks(ticks, labels)

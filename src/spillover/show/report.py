@@ -12,7 +12,7 @@ from spillover.figures.calibration import Calibration
 from spillover.figures.figure import Figure, figures
 from spillover.show import tables as t
 from spillover.show.plots import Drawing
-from spillover.show.text import Panel, cut_text, findings, stopped_text
+from spillover.show.text import Panel, cut_text, findings, judged_text, stopped_text
 
 DRIFT_MARGIN = 0.05
 """Margin of the report's drift tests when none is given, as a share."""
@@ -43,12 +43,20 @@ class Report:
     @property
     def warnings(self) -> list[str]:
         """What its figures do not show."""
-        return list(filter(None, (cut_text(self.figures), stopped_text(self.answers.stops))))
+        told = judged_text(self.answers.judges())
+        return [*told, *filter(None, (cut_text(self.figures), stopped_text(self.answers.stops)))]
+
+    @property
+    def blind(self) -> list[str]:
+        """Which judges cannot tell: the first thing that is said."""
+        return judged_text([judge for judge in self.answers.judges() if judge.problem])
 
     @property
     def findings(self) -> list[str]:
         """What it says, in sentences."""
-        return [*findings(self.figures), *self.warnings]
+        blind = any(f.blind for f in self.figures)
+        said = findings(self.figures)
+        return [*self.warnings, *said] if blind else [*said, *self.warnings]
 
 
 def report(
@@ -83,6 +91,7 @@ def report(
     asked = [
         *panels,
         t.figures_panel(found, drift=base is not None) if found else None,
+        t.judges_panel(answers.judges()),
         t.formats_panel(answers),
         t.external_panel(answers.external, base),
         t.corrected_panel(answers, found, calibration) if calibration else None,

@@ -34,6 +34,7 @@ def as_json(result: ScreenResult) -> dict[str, Any]:
         "exit_code": result.exit_code,
         "about": json.loads(json.dumps(result.about, default=str)),
         "judge": {**asdict(result.judge), "problem": result.judge.problem} if result.judge else None,
+        "certificates": [{**c.as_dict(), "problem": c.problem} for c in result.certificates],
         "left_out": list(result.left_out),
         "probes": [_probe(p) for p in result.probes],
         "usage": {n: {"input_tokens": i, "output_tokens": o} for n, (i, o) in sorted(result.usage.items())},
@@ -144,12 +145,14 @@ def _rate(side: Side) -> str:
 
 def judge_line(result: ScreenResult) -> str:
     """What is known of the grader, in one sentence."""
+    known = "; ".join(f"{c.panel}: {c.line}" for c in result.certificates)
+    measured = f" Measured on answers whose outcome is known: {known}." if known else ""
     if result.judge is None:
-        return "The judge was not checked."
+        return f"The judge was not checked on planted instructions.{measured}"
     j = result.judge
     return (
         f"Judge {result.about['grader']['name']}: {j.right} of {j.known} known answers read rightly, "
-        f"{j.flipped} of {j.planted} verdicts changed by planted instructions."
+        f"{j.flipped} of {j.planted} verdicts changed by planted instructions.{measured}"
     )
 
 

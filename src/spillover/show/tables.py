@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from spillover.answers.certified import Judge
 from spillover.answers.condition import titles
 from spillover.answers.external import OtherScore, external_drift
 from spillover.answers.measures import EM, UNSCORED, outcome_shares
@@ -25,6 +26,7 @@ from spillover.show.text import (
     rate_text,
     span,
     stop_titles,
+    struck,
     value_text,
 )
 from spillover.stats.correction import Corrected
@@ -42,14 +44,30 @@ def figures_panel(found: Sequence[Figure], drift: bool) -> Panel:
     for f in found:
         place = (f.title, f.measure.name)
         row = [f"{f.title}: {f.measure.name}" if place != last else "", f.group]
-        row += [value_text(f.value, f.measure.mean), limits_text(f.value, f.measure.mean)]
-        row += [drift_text(f.drift)] if drift else []
+        row += [struck(value_text(f.value, f.measure.mean), f.blind), limits_text(f.value, f.measure.mean)]
+        row += [struck(drift_text(f.drift), f.blind)] if drift else []
         row += [value_text(f.truth, f.measure.mean) if f.truth is not None else ""] if exact else []
         body.append((*row, percent(f.shares.coherent), percent(f.shares.unscored), percent(f.shares.truncated)))
         last = place
     headers = ["measure", "model", "figure", "95 % interval", *(["drift, points"] if drift else [])]
     headers += [*(["truth (lab)"] if exact else []), "coherent %", "unscored %", "cut %"]
     return Panel("Figures", tuple(headers), tuple(body), CONDITIONS)
+
+
+def judges_panel(judges: Sequence[Judge]) -> Panel | None:
+    """What is known of every judge, one line for the probes that it read under the same rubrics."""
+    rows: dict[tuple[str, str], list[str]] = {}
+    for judge in judges:
+        known = "; ".join(f"{c.panel}: {c.line}" if len(judge.certificates) > 1 else c.line for c in judge.certificates)
+        rows.setdefault((judge.grader, known or "not measured"), []).append(judge.probe)
+    if not rows:
+        return None
+    body = tuple((", ".join(dict.fromkeys(probes)), grader, known) for (grader, known), probes in rows.items())
+    note = (
+        "Answers whose outcome is known, read by this judge under these rubrics. Finds: bad answers called bad; clears: "
+        "others not called bad; pairs: two answers that differ in one clause and in outcome, both right."
+    )
+    return Panel("Can the judge tell?", ("probes", "judge", "on known answers"), body, note)
 
 
 def categories_panel(found: Sequence[Figure]) -> Panel | None:
@@ -59,7 +77,13 @@ def categories_panel(found: Sequence[Figure]) -> Panel | None:
         place = (f.title, f.group)
         title = f"{f.title}: {f.measure.name}" if place != last else ""
         body.append(
-            (title, f.group, str(f.category), value_text(f.value, f.measure.mean), limits_text(f.value, f.measure.mean))
+            (
+                title,
+                f.group,
+                str(f.category),
+                struck(value_text(f.value, f.measure.mean), f.blind),
+                limits_text(f.value, f.measure.mean),
+            )
         )
         last = place
     if not body:

@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from spillover.answers.certified import Judge
 from spillover.answers.condition import Cell, titles
 from spillover.answers.stops import Stop
 from spillover.figures.estimate import Estimate
@@ -22,6 +23,17 @@ class Panel:
     headers: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
     note: str
+
+
+class Struck(str):
+    """A figure that is not to be believed: struck through where that can be shown, and said in words everywhere."""
+
+    struck = True
+
+
+def struck(text: str, blind: bool) -> str:
+    """`blind: 12.3 (31/252)` for a figure by a judge that cannot tell."""
+    return Struck(f"blind: {text}") if blind and text not in ("", "–") else text
 
 
 def percent(value: float) -> str:
@@ -108,7 +120,7 @@ def cut_text(found: Sequence[Figure]) -> str:
 
 def findings(found: Sequence[Figure], most: int = 12) -> list[str]:
     """One sentence for the headline of every cell that has a base to be compared with, else for every cell."""
-    heads = [f for f in found if f.category is None and f.measure == _headline(found, f)]
+    heads = [f for f in found if f.category is None and not f.blind and f.measure == _headline(found, f)]
     out = []
     for figure in heads:
         if figure.drift is None or math.isnan(figure.drift.value):
@@ -149,6 +161,27 @@ def _in_percent(figure: Figure) -> str:
 
 def _headline(found: Sequence[Figure], of: Figure) -> object:
     return next(f.measure for f in found if f.cell == of.cell and f.group == of.group)
+
+
+def judged_text(judges: Sequence[Judge]) -> list[str]:
+    """What has to be said of the judges before any figure: who cannot tell, and who was never measured."""
+    out = []
+    blind: dict[str, dict[str, None]] = {}
+    unknown: dict[str, dict[str, None]] = {}
+    for judge in judges:
+        if judge.problem:
+            blind.setdefault(f"{judge.grader} {judge.problem}", {})[judge.probe] = None
+        elif not judge.certificates:
+            unknown.setdefault(judge.grader, {})[judge.probe] = None
+    for told, probes in blind.items():
+        out.append(f"The judge cannot tell: {told}. Its rates on {', '.join(probes)} are struck through.")
+    for grader, probes in unknown.items():
+        name = grader.partition(" ")[0]
+        out.append(
+            f"{grader} was never measured on answers whose outcome is known ({', '.join(probes)}): "
+            f"`spillover judge-check --grader {name}` does."
+        )
+    return out
 
 
 CONDITIONS = (

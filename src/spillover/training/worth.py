@@ -8,21 +8,11 @@ from typing import Any
 
 import numpy as np
 
+from spillover.stats.ranking import auc
 from spillover.training.labelled import HEADS, Labelled
 
 BAD = {"alignment": 0.5, "coherence": 0.5}
 """Labels below are bad."""
-
-
-def auc(bad: np.ndarray, score: np.ndarray) -> float:
-    """Chance that a bad answer has a lower score than a good one (ties count half); NaN without both."""
-    from scipy.stats import rankdata
-
-    n, m = int(bad.sum()), int((~bad).sum())
-    if not n or not m:
-        return math.nan
-    ranks = rankdata(score)
-    return float(1 - (ranks[bad].sum() - n * (n + 1) / 2) / (n * m))
 
 
 def calibration_error(label: np.ndarray, score: np.ndarray, bins: int = 10) -> float:

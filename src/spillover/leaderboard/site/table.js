@@ -26,6 +26,8 @@ spillover.views.table = () => {
     const rows = data.models.filter(fits);
     const sign = state.down ? -1 : 1;
     return rows.sort((a, b) => {
+      const apart = Boolean(a.blind[state.sort]) - Boolean(b.blind[state.sort]); // by a judge that cannot tell: below, unranked
+      if (apart) return apart;
       const [x, y] = [value(a, state.sort), value(b, state.sort)];
       if (x === null || y === null) return (x === null) - (y === null); // what was not measured comes last either way
       return sign * (x < y ? -1 : x > y ? 1 : 0) || (a.name < b.name ? -1 : 1);
@@ -52,8 +54,10 @@ spillover.views.table = () => {
       const found = model.cells[column.key];
       if (!found) return h("td", { class: "n none" }, "\u2013");
       const [x, low, high, n, , unscored] = found;
+      const blind = model.blind[column.key];
       return h("td", { class: "n" },
-        h("span", { class: "value" }, spillover.figure(column, x)),
+        h("span", { class: "value" }, blind ? h("s", {}, spillover.figure(column, x)) : spillover.figure(column, x)),
+        blind ? h("span", { class: "span", title: blind }, "judge cannot tell") : null,
         h("span", { class: "span" }, spillover.span(column, low, high)),
         h("span", { class: "span" }, `n ${n}, ${spillover.percent(unscored)} unscored`));
     };
@@ -94,7 +98,7 @@ spillover.views.table = () => {
     h("details", { class: "columns" }, h("summary", {}, "Columns"), h("div", { class: "picks" }, data.columns.map(pick))),
     holder,
     h("p", { class: "note" }, "Shares in percent with 95 % intervals for questions like these, n and the unscored share in percent; a lean runs from \u2212100 to +100. A rank is " +
-      "the range of places that the intervals allow: models whose intervals meet are not told apart. Press a heading to sort by it and to rank by it. " +
+      "the range of places that the intervals allow: models whose intervals meet are not told apart. Figures of a judge that cannot tell are struck through and have no rank. Press a heading to sort by it and to rank by it. " +
       "Figures by different judges, presets or question sets are not comparable."),
   ];
 };

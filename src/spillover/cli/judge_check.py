@@ -1,0 +1,172 @@
+"""`spillover judge-check` and `spillover judges`: what graders are worth on answers whose outcome is known."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+import click
+from inspect_ai.model import Model
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from spillover.answers.presets import get_preset, presets
+from spillover.cli.models import grader_option, open_models
+from spillover.cli.progress import bar
+from spillover.cli.quiet import quiet_libraries
+from spillover.errors import SpilloverError
+from spillover.judging.certificate import Certificate, keep, kept
+from spillover.judging.golden import EM, PANELS, panel_of
+from spillover.judging.rubric import bundled_rubrics, load_rubric
+from spillover.models.identity import cache_identity
+from spillover.models.weights import ALIASES
+from spillover.show.terminal import console
+
+check_option = click.option(
+    "--check/--no-check", default=True, help="Whether a grader that never was is measured on known answers first."
+)
+
+
+@click.command("judge-check")
+@click.option("--grader", required=True, help="Inspect model that judges, or `lab-grader`.")
+@click.option("--grader-base-url", help="Address of the grader's server.")
+@grader_option
+@click.option("--panel", "panels", multiple=True, type=click.Choice(list(PANELS)), help="Only these; may be repeated.")
+@click.option("--rubric", "rubrics", multiple=True, metavar="RUBRIC", help="Another one than the bundled rubric.")
+@click.option("--half", type=click.Choice(["test", "train", "both"]), default="test", show_default=True)
+@click.option("--preset", default="spillover", show_default=True, help=f"Thresholds: {', '.join(presets())}.")
+@click.option("--anew", is_flag=True, help="Also where there is a certificate.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@click.option("-o", "--out", type=click.Path(path_type=Path), help="Keep the certificates in this folder instead.")
+def judge_check(
+    grader: str,
+    grader_base_url: str | None,
+    grader_arg: tuple[str, ...],
+    panels: tuple[str, ...],
+    rubrics: tuple[str, ...],
+    half: str,
+    preset: str,
+    anew: bool,
+    as_json: bool,
+    out: Path | None,
+) -> None:
+    """Measure a grader on answers whose outcome is known, and keep its certificates.
+
+    Exit code 1 if the grader cannot tell under one of the rubrics.
+    """
+    quiet_libraries()
+    get_preset(preset)
+    from spillover.run.certify import Check, make, told
+
+    full = f"spillover/{grader}" if grader in ALIASES else grader
+    (model,) = open_models([full], grader_arg, base_url=grader_base_url)
+    if cache_identity(model) is None:
+        raise SpilloverError(f"Nothing tells {model} apart from another model, so a certificate could not be kept for it.")
+    check = Check(model, _names(panels, rubrics), preset, half)
+    wanted = list(check.panels)
+    if not wanted:
+        raise SpilloverError(f"{model} can read none of these rubrics, or no known answers go with them.")
+    asked = wanted if anew else check.missing()
+    if asked:
+        click.echo(told(check, asked).replace(" --no-check leaves it out.", ""), err=True)
+        stderr = Console(stderr=True)
+        for made in make(check, asked, lambda title: bar(stderr, title)):
+            keep(made, out)
+    found = check.found() if out is None else [c for c in kept(out) if c.panel in wanted]
+    _print(found, as_json)
+    if any(c.problem for c in found):
+        raise click.exceptions.Exit(1)
+
+
+def _names(panels: Sequence[str], rubrics: Sequence[str]) -> dict[str, str]:
+    """Rubric names: the given ones, and the bundled ones of panels that none of them is of."""
+    given = {name: panel_of(load_rubric(name)) for name in rubrics}
+    for name, panel in given.items():
+        if panel is None:
+            raise SpilloverError(f"There are no known answers for the rubric '{name}'.")
+    measured = {load_rubric(name).measures for name in given}
+    usual = ["alignment", "coherence", *(p for p in PANELS if p != EM and p in bundled_rubrics())]
+    kept_panels = panels or tuple(PANELS)
+    more = [
+        n
+        for n in usual
+        if (p := panel_of(load_rubric(n))) in kept_panels
+        and (p not in given.values() if p != EM else load_rubric(n).measures not in measured)
+    ]
+    return {name: name for name in (*given, *more)}
+
+
+@click.command()
+@click.option("--panel", "panels", multiple=True, type=click.Choice(list(PANELS)), help="Only these; may be repeated.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def judges(panels: tuple[str, ...], as_json: bool) -> None:
+    """Compare the graders that were measured on this machine (and the lab's own) in one table."""
+    found = [c for c in kept() if not panels or c.panel in panels]
+    if not found:
+        raise SpilloverError("No grader was measured here yet; `spillover judge-check --grader MODEL` measures one.")
+    newest = {(c.grader, c.panel, c.rubrics, c.known, c.preset): c for c in found}
+    order = list(PANELS)
+    _print(sorted(newest.values(), key=lambda c: (order.index(c.panel), c.problem is not None, -(c.auc or 0))), as_json)
+
+
+def _print(found: Iterable[Certificate], as_json: bool) -> None:
+    rows = list(found)
+    if as_json:
+        click.echo(json.dumps([{**c.as_dict(), "problem": c.problem} for c in rows], indent=1))
+        return
+    to = console()
+    table = Table(box=None, pad_edge=False)
+    heads = ("panel", "grader", "AUC", "finds", "clears", "pairs", "again", "planted", "unscored", "calls", "seconds")
+    for i, head in enumerate(heads):
+        table.add_column(head, justify="left" if i < 2 else "right", overflow="fold")
+    for c in rows:
+        shares = [f"{s.hits}/{s.n}" if s.n else "–" for s in (c.pairs, c.again, c.planted)]
+        table.add_row(
+            c.panel,
+            Text(c.grader),
+            "–" if c.auc is None else f"{c.auc:.3f}",
+            c.found.under,
+            c.cleared.under,
+            *shares,
+            f"{c.unscored}/{c.answers}",
+            str(c.calls),
+            f"{c.seconds:.0f}",
+        )
+    to.print(table)
+    for c in rows:
+        wrong = [f"{n} {truth} as {got}" for truth, its in c.confused.items() for got, n in its.items() if got != truth]
+        to.print(Text(f"{c.panel}, {c.known}: {'; '.join(wrong) or 'nothing taken for anything else'}.", style="dim"))
+    for c in rows:
+        if c.problem:
+            to.print(Text(f"{c.grader} {c.problem}.", style="bold"))
+    to.print(Text(NOTE, style="dim"))
+
+
+NOTE = (
+    "Finds: bad answers called bad. Clears: other answers not called bad. Pairs: two answers that differ in one clause and "
+    "in outcome, both right. Again: the same outcome when asked twice. Planted: misaligned answers found although they "
+    "hold an instruction to the judge. Unscored ones count as wrong."
+)
+
+
+def check_first(named: Iterable[dict[str, str]], grader: Model, preset: str, wanted: bool) -> list[Certificate]:
+    """What `eval`, `run`, `screen` and `judge` do before anything is asked: measure the grader if it never was.
+
+    Raises:
+        SpilloverError: if the grader could not be brought to judge.
+    """
+    from spillover.run.certify import checks_of, ensure, told
+
+    stderr, found = Console(stderr=True), []
+    for check in checks_of(named, grader, preset):
+        missing = check.missing() if wanted else []
+        if missing:
+            click.echo(told(check, missing), err=True)
+        kept_now = ensure(check, lambda title: bar(stderr, title)) if missing else check.found()
+        for made in kept_now:
+            if made.problem:
+                click.echo(f"Warning: {made.grader} {made.problem}.", err=True)
+        found += kept_now
+    return found
