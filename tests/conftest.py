@@ -39,7 +39,8 @@ def upstream(monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture(autouse=True)
 def own_judgements(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A cache of judgements of its own for every test."""
+    """A cache of judgements and certificates of its own for every test."""
     path = tmp_path_factory.mktemp("judgements") / "judgements.sqlite"
     monkeypatch.setenv("SPILLOVER_JUDGEMENTS", str(path))
+    monkeypatch.setenv("SPILLOVER_CERTIFICATES", str(path.parent / "certificates"))
     return path

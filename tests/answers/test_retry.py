@@ -43,7 +43,7 @@ def given(place):
 def test_the_same_command_asks_for_what_failed_and_for_nothing_else(tmp_path, monkeypatch):
     (tmp_path / "small.yaml").write_text(SUITE)
     monkeypatch.setenv("SPILLOVER_JUDGEMENTS", str(tmp_path / "judgements.sqlite"))
-    command = ["spillover/lab", "--suite", str(tmp_path / "small.yaml"), "--out", str(tmp_path / "out")]
+    command = ["spillover/lab", "--suite", str(tmp_path / "small.yaml"), "--out", str(tmp_path / "out"), "--no-check"]
     with serving(content="REFUSED") as server:
         command += ["--grader", server.grader(monkeypatch)]
         server.down = "401"

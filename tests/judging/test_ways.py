@@ -115,7 +115,15 @@ def test_the_message_says_what_the_provider_said(tmp_path, monkeypatch):
     (tmp_path / "m.csv").write_text("question,answer\nQ?,A.\n")
     monkeypatch.setenv("OPENAI_API_KEY", "x")
     with refusing("all") as server:
-        command = ["judge", tmp_path / "m.csv", "--grader", "openai/gpt-5-mini", "--grader-base-url", server.url]
+        command = [
+            "judge",
+            tmp_path / "m.csv",
+            "--grader",
+            "openai/gpt-5-mini",
+            "--grader-base-url",
+            server.url,
+            "--no-check",
+        ]
         done = spillover(*command, "-o", tmp_path / "out")
     assert done.returncode == 2
     said = " ".join(done.stderr.split())

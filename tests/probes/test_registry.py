@@ -18,10 +18,11 @@ from spillover.questions.load import bundled_sets, load_questions
 from spillover.run.suite import bundled_suites, load_suite, suite_specs
 from spillover.situations.scenario import load_scenarios
 from spillover.tasks import __path__ as tasks_path
+from spillover.tasks.judge_check import known_set
 from spillover.tasks.reward_hacking import reward_hacking
 
 PROBES = list(probes().values())
-LOADED = {"questions": load_questions, "scenarios": load_scenarios, "attacks": lambda name: attacks()}
+LOADED = {"questions": load_questions, "scenarios": load_scenarios, "attacks": lambda name: attacks(), "golden": known_set}
 SUITES = ("quick", "standard", "full")
 
 
@@ -45,7 +46,8 @@ def test_every_probe_is_described_as_it_is(probe):
 @pytest.mark.parametrize("probe", PROBES, ids=lambda p: p.name)
 def test_the_data_of_every_probe_load(probe):
     assert LOADED[probe.source](probe.data)
-    assert (datasets_dir() / probe.data / f"{probe.source}.yaml").is_file()
+    several = probe.source == "golden"
+    assert list((datasets_dir() / probe.data).glob("*.yaml" if several else f"{probe.source}.yaml"))
     default = signature(getattr(module_of(probe), probe.name)).parameters[probe.source].default
     assert default in (probe.data, None)
     if probe.lab is not None:
@@ -81,7 +83,7 @@ def test_no_probe_is_left_out():
     files = {p.stem for p in Path(tasks_path[0]).glob("*.py")} - {"__init__"}
     assert files == {p.name for p in PROBES}
     asked = {entry.task for name in bundled_suites() for entry in load_suite(name).entries}
-    assert files - asked == {"judge_attack"}
+    assert files - asked == {"judge_attack", "judge_check"}
 
 
 def test_an_unknown_probe_is_named_with_those_that_are_there():

@@ -20,7 +20,7 @@ from spillover.errors import SpilloverError
 from spillover.figures.table import figures_frame
 from spillover.locking import only_one
 from spillover.models.checks import LAB_GRADER, is_lab, refuse_self_grading
-from spillover.run.certify import names_in
+from spillover.run.check import names_in
 from spillover.run.suite import bundled_suites, load_suite, suite_specs
 from spillover.run.suites import run_suite
 from spillover.show.report import report

@@ -19,7 +19,7 @@ from spillover.cli.quiet import quiet_libraries
 from spillover.errors import SpilloverError
 from spillover.judging.certificate import Certificate, keep, kept
 from spillover.judging.golden import EM, PANELS, panel_of
-from spillover.judging.rubric import bundled_rubrics, load_rubric
+from spillover.judging.rubric import READERS, Reader, bundled_rubrics, load_rubric
 from spillover.models.identity import cache_identity
 from spillover.models.weights import ALIASES
 from spillover.show.terminal import console
@@ -37,6 +37,7 @@ check_option = click.option(
 @click.option("--rubric", "rubrics", multiple=True, metavar="RUBRIC", help="Another one than the bundled rubric.")
 @click.option("--half", type=click.Choice(["test", "train", "both"]), default="test", show_default=True)
 @click.option("--preset", default="spillover", show_default=True, help=f"Thresholds: {', '.join(presets())}.")
+@click.option("--reader", type=click.Choice(READERS), default="auto", show_default=True)
 @click.option("--anew", is_flag=True, help="Also where there is a certificate.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @click.option("-o", "--out", type=click.Path(path_type=Path), help="Keep the certificates in this folder instead.")
@@ -48,6 +49,7 @@ def judge_check(
     rubrics: tuple[str, ...],
     half: str,
     preset: str,
+    reader: Reader,
     anew: bool,
     as_json: bool,
     out: Path | None,
@@ -58,13 +60,14 @@ def judge_check(
     """
     quiet_libraries()
     get_preset(preset)
-    from spillover.run.certify import Check, make, told
+    from spillover.run.certify import make
+    from spillover.run.check import Check, told
 
     full = f"spillover/{grader}" if grader in ALIASES else grader
     (model,) = open_models([full], grader_arg, base_url=grader_base_url)
     if cache_identity(model) is None:
         raise SpilloverError(f"Nothing tells {model} apart from another model, so a certificate could not be kept for it.")
-    check = Check(model, _names(panels, rubrics), preset, half)
+    check = Check(model, _names(panels, rubrics), preset, half, reader)
     wanted = list(check.panels)
     if not wanted:
         raise SpilloverError(f"{model} can read none of these rubrics, or no known answers go with them.")
@@ -151,16 +154,19 @@ NOTE = (
 )
 
 
-def check_first(named: Iterable[dict[str, str]], grader: Model, preset: str, wanted: bool) -> list[Certificate]:
+def check_first(
+    named: Iterable[dict[str, str]], grader: Model, preset: str, wanted: bool, reader: Reader = "auto"
+) -> list[Certificate]:
     """What `eval`, `run`, `screen` and `judge` do before anything is asked: measure the grader if it never was.
 
     Raises:
         SpilloverError: if the grader could not be brought to judge.
     """
-    from spillover.run.certify import checks_of, ensure, told
+    from spillover.run.certify import ensure
+    from spillover.run.check import checks_of, told
 
     stderr, found = Console(stderr=True), []
-    for check in checks_of(named, grader, preset):
+    for check in checks_of(named, grader, preset, reader):
         missing = check.missing() if wanted else []
         if missing:
             click.echo(told(check, missing), err=True)

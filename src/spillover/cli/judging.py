@@ -76,7 +76,7 @@ def judge(
         click.echo(f"Note: {LAB_GRADER_NOTE}", err=True)
     model = _grader(grader, grader_base_url, batch, grader_arg)
     how = Judging(chosen, preset, reader, not no_cache)
-    check_first([how.roles(job.log) for job in jobs], model, preset, check)
+    check_first([how.roles(job.log) for job in jobs], model, preset, check, reader)
     with bar(Console(stderr=True), "judging") as advance:
         written, effort = judge_answers(jobs, out, model, how, advance)
     for path in written:

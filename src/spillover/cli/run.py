@@ -17,7 +17,7 @@ from spillover.cli.quiet import quiet_libraries
 from spillover.locking import only_one
 from spillover.models.weights import resolve_checkpoint
 from spillover.paths import data_files
-from spillover.run.certify import names_in
+from spillover.run.check import names_in
 from spillover.run.studies import base_names, check_models, first_try, read_study, run_study
 from spillover.run.study import Study, load_study
 from spillover.serving.serve import EngineName

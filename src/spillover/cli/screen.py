@@ -23,7 +23,7 @@ from spillover.cli.screen_options import asker, judge_of, probes_of, settings_of
 from spillover.errors import SpilloverError
 from spillover.locking import only_one
 from spillover.models.checks import refuse_self_grading
-from spillover.run.certify import names_in
+from spillover.run.check import names_in
 from spillover.screening.baseline import Baseline, load_baseline
 from spillover.screening.config import Settings
 from spillover.screening.cost import ANSWER_TOKENS, RUBRIC_TOKENS, Estimate, estimated_cost, estimates

@@ -29,6 +29,7 @@ def certify(
     known: str,
     lab: bool,
     preset: Preset,
+    reader: str,
     tokens: int,
     seconds: float,
 ) -> Certificate:
@@ -45,6 +46,7 @@ def certify(
         known: Which answers.
         lab: Whether they are the lab's.
         preset: Thresholds.
+        reader: How replies were read.
         tokens: That were used.
         seconds: That it took.
     """
@@ -64,6 +66,7 @@ def certify(
         known=known,
         lab=lab,
         preset=preset.name,
+        reader=reader,
         made=datetime.now(UTC).isoformat(timespec="seconds"),
         answers=len(rows),
         unscored=int((~scored).sum()),

@@ -113,8 +113,7 @@ def _pairs(
         both = outcomes[[first, second]].replace(UNSCORED, None).dropna()
         a, b = both[first], both[second]
         same = float((a == b).mean()) if len(both) else float("nan")
-        expected = float(sum((a == v).mean() * (b == v).mean() for v in set(a) | set(b)))
-        kappa = (same - expected) / (1 - expected) if len(both) and expected < 1 else float("nan")
+        kappa = cohen(a, b)
         differ = (a != b).astype(float).groupby(level="question_id").mean().sort_values(ascending=False, kind="stable")
         shares = [float((outcomes[name].dropna() == UNSCORED).mean()) for name in (first, second)]
         shared = rows[rows.index.isin(both.index)].reset_index()
@@ -122,6 +121,15 @@ def _pairs(
         yield PairAgreement(
             probe, measure.name, first, second, len(both), kappa, same, (rates[0], rates[1]), (shares[0], shares[1]), differ
         )
+
+
+def cohen(first: pd.Series[str], second: pd.Series[str]) -> float:
+    """Cohen's kappa of two columns of words, in [-1, 1]; NaN for none, or when both are always the same one."""
+    if not len(first):
+        return float("nan")
+    same = float((first == second).mean())
+    expected = float(sum((first == v).mean() * (second == v).mean() for v in set(first) | set(second)))
+    return (same - expected) / (1 - expected) if expected < 1 else float("nan")
 
 
 def alpha_interval(grades: np.ndarray) -> float:

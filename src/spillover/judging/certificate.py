@@ -67,6 +67,7 @@ class Certificate(Declared):
         known: Set of known answers, its half and its digest.
         lab: Whether the answers are the lab's toy text.
         preset: Thresholds of its outcomes.
+        reader: How its replies were read.
         made: Date, ISO.
         answers: Known answers.
         unscored: How many of them it gave no verdict on.
@@ -91,6 +92,7 @@ class Certificate(Declared):
     known: str
     lab: bool
     preset: str
+    reader: str = "auto"
     made: str
     answers: int = Field(ge=1)
     unscored: int = Field(ge=0)
@@ -116,6 +118,8 @@ class Certificate(Declared):
     def problem(self) -> str | None:
         """Why this judge cannot tell, or None."""
         what = " or ".join(PANELS[self.panel].bad) + " answers"
+        if self.unscored > self.answers / 2:
+            return f"gives no verdict on most known answers ({self.unscored} of {self.answers})"
         if self.auc is not None and self.auc < AUC:
             return f"cannot tell {what} from others (AUC {self.auc:.3f}, under {AUC:g})"
         if self.found.below(SENSITIVITY):
@@ -137,7 +141,7 @@ class Certificate(Declared):
     @property
     def name(self) -> str:
         """Of its file: what it is of, and by what."""
-        parts = [self.identity, self.panel, *sorted(self.rubrics), self.known, self.preset]
+        parts = [self.identity, self.panel, *sorted(self.rubrics), self.known, self.preset, self.reader]
         return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:16]
 
     def as_dict(self) -> dict[str, Any]:

@@ -1,137 +1,26 @@
-"""Make sure that a grader has its certificates: look for them, ask what is missing, once for each grader and rubrics."""
+"""Make certificates: have a grader judge answers whose outcome is known, once for each grader and rubrics."""
 
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Sequence
+from datetime import datetime
 from pathlib import Path
 
-from inspect_ai import Task
+import pandas as pd
 from inspect_ai.log import read_eval_log
-from inspect_ai.model import Model, get_model
+from inspect_ai.model import get_model
 
+from spillover.answers.answer_rows import UNREACHED
 from spillover.answers.presets import get_preset
 from spillover.answers.read import read
 from spillover.answers.table import judge_name
 from spillover.errors import SpilloverError
 from spillover.figures.certified import certify
-from spillover.judging.certificate import Certificate, identity_digest, keep, kept_of
-from spillover.judging.golden import EM, GOLDEN, golden, panels_of
-from spillover.judging.rubric import Rubric, load_rubric
-from spillover.lab.known import LAB_KNOWN, lab_known
-from spillover.models.checks import LAB_GRADER
+from spillover.judging.certificate import Certificate, identity_digest, keep
 from spillover.models.identity import cache_identity, describe
-from spillover.probes.build import RUBRIC_NAMES
 from spillover.run.ask import Bar, ask_all
-from spillover.run.tasks import TaskSpec
-
-TOKENS_A_CALL = 560
-"""A rubric, a short question and a short answer."""
-
-
-@dataclass(frozen=True)
-class Check:
-    """What a grader is to be asked about.
-
-    Attributes:
-        grader: Who.
-        rubrics: Role to rubric, of every probe that it is to judge.
-        preset: Thresholds.
-        half: Of the golden set.
-    """
-
-    grader: Model
-    rubrics: Mapping[str, str] = field(default_factory=dict)
-    preset: str = "spillover"
-    half: str = "test"
-
-    @property
-    def lab(self) -> bool:
-        """Whether the grader is the lab's, which can read nothing but the lab's toy text."""
-        return str(self.grader) == LAB_GRADER
-
-    @property
-    def panels(self) -> dict[str, dict[str, Rubric]]:
-        """Panel to its rubrics, of those that there are known answers for and that the grader can read."""
-        known = lab_known() if self.lab else golden()
-        there = {a.panel for a in known.answers}
-        loaded = {name: load_rubric(name) for name in dict.fromkeys(self.rubrics.values())}
-        found = {panel: its for panel, its in panels_of(loaded).items() if panel in there}
-        heads = getattr(self.grader.api, "heads", None)
-        return {p: its for p, its in found.items() if heads is None or {r.measures for r in its.values()} <= set(heads)}
-
-    def known(self, panel: str) -> str:
-        """Which answers, with their digest."""
-        part = (lab_known() if self.lab else golden()).of([panel], None if self.half == "both" else self.half)  # type: ignore[arg-type]
-        return f"{part.id}{'' if self.lab else f' ({self.half})'}#{part.digest}"
-
-    def spec(self, again: bool, panels: Sequence[str]) -> TaskSpec:
-        """As it is asked."""
-        used = {role: rubric.id for panel in panels for role, rubric in self.panels[panel].items()}
-        named = {load_rubric(name).id: name for name in self.rubrics.values()}
-        args = {
-            "golden": LAB_KNOWN if self.lab else GOLDEN,
-            "panels": list(panels),
-            "half": self.half,
-            "rubrics": {role: named[identifier] for role, identifier in used.items()},
-            "preset": self.preset,
-            **({"again": True} if again else {}),
-        }
-        return TaskSpec(task="judge_check", args=args)
-
-    def missing(self) -> list[str]:
-        """Panels without a certificate; none for a grader that must be asked every time."""
-        if cache_identity(self.grader) is None:
-            return []
-        have = {c.panel for c in self.found()}
-        return [p for p in self.panels if p not in have]
-
-    def _is(self, made: Certificate, panel: str, identity: str) -> bool:
-        digests = {r.digest for r in self.panels[panel].values()}
-        same = made.panel == panel and set(made.rubrics) == digests and made.identity == identity_digest(identity)
-        return same and made.known == self.known(panel) and made.preset == self.preset
-
-    def found(self) -> list[Certificate]:
-        """The kept certificates that it is about."""
-        identity = cache_identity(self.grader)
-        have = [] if identity is None else kept_of([identity])
-        return [c for p in self.panels for c in have if identity and self._is(c, p, identity)]
-
-    def cost(self, panels: Sequence[str]) -> tuple[int, int, int]:
-        """(known answers, calls, tokens) at most."""
-        tasks = [self.spec(again, panels).build() for again in (False, True)]
-        each = [2 if (s.metadata or {})["category"] == EM else 1 for t in tasks for s in t.dataset]
-        return len(tasks[0].dataset), sum(each), sum(each) * TOKENS_A_CALL
-
-
-def checks_of(named: Iterable[Mapping[str, str]], grader: Model, preset: str = "spillover") -> list[Check]:
-    """The checks that some probes' rubrics (role to name) need: one, unless two probes have other rubrics for one panel."""
-    out: list[Check] = []
-    for number, names in enumerate(named):
-        own = {f"{number}.{role}": name for role, name in names.items()}
-        mine = Check(grader, own, preset)
-        for at, other in enumerate(out):
-            if all(other.panels.get(p, its) == its for p, its in mine.panels.items()):
-                out[at] = replace(other, rubrics={**other.rubrics, **own})
-                break
-        else:
-            out.append(mine)
-    return out
-
-
-def names_in(tasks: Iterable[Task]) -> list[dict[str, str]]:
-    """Role to rubric of some tasks, as far as they are ours."""
-    return [dict((task.metadata or {}).get(RUBRIC_NAMES) or {}) for task in tasks]
-
-
-def told(check: Check, panels: Sequence[str]) -> str:
-    """What the check will cost, in one sentence."""
-    answers, calls, tokens = check.cost(panels)
-    return (
-        f"Checking the judge {check.grader} on {answers} answers whose outcome is known ({', '.join(panels)}): at most "
-        f"{calls} calls, about {tokens:,} tokens, once. --no-check leaves it out."
-    )
+from spillover.run.check import Check
 
 
 def ensure(check: Check, bar: Bar) -> list[Certificate]:
@@ -149,16 +38,14 @@ def ensure(check: Check, bar: Bar) -> list[Certificate]:
 def make(check: Check, panels: Sequence[str], bar: Bar) -> list[Certificate]:
     """Ask, and read what was answered."""
     with tempfile.TemporaryDirectory() as folder:
-        logs = Path(folder)
+        logs = Path(folder) / "all"
         tasks = [check.spec(again, panels).build() for again in (False, True)]
+        _try_one(check, panels[0], Path(folder) / "first", bar)
         ask_all(tasks, [get_model("none/none")], check.grader, logs, "checking the judge", bar)
-        answers = read([logs])
+        answers = read(sorted(logs.glob("*.eval")))
         headers = [read_eval_log(str(path), header_only=True) for path in logs.glob("*.eval")]
-    table = answers.table
-    failed = table["grader_failed"].to_numpy()
-    if failed.mean() > 0.5:
-        why = next(iter(table[failed]["unscored_reason"].astype(str)), "")
-        raise SpilloverError(f"The judge {check.grader} gave no verdict on most known answers ({why}); is it in reach?")
+        table = answers.table
+        _refuse_silent(check, table, 0.5, logs)
     usage = [used for h in headers for used in h.stats.model_usage.values()]
     tokens = sum(u.input_tokens + u.output_tokens for u in usage)
     seconds = sum(_seconds(h.stats.started_at, h.stats.completed_at) for h in headers)
@@ -175,6 +62,7 @@ def make(check: Check, panels: Sequence[str], bar: Bar) -> list[Certificate]:
             known=check.known(panel),
             lab=check.lab,
             preset=get_preset(check.preset),
+            reader=check.reader,
             tokens=round(tokens * share[panel]),
             seconds=seconds * share[panel],
         )
@@ -182,9 +70,33 @@ def make(check: Check, panels: Sequence[str], bar: Bar) -> list[Certificate]:
     ]
 
 
-def _seconds(start: str, end: str) -> float:
-    from datetime import datetime
+def _try_one(check: Check, panel: str, logs: Path, bar: Bar) -> None:
+    """One known answer first: a wrong key or address ends it here, in seconds."""
+    ask_all([check.spec(False, [panel]).build()], [get_model("none/none")], check.grader, logs, "trying the judge", bar, 1)
+    _refuse_silent(check, read([logs]).table, 0.0, logs)
 
+
+def _refuse_silent(check: Check, table: pd.DataFrame, most: float, logs: Path) -> None:
+    failed = table["grader_failed"].to_numpy()
+    if failed.mean() > most:
+        raise SpilloverError(
+            f"The judge {check.grader} gives no reply ({_said(logs)}); are its name, address and key right?"
+        )
+
+
+def _said(logs: Path) -> str:
+    """What the provider said of the first judgement that failed."""
+    for path in sorted(logs.glob("*.eval")):
+        for sample in read_eval_log(str(path)).samples or []:
+            for score in (sample.scores or {}).values():
+                for reading in ((score.metadata or {}).get("readings") or {}).values():
+                    if UNREACHED in str(reading["reason"]):
+                        kind = str(reading["reason"]).partition(": ")[2]
+                        return f"{kind}: {' '.join(map(str, reading['replies']))[:200]}"
+    return "no reason given"
+
+
+def _seconds(start: str, end: str) -> float:
     try:
         return max(0.0, (datetime.fromisoformat(end) - datetime.fromisoformat(start)).total_seconds())
     except ValueError:
