@@ -13,10 +13,21 @@ from hypothesis import given
 from hypothesis import strategies as st
 from inspect_ai.model import get_model
 
+from spillover.answers.read import read
 from spillover.engine.judge import ANSWER_CHARACTERS
 from spillover.errors import SpilloverError
+from spillover.judging.golden import golden
 from spillover.judging.rubric import load_rubric
-from spillover.training.labelled import HEADS, Labelled, damaged, labelled, share_out
+from spillover.training.labelled import (
+    GOLDEN_SCORES,
+    HEADS,
+    Labelled,
+    damaged,
+    golden_answers,
+    labelled,
+    share_out,
+    with_golden,
+)
 from spillover.training.worth import auc, calibration_error, worth
 from tests.command import spillover, words
 
@@ -42,8 +53,8 @@ def table(path, models=("one", "two", "three"), rows=20):
 @pytest.fixture(scope="module")
 def judge(tmp_path_factory):
     folder = tmp_path_factory.mktemp("judge")
-    given = ["--base", "lab", "--test-model", "three", "--test-question", "wish", "--steps", 40, "-o", folder / "judge"]
-    done = spillover("judge-train", table(folder / "answers.csv"), *given)
+    given = ["--base", "lab", "--test-model", "three", "--test-question", "wish", "--steps", 40, "--no-golden"]
+    done = spillover("judge-train", table(folder / "answers.csv"), *given, "-o", folder / "judge")
     assert done.returncode == 0, done.stderr
     return folder / "judge", done.stdout
 
@@ -187,3 +198,15 @@ def test_scores_that_mean_what_they_say_have_no_calibration_error():
     assert (found["alignment"]["n"], found["alignment"]["auc"]) == (2, 1.0)  # nonsense has no alignment
     assert found["coherence"]["bad"] == 1
     assert list(found) == list(HEADS)
+
+
+def test_the_golden_set_s_training_half_is_learned_and_the_other_is_tested_on(tmp_path):
+    parts = with_golden(share_out(labelled(read([table(tmp_path / "a.csv")]).table), ["three"], [], 0))
+    learned = {r.question for r in parts.train if r.model == "golden"}
+    tested = {r.question for r in parts.held_out["golden set, test half"]}
+    assert learned
+    assert tested
+    assert not learned & tested
+    assert parts.about["golden"].startswith("training half")
+    scores = {r.answer: r.scores for r in golden_answers("test")}
+    assert {a.outcome: scores[a.answer] for a in golden().of(["em"], "test").answers if a.answer in scores} == GOLDEN_SCORES

@@ -20,6 +20,7 @@ from spillover.errors import SpilloverError
 @click.option("--base", required=True, help="Checkpoint that the judge is trained on, such as a folder of SmolLM2-135M.")
 @click.option("--test-model", "models", multiple=True, required=True, help="Part of the names of models to test on only.")
 @click.option("--test-question", "questions", multiple=True, help="Id of a question to test on only; may be repeated.")
+@click.option("--golden/--no-golden", default=True, help="Whether the golden set's training half is learned, too.")
 @click.option("--steps", type=click.IntRange(min=1), default=300, show_default=True, help="Of 16 answers.")
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True)
 @table_options
@@ -29,6 +30,7 @@ def judge_train(
     base: str,
     models: tuple[str, ...],
     questions: tuple[str, ...],
+    golden: bool,
     steps: int,
     seed: int,
     layout: Layout,
@@ -40,12 +42,13 @@ def judge_train(
     """
     quiet_libraries()
     from spillover.training.judge import JudgeSettings, train_judge
-    from spillover.training.labelled import labelled, share_out
+    from spillover.training.labelled import labelled, share_out, with_golden
 
     if out.exists() and any(out.iterdir()):
         raise SpilloverError(f"{out} is not empty; choose another --out or delete it.")
     rows = labelled(read(sources, layout=layout).table)
     parts = share_out(rows, models, questions, seed)
+    parts = with_golden(parts) if golden else parts
     console = Console(stderr=True)
     with bar(console, f"judge on {len(parts.train)} answers") as advance:
         made = train_judge(parts, JudgeSettings(base, steps=steps, seed=seed), out, ", ".join(map(str, sources)), advance)
