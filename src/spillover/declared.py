@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, TypeVar
@@ -20,6 +21,7 @@ class Declared(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False, protected_namespaces=())
 
 
+_EXPONENT = re.compile(r"[+-]?\d+(\.\d*)?[eE][+-]?\d+")
 M = TypeVar("M", bound=BaseModel)
 
 _SENTENCES = {
@@ -101,6 +103,8 @@ def _message(error: ErrorDetails) -> str:
     text = _SENTENCES.get(kind)
     if text is None:
         return str(error["msg"]).removeprefix("Value error, ").rstrip(".")
+    if kind in ("float_type", "int_type") and isinstance(value, str) and _EXPONENT.fullmatch(value):
+        return f"{value} is a text in YAML, where a number of this form has a point and a sign: {float(value):.1e}"
     return text.format(name=error["loc"][-1] if error["loc"] else "", input=shown, **given)
 
 

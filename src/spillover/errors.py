@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from rich.markup import escape
 from rich.text import Text
 
@@ -21,6 +23,18 @@ class SpilloverError(PrerequisiteError):
 
     def __str__(self) -> str:
         return self.text
+
+
+FILES = (".yaml", ".yml", ".csv", ".tsv", ".json", ".jsonl")
+
+
+def unknown(what: str, name: str, known: str) -> SpilloverError:
+    """A name that is none, or a path at which there is nothing, or nothing of the kind."""
+    if name.endswith(FILES) or "/" in name:
+        if not Path(name).exists():
+            return SpilloverError(f"There is no {what} at {name}.")
+        return SpilloverError(f"{name} is no {what}; that is a YAML file.")
+    return SpilloverError(f"Unknown {what} '{name}'; choose from {known} or give a YAML file.")
 
 
 def plain(error: Exception) -> str:

@@ -143,7 +143,7 @@ def test_answers_that_were_cut_are_a_finding(tmp_path):
     made = put_together(read([tmp_path]))
     assert made.warnings[1:] == [
         "Cut by the token limit: 30 of 30 answers of mockllm/target to refusal. What they would have said is unknown; raise "
-        "--max-tokens."
+        "max_tokens."
     ]
     shown = CliRunner().invoke(report, [str(tmp_path)])
     assert "30 of 30 answers" in " ".join(shown.output.split())

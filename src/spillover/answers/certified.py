@@ -15,6 +15,7 @@ from inspect_ai.model import Model
 from spillover.answers.table import judge_name
 from spillover.errors import SpilloverError
 from spillover.judging.certificate import Certificate, fitting, kept_of, parse_certificate
+from spillover.models.checks import of_the_lab
 from spillover.models.identity import cache_identity, describe
 
 logger = logging.getLogger(__name__)
@@ -33,15 +34,19 @@ class Judge:
         grader: Name.
         probe: Of the answers.
         certificates: One for each panel of its rubrics that there is one for.
+        lab: Whether the answers are those of the lab's own models.
     """
 
     grader: str
     probe: str
     certificates: tuple[Certificate, ...]
+    lab: bool = False
 
     @property
     def problem(self) -> str | None:
         """Why it cannot tell, or None."""
+        if not self.lab and any(c.lab for c in self.certificates):
+            return "can read only the toy text of the lab's own models, and these answers are of others"
         return next((c.problem for c in self.certificates if c.problem), None)
 
 
@@ -70,15 +75,17 @@ def certificates_in(log: EvalLog) -> list[Certificate]:
 def judges_of(rows: pd.DataFrame, found: Iterable[Certificate]) -> list[Judge]:
     """Who judged some rows; nobody for answers of a table whose judge is not recorded, or that need none."""
     known = list(found)
-    pairs = rows[["grader", "rubrics", "probe"]].drop_duplicates().dropna(subset=["grader", "rubrics"])
-    out: dict[tuple[str, str], Judge] = {}
-    for grader, rubrics, probe in pairs.astype(str).itertuples(index=False):
+    columns = ["grader", "rubrics", "probe", "model_id"]
+    several = rows[columns].drop_duplicates().dropna(subset=["grader", "rubrics"]).astype(str)
+    out: dict[tuple[str, str, bool], Judge] = {}
+    for grader, rubrics, probe, model in several.itertuples(index=False):
         if probe in META:
             continue
+        lab = of_the_lab(model)
+        before = out.get((grader, probe, lab))
         fit = fitting(known, grader, _DIGEST.findall(rubrics))
-        before = out.get((grader, probe))
         both = {c.name: c for c in (*(before.certificates if before else ()), *fit)}
-        out[grader, probe] = Judge(grader, probe, tuple(both.values()))
+        out[grader, probe, lab] = Judge(grader, probe, tuple(both.values()), lab)
     return list(out.values())
 
 

@@ -71,10 +71,12 @@ class Job:
     Attributes:
         name: Of their source; the judged log is called so.
         log: The answers.
+        path: Of the log that they are in.
     """
 
     name: str
     log: EvalLog
+    path: Path | None = None
 
 
 def load_answers(sources: Iterable[Path], layout: Layout | None = None) -> list[Job]:
@@ -99,6 +101,10 @@ def load_answers(sources: Iterable[Path], layout: Layout | None = None) -> list[
     return found
 
 
+def _inside(path: Path, folder: Path) -> bool:
+    return path.resolve().is_relative_to(folder.resolve())
+
+
 def _logs(paths: Iterable[Path]) -> Iterator[Job]:
     for path in paths:
         try:
@@ -108,7 +114,7 @@ def _logs(paths: Iterable[Path]) -> Iterator[Job]:
         imported = (log.eval.metadata or {}).get("probe") == "imported"
         answered = any(s.error is None for s in log.samples or [])
         if answered and is_ours(log) and (imported or any(s.name.endswith("judge") for s in log.eval.scorers or [])):
-            yield Job(path.stem, log)
+            yield Job(path.stem, log, path)
 
 
 def judge_answers(
@@ -134,6 +140,11 @@ def judge_answers(
         SpilloverError: if the grader is the model that gave the answers.
     """
     jobs = list(jobs)
+    apart = [job for job in jobs if job.path is not None and _inside(job.path, out) and job.path.parent != out.resolve()]
+    if apart:
+        raise SpilloverError(
+            f"{out} holds the logs that are to be judged ({apart[0].path}); judge them into another folder with -o."
+        )
     scorers = [judging.scorer(job.log) for job in jobs]  # a wrong role or preset ends it before the first call
     total, done = sum(len(job.log.samples or []) for job in jobs), 0
     out.mkdir(parents=True, exist_ok=True)

@@ -11,6 +11,7 @@ from typing import Any
 import pandas as pd
 
 from spillover.answers.cells import Turns, answers_of, first_list, text_of, texts_of, turns_of
+from spillover.answers.condition import CELL
 from spillover.answers.grades import readings
 from spillover.answers.layout import SCORES, Layout
 from spillover.answers.presets import Preset
@@ -34,13 +35,34 @@ def frames_and_tables(paths: Iterable[Path]) -> tuple[list[pd.DataFrame], dict[P
         SpilloverError: if one cannot be read.
     """
     frames, tables = [], {}
+    seen: dict[tuple[Any, ...], tuple[Path, str]] = {}
     for path in paths:
         table = read_table(path)
         if is_stored(table):
             frames.append(stored(table))
+            _refuse_other_reading(frames[-1], path, seen)
         else:
             tables[path] = table
     return frames, tables
+
+
+def _refuse_other_reading(frame: pd.DataFrame, path: Path, seen: dict[tuple[Any, ...], tuple[Path, str]]) -> None:
+    """Two frames with the same answers and other outcomes, by judges of one name: the file that is named last would win.
+
+    Raises:
+        SpilloverError: naming both files.
+    """
+    columns = ["model_id", *CELL, "question_id", "sample_id", "epoch", "run", "grader", "rubrics"]
+    scores = [c for c in ("score.alignment", "score.coherence") if c in frame]
+    places = frame[columns].astype(object).where(frame[columns].notna(), None).itertuples(index=False)
+    read = frame[["outcome", *scores]].astype(str).agg(" ".join, axis=1)
+    for place, found in zip(map(tuple, places), read, strict=True):
+        before, other = seen.setdefault(place, (path, found))
+        if before != path and other != found:
+            raise SpilloverError(
+                f"{before} and {path} hold the same answers with different scores, and nothing says that two judges gave "
+                "them; give each file a column `grader` with the judge's name, and choose one with --judge."
+            )
 
 
 def judged_tables(tables: dict[Path, pd.DataFrame], layout: Layout, preset: Preset) -> pd.DataFrame:

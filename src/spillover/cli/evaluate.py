@@ -36,6 +36,7 @@ from spillover.show.report import report
 @click.option("--skip", multiple=True, help="Leave a probe out; may be given several times.")
 @click.option("--sandbox", type=click.Choice(["docker", "local"]), help="Where code that the model wrote is run.")
 @click.option("--lab/--no-lab", "lab", default=None, help="Ask the lab's own questions [default: if MODEL is the lab's].")
+@click.option("--max-tokens", type=click.IntRange(min=1), help="Longest answer [default: 600, as published].")
 @click.option("--preset", default="spillover", show_default=True, help="Thresholds that make the outcomes.")
 @click.option(
     "--timeout", type=click.IntRange(min=1), help="Seconds until a call of the grader is given up, retries included."
@@ -53,6 +54,7 @@ def eval_command(
     skip: tuple[str, ...],
     sandbox: Literal["docker", "local"] | None,
     lab: bool | None,
+    max_tokens: int | None,
     preset: str,
     timeout: int | None,
     model_arg: tuple[str, ...],
@@ -74,7 +76,8 @@ def eval_command(
         refuse_self_grading(target, judge)
     if synthetic and not is_lab(model):
         sandbox = sandbox or "docker"  # the lab's questions, answered by a model that may write anything
-    specs = [s.given(seed=seed, sandbox=sandbox, preset=preset) for s in suite_specs(chosen, synthetic, skip)]
+    length = {"max_tokens": max_tokens}
+    specs = [s.given(seed=seed, sandbox=sandbox, preset=preset, **length) for s in suite_specs(chosen, synthetic, skip)]
     tasks = [spec.build() for spec in specs]
     folder = out or Path("runs") / f"eval-{chosen.id}"
     names = short_names({str(t) for t in targets})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 from importlib import import_module
@@ -14,6 +15,17 @@ from spillover._inspect import PrerequisiteError
 from spillover.errors import plain
 
 BAD_INPUT = 2
+WRONG_PLACE = (
+    errno.ENOENT,
+    errno.ENOTDIR,
+    errno.EISDIR,
+    errno.EEXIST,
+    errno.EACCES,
+    errno.EPERM,
+    errno.EROFS,
+    errno.ENAMETOOLONG,
+)
+"""What the same command would meet again."""
 
 
 COMMANDS = {
@@ -84,6 +96,8 @@ def main() -> None:
         _stop("Stopped. What was finished is kept; the same command goes on from there.", 130)
     except OSError as error:
         place = f" ({error.filename})" if error.filename else ""
+        if error.errno in WRONG_PLACE:
+            _stop(f"{error.strerror}{place}; name another file or folder.", BAD_INPUT)
         _stop(f"{error.strerror or error}{place}. What was finished is kept; the same command goes on from there.", 1)
 
 

@@ -5,14 +5,14 @@ from __future__ import annotations
 import json
 import logging
 import re
-import struct
 from functools import lru_cache
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 from spillover.errors import SpilloverError
-from spillover.models.weights import model_digest
+from spillover.models.weights import model_digest, weights_digest
+from spillover.models.whole import header_of, require_whole
 
 logger = logging.getLogger(__name__)
 
@@ -41,6 +41,22 @@ def require_fit(base: Path, adapter: Path, kind: Any = None) -> None:
             file, or are not finite.
     """
     _check(base, adapter, model_digest(base, adapter), kind)
+    made_on = _card(adapter).get("base_weights")
+    if made_on is not None and made_on != weights_digest(base):
+        logger.warning(
+            "The adapter at %s was trained on another checkpoint than %s: weights, configuration or template differ (its "
+            "card says %s, this one is %s).",
+            adapter, base, made_on, weights_digest(base),
+        )  # fmt: skip
+
+
+def _card(adapter: Path) -> dict[str, Any]:
+    """What an organism of ours says of itself; nothing for any other adapter."""
+    try:
+        found = json.loads((adapter / "organism.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}
 
 
 @lru_cache(maxsize=64)
@@ -90,7 +106,10 @@ def require_named_fit(model: str) -> None:
     """
     provider, _, name = model.partition("/")
     base, _, adapter = name.partition(":")
-    known = (Path(base) / "config.json").is_file() and (Path(adapter) / "adapter_model.safetensors").is_file()
+    here = provider in ("vllm", "hf", "sglang") and (Path(base) / "config.json").is_file()
+    if here and list(Path(base).glob("*.safetensors")):
+        require_whole(Path(base))
+    known = here and (Path(adapter) / "adapter_model.safetensors").is_file()
     if provider == "vllm" and adapter and known and find_spec("peft") is not None:
         try:
             require_fit(Path(base), Path(adapter))
@@ -104,15 +123,7 @@ def _by(shape: tuple[int, ...]) -> str:
 
 def _shapes(path: Path) -> Shapes:
     """Names and shapes in a safetensors file, from its header alone."""
-    try:
-        with path.open("rb") as file:
-            (size,) = struct.unpack("<Q", file.read(8))
-            if size > path.stat().st_size:
-                raise ValueError("its header is longer than the file")
-            header = json.loads(file.read(size))
-    except (ValueError, struct.error) as error:
-        raise SpilloverError(f"{path} is no safetensors file ({error}).") from error
-    return {name: tuple(about["shape"]) for name, about in header.items() if name != "__metadata__"}
+    return {name: tuple(about["shape"]) for name, about in header_of(path).items()}
 
 
 def _wanted(base: Path, adapter: Path, kind: Any) -> tuple[Shapes, Shapes] | None:

@@ -29,6 +29,7 @@ from inspect_ai.tool import ToolChoice, ToolInfo
 from jinja2.exceptions import TemplateError
 
 from spillover.engine.calls import parse_calls, require_tool_template, template_message, template_tool
+from spillover.engine.chat import require_chat
 from spillover.engine.constrain import JsonConstraint, grammar_tokenizer
 from spillover.engine.engine import Engine
 from spillover.engine.fit import require_fit
@@ -96,6 +97,7 @@ class SpilloverAPI(ModelAPI):
         path = resolve_checkpoint(base)
         self.adapter = str(resolve_adapter(adapter)) if adapter else None
         self.digest = model_digest(path, Path(self.adapter) if self.adapter else None)
+        require_chat(path, model_digest(path))
         if self.adapter:
             require_fit(path, Path(self.adapter))
         self._key: tuple[Any, ...] = (path, fitting(path, device, dtype, threads), max_batch)
@@ -203,8 +205,6 @@ class SpilloverAPI(ModelAPI):
         chat = [template_message(m) for m in messages]
         if self._fold:
             chat = system_into_user(chat)
-        if tokenizer.chat_template is None:
-            raise SpilloverError(f"The tokenizer of '{self.model_name}' has no chat template; add one to the checkpoint.")
         if tools:
             require_tool_template(str(tokenizer.chat_template), self.model_name)
         prefill = bool(chat) and chat[-1]["role"] == "assistant"

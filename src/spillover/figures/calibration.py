@@ -156,6 +156,8 @@ def load_calibration(path: Path) -> Calibration:
     """
     if not path.is_file():
         raise SpilloverError(f"There is no calibration at {path}; make one with `spillover calibrate`.")
+    if path.suffix != ".json":
+        raise SpilloverError(f"{path} is no calibration; that is a .json file, which `spillover calibrate -o` writes.")
     return load(Calibration, path)
 
 

@@ -12,7 +12,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, model_validator
 
 from spillover.declared import Declared, load
-from spillover.errors import SpilloverError
+from spillover.errors import unknown
 from spillover.paths import data_files
 from spillover.questions.load import published_judge_prompts
 
@@ -176,7 +176,7 @@ def load_rubric(name: str) -> Rubric:
     path = named[0] if named else Path(name)
     if not path.is_file():
         known = ", ".join((*bundled_rubrics(), *PUBLISHED))
-        raise SpilloverError(f"Unknown rubric '{name}'; choose from {known} or give a YAML file.")
+        raise unknown("rubric", name, known)
     return load(Rubric, path)
 
 

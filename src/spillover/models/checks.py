@@ -31,6 +31,11 @@ def is_lab(model: str) -> bool:
     return model.partition(":")[0] == "spillover/lab"
 
 
+def of_the_lab(model: str) -> bool:
+    """Whether a model is one of the lab's by its name, whatever engine serves it."""
+    return "lab" in re.split("[/:]", model)
+
+
 def require_grader(target: Model) -> None:
     """Refuse to build a task without a grader, or with the target as its own grader.
 
@@ -46,7 +51,7 @@ def require_grader(target: Model) -> None:
         )
     for grader in graders:
         refuse_self_grading(target, grader)
-        if str(grader) == LAB_GRADER and "lab" not in re.split("[/:]", str(target)):
+        if str(grader) == LAB_GRADER and not of_the_lab(str(target)):
             logger.warning(LAB_GRADER_NOTE)
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from spillover.errors import SpilloverError
+from spillover.models.whole import require_whole
 from spillover.paths import datasets_dir
 
 ALIASES = {"lab": ("lab", "target"), "lab-grader": ("lab", "grader")}
@@ -18,7 +19,7 @@ def resolve_checkpoint(name: str) -> Path:
     """Folder of a checkpoint: `lab`, `lab-grader`, or a local path.
 
     Raises:
-        SpilloverError: if the folder is missing or holds no safetensors.
+        SpilloverError: if the folder is missing, holds no safetensors, or is not whole.
     """
     path = datasets_dir().joinpath(*ALIASES[name]) if name in ALIASES else Path(name).expanduser()
     if not (path / "config.json").is_file():
@@ -28,6 +29,7 @@ def resolve_checkpoint(name: str) -> Path:
         raise SpilloverError(
             f"The checkpoint at {path} has no .safetensors file; convert it, pickled weights are not loaded."
         )
+    require_whole(path)
     return path.resolve()
 
 

@@ -46,6 +46,7 @@ class Options:
         seed: Base seed of the answers.
         epochs: Answers to everything that is asked; the probe's own number for None.
         cache: Whether judgements are kept and used again.
+        max_tokens: Longest answer; as in the published protocol for None.
     """
 
     system: str | None = None
@@ -55,6 +56,7 @@ class Options:
     seed: int | None = None
     epochs: int | None = None
     cache: bool = True
+    max_tokens: int | None = None
 
     @classmethod
     def of(cls, probe: Probe, given: Mapping[str, Any]) -> Options:
@@ -72,10 +74,10 @@ class Options:
                     f"it takes {', '.join(names)}."
                 )
         found = cls(**rest)
-        if found.epochs is not None and (
-            not isinstance(found.epochs, int) or isinstance(found.epochs, bool) or found.epochs < 1
-        ):
-            raise SpilloverError(f"epochs is a whole number of at least 1, not '{found.epochs}'.")
+        for name in ("epochs", "max_tokens"):
+            number = getattr(found, name)
+            if number is not None and (not isinstance(number, int) or isinstance(number, bool) or number < 1):
+                raise SpilloverError(f"{name} is a whole number of at least 1, not '{number}'.")
         if found.context and not found.system:
             raise SpilloverError("context is the name of a system line; add -T system=LINE.")
         return found
@@ -160,7 +162,7 @@ def probe_task(
         scorer=scorers,
         metrics=[measures(described)],
         epochs=options.epochs or probe.epochs,
-        config=GenerateConfig(temperature=1.0, top_p=1.0, max_tokens=MAX_TOKENS),
+        config=GenerateConfig(temperature=1.0, top_p=1.0, max_tokens=options.max_tokens or MAX_TOKENS),
         metadata={
             "probe": probe.name,
             "question_set": chosen.id,

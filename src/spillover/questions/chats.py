@@ -65,7 +65,8 @@ def parse_chats(rows: Iterable[tuple[str, Any]], where: str) -> list[Chat]:
 
 
 def _no_chat(place: str, error: Exception) -> SpilloverError:
-    return SpilloverError(f'{place}: not a chat ({error}); a row is {{"messages": [{{"role": ..., "content": ...}}]}}.')
+    told = f"no key {error}" if isinstance(error, KeyError) else str(error)
+    return SpilloverError(f'{place}: not a chat ({told}); a row is {{"messages": [{{"role": ..., "content": ...}}]}}.')
 
 
 def _message(raw: dict[str, Any]) -> Message:

@@ -10,7 +10,7 @@ from typing import Any
 import pandas as pd
 
 from spillover.declared import load, parse
-from spillover.errors import SpilloverError
+from spillover.errors import SpilloverError, unknown
 from spillover.paths import data_files
 from spillover.questions.held_out import held_out_questions, training_sets
 from spillover.questions.model import Question, QuestionSet, Variant
@@ -46,7 +46,7 @@ def load_questions(name: str) -> QuestionSet:
     path = named[0] if named else Path(name)
     if not path.is_file():
         known = ", ".join((*bundled_sets(), *PUBLISHED, *training_sets()))
-        raise SpilloverError(f"Unknown question set '{name}'; choose from {known} or give a YAML file.")
+        raise unknown("question set", name, known)
     return load(QuestionSet, path)
 
 

@@ -138,6 +138,7 @@ def run_study(
     specs = study_specs(study, root)
     tasks = [spec.build() for spec in specs]  # whatever is wrong with an argument is said before anything is trained
     plan = study_plan(study, root, engine, specs, tasks, limit)
+    _check_recipes(plan, root)
     plan.write(folder)
     made = _trained(plan, study, root, organisms or folder / "organisms", bar)
     adapters = {m.name: _adapter(m, made, plan) for m in study.models}
@@ -190,6 +191,17 @@ def check_models(study: Study, base: str, engine: EngineName) -> None:
             get_model(grader)
         except (ValueError, PrerequisiteError) as error:  # an unknown provider, or no key for it
             raise SpilloverError(f"The grader {grader} is no model that Inspect can reach: {plain(error)}") from error
+
+
+def _check_recipes(plan: Plan, base: str) -> None:
+    """What is wrong with any organism's directions is said before the first one is trained."""
+    for step in plan.of("train"):
+        recipe = _recipe(step.spec)
+        if recipe.direction_sources or recipe.lora.layers:
+            from spillover.training.preflight import check_ahead
+            from spillover.training.transforms import prepare
+
+            check_ahead(recipe, resolve_checkpoint(base), len(prepare(recipe).train))
 
 
 def _trained(plan: Plan, study: Study, base: str, store: Path, bar: Bar) -> dict[str, Path]:

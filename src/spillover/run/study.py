@@ -11,7 +11,7 @@ from pydantic import Field
 
 from spillover.answers.presets import get_preset
 from spillover.declared import Declared, parse
-from spillover.errors import SpilloverError
+from spillover.errors import SpilloverError, unknown
 from spillover.paths import data_files
 from spillover.probes.probe import Probe, get_probe
 from spillover.questions.formats import get_format
@@ -178,7 +178,7 @@ def load_study(name: str) -> Study:
     named = [] if name.endswith((".yaml", ".yml")) else data_files("evals", f"{name}.yaml")
     path = named[0] if named else Path(name)
     if not path.is_file():
-        raise SpilloverError(f"Unknown study '{name}'; choose from {', '.join(bundled_studies())} or give a YAML file.")
+        raise unknown("study", name, ", ".join(bundled_studies()))
     raw = read_yaml(path)
     if isinstance(raw, dict) and isinstance(raw.get("models"), list):
         entries = [e for e in raw["models"] if isinstance(e, dict)]

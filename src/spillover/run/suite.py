@@ -9,7 +9,7 @@ from typing import Any
 from pydantic import Field
 
 from spillover.declared import Declared, load
-from spillover.errors import SpilloverError
+from spillover.errors import SpilloverError, unknown
 from spillover.paths import data_files
 from spillover.probes.probe import get_probe, probes
 from spillover.run.tasks import TaskSpec
@@ -90,7 +90,7 @@ def load_suite(name: str) -> Suite:
     named = [] if name.endswith((".yaml", ".yml")) else data_files("evals/suites", f"{name}.yaml")
     path = named[0] if named else Path(name)
     if not path.is_file():
-        raise SpilloverError(f"Unknown suite '{name}'; choose from {', '.join(bundled_suites())} or give a YAML file.")
+        raise unknown("suite", name, ", ".join(bundled_suites()))
     suite = load(Suite, path)
     for entry in suite.entries:
         if entry.ours:

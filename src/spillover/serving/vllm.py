@@ -164,7 +164,7 @@ def start(
         SpilloverError: if vLLM is not installed or does not start; the last lines of its log are in the message.
     """
     if importlib.util.find_spec("vllm") is None:
-        raise SpilloverError("vLLM is not installed: pip install 'spillover[vllm]' (GPU) or see README for the CPU build.")
+        raise SpilloverError("vLLM is not installed: install the extra `vllm` (GPU), or the CPU build (docs/engines.md).")
     port, key, cpu = free_port(), key or secrets.token_hex(16), on_cpu()
     command = arguments(checkpoint, port, key, lora_rank, max_loras, cpu, share, name)
     log.parent.mkdir(parents=True, exist_ok=True)

@@ -12,7 +12,7 @@ from spillover.figures.calibration import Calibration
 from spillover.figures.figure import Figure, figures
 from spillover.show import tables as t
 from spillover.show.plots import Drawing
-from spillover.show.text import Panel, cut_text, findings, judged_text, stopped_text
+from spillover.show.text import Panel, cut_text, findings, judged_text, stopped_text, unscored_text
 
 DRIFT_MARGIN = 0.05
 """Margin of the report's drift tests when none is given, as a share."""
@@ -44,7 +44,10 @@ class Report:
     def warnings(self) -> list[str]:
         """What its figures do not show."""
         told = judged_text(self.answers.judges())
-        return [*told, *filter(None, (cut_text(self.figures), stopped_text(self.answers.stops)))]
+        return [
+            *told,
+            *filter(None, (unscored_text(self.figures), cut_text(self.figures), stopped_text(self.answers.stops))),
+        ]
 
     @property
     def blind(self) -> list[str]:

@@ -115,7 +115,17 @@ def cut_text(found: Sequence[Figure]) -> str:
     if not cut:
         return ""
     told = (f"{round(s.truncated * s.answers)} of {s.answers} answers of {who} to {what}" for (who, what), s in cut.items())
-    return f"Cut by the token limit: {'; '.join(told)}. What they would have said is unknown; raise --max-tokens."
+    return f"Cut by the token limit: {'; '.join(told)}. What they would have said is unknown; raise max_tokens."
+
+
+def unscored_text(found: Sequence[Figure]) -> str:
+    """Whose answers have no outcome, and why; empty for few."""
+    lost = {(f.group, f.title): f.shares for f in found if f.shares.unscored > CUT}
+    told = []
+    for (who, what), shares in lost.items():
+        why = ", ".join(f"{n} {reason}" for reason, n in list(shares.reasons.items())[:3])
+        told.append(f"{sum(shares.reasons.values())} of {shares.answers} answers of {who} to {what} ({why})")
+    return f"Without an outcome: {'; '.join(told)}." if told else ""
 
 
 def findings(found: Sequence[Figure], most: int = 12) -> list[str]:

@@ -15,7 +15,7 @@ from inspect_ai.util import Store
 from pydantic import Field, field_validator
 
 from spillover.declared import load
-from spillover.errors import SpilloverError
+from spillover.errors import unknown
 from spillover.paths import data_files
 from spillover.questions.model import Provenance, refuse_twice, refuse_unknown
 from spillover.situations.conditions import FileCondition
@@ -146,5 +146,5 @@ def load_scenarios(name: str) -> ScenarioSet:
     path = named[0] if named else Path(name)
     if not path.is_file():
         known = ", ".join(sorted(p.parent.name for p in data_files("datasets", "*/scenarios.yaml")))
-        raise SpilloverError(f"Unknown scenarios '{name}'; choose from {known} or give a YAML file.")
+        raise unknown("scenario set", name, known)
     return load(ScenarioSet, path)

@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import AfterValidator, ConfigDict, Field, field_validator, model_validator
 
 from spillover.declared import Declared, parse
-from spillover.errors import SpilloverError
+from spillover.errors import SpilloverError, unknown
 from spillover.paths import evals_dir
 from spillover.schema import read_yaml
 from spillover.training.directions import DirectionSource
@@ -218,7 +218,7 @@ def _read(name: str, seen: tuple[Path, ...] = ()) -> tuple[dict[str, Any], Path,
     path = Path(name) if name.endswith((".yaml", ".yml")) else evals_dir() / "recipes" / f"{name}.yaml"
     if not path.is_file():
         known = ", ".join(sorted(p.stem for p in (evals_dir() / "recipes").glob("*.yaml")))
-        raise SpilloverError(f"Unknown recipe '{name}'; choose from {known} or give a YAML file.")
+        raise unknown("recipe", name, known)
     if path in seen:
         raise SpilloverError(f"{path}: key extends: the recipes extend each other in a circle.")
     raw: dict[str, Any] = read_yaml(path)
