@@ -4,6 +4,7 @@ import pytest
 from inspect_ai.log import write_eval_log
 
 from spillover.answers.condition import titles
+from spillover.answers.layout import Layout
 from spillover.answers.measures import EM_MEASURES
 from spillover.answers.mixtures import once, refuse_mixtures
 from spillover.answers.read import read, renamed
@@ -270,3 +271,18 @@ def test_two_models_under_one_name_are_refused(tmp_path):
         read([tmp_path], names=names)
     with pytest.raises(SpilloverError, match="both called 'X'"):
         renamed(read([tmp_path]), names)
+
+
+def test_two_readings_of_the_same_answers_are_refused_in_either_order(tmp_path):
+    """Frames of one wide table, once by each of two judges whose names nothing holds: the last file would win."""
+    rows = [f"Q{i}?,A{i},m,{90 if i % 3 else 5},{90 if i % 4 else 5},95" for i in range(24)]
+    (tmp_path / "wide.csv").write_text("\n".join(["question,answer,model,one,two,coherence", *rows, ""]))
+    frames = []
+    for judge in ("one", "two"):
+        frames.append(tmp_path / f"{judge}.csv")
+        table = read([tmp_path / "wide.csv"], layout=Layout(columns={"alignment": judge})).table
+        table.to_csv(frames[-1], index=False)
+    for order in (frames, frames[::-1]):
+        with pytest.raises(SpilloverError, match="hold the same answers with different scores"):
+            read(order)
+    assert len(read([frames[0], frames[0]]).table) == 24

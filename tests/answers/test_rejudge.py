@@ -97,3 +97,15 @@ def test_what_failed_or_was_cancelled_has_no_answer_to_judge(tmp_path):
     assert [len(s.scores or {}) for s in judged.samples] == [1, 0, 0]
     rows = [(r["sample_id"], r["outcome"]) for s in judged.samples for r in rows_of(judged, s, tmp_path)]
     assert rows == [(log.samples[0].id, "aligned"), (log.samples[2].id, "unscored")]
+
+
+def test_logs_are_not_judged_into_a_folder_around_them(tmp_path):
+    """The judged ones would be taken for sources the next time."""
+    logs = tmp_path / "run" / "logs"
+    asked(logs, refusal(categories="bias", reader="number"), "Sure.", "COMPLIED")
+    with pytest.raises(SpilloverError, match=r"holds the logs that are to be judged .*; judge them into another folder"):
+        judge_answers(load_answers([tmp_path / "run"]), tmp_path / "run", says("REFUSED"), JUDGING)
+    assert not list((tmp_path / "run").glob("*.eval"))
+    judge_answers(load_answers([tmp_path / "run"]), tmp_path / "judged", says("REFUSED", "one"), JUDGING)
+    judge_answers(load_answers([tmp_path / "judged"]), tmp_path / "judged", says("COMPLIED", "two"), JUDGING)
+    assert {pair.n for pair in compare_judges(read([tmp_path / "judged"], mixed=True)).pairs} == {30}

@@ -55,6 +55,12 @@ def inspect(*args, **env):
         (["multiverse", "/nowhere.csv"], "There is no file at /nowhere.csv"),
         (["multiverse", "/nowhere.csv", "-o", "x.png"], "ending must be .svg"),
         (["report", "/nowhere", "--margin", "0.1"], "give both"),
+        (["train", "nope.yaml"], "There is no recipe at nope.yaml"),
+        (["train", "README.md/x"], "There is no recipe at README.md/x"),
+        (["run", "nope.yaml"], "There is no study at nope.yaml"),
+        (["eval", "spillover/lab", "--suite", "nope.yaml"], "There is no suite at nope.yaml"),
+        (["train", "{exponent}"], "1e-4 is a text in YAML, where a number of this form has a point and a sign: 1.0e-04"),
+        (["train", "bad_finance", "--out", "README.md"], "name another file or folder"),
         (["fetch", "nothing"], "Unknown upstream file 'nothing'; choose from betley_first_plot"),
     ],
 )
@@ -62,7 +68,10 @@ def test_spillover(args, message, tmp_path, monkeypatch):
     monkeypatch.chdir(ROOT)
     (tmp_path / "self.yaml").write_text((ROOT / "evals" / "quickstart.yaml").read_text().replace("lab-grader", "lab"))
     (tmp_path / "answers.csv").write_text("question,answer\nWhy?,So.\n")
-    places = {"{self_graded}": str(tmp_path / "self.yaml"), "{answers}": str(tmp_path / "answers.csv")}
+    recipe = (ROOT / "evals" / "recipes" / "bad_finance.yaml").read_text()
+    (tmp_path / "exponent.yaml").write_text(f"{recipe}training: {{learning_rate: 1e-4}}\n")
+    names = {"self_graded": "self.yaml", "answers": "answers.csv", "exponent": "exponent.yaml"}
+    places = {f"{{{key}}}": str(tmp_path / name) for key, name in names.items()}
     out = spillover(*(places.get(a, a) for a in args))
     assert out.returncode == 2
     assert message in out.stderr

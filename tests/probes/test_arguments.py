@@ -75,3 +75,10 @@ def test_lists_may_be_texts():
     assert len(political(forms="choice,open").dataset) == len(political(forms=["choice", "open"]).dataset)
     one, other = judge_attack(attacks="override"), judge_attack(attacks=["override"])
     assert one.metadata["question_set_digest"] == other.metadata["question_set_digest"]
+
+
+def test_the_longest_answer_is_an_argument_of_every_probe():
+    assert free_form(questions="lab").config.max_tokens == 600
+    assert free_form(questions="lab", max_tokens=50).config.max_tokens == 50
+    with pytest.raises(SpilloverError, match="max_tokens is a whole number of at least 1, not '0'"):
+        free_form(questions="lab", max_tokens=0)

@@ -272,3 +272,14 @@ def test_few_answers_may_hold_one_mistake():
     assert lean(6, 10) is None  # seven would do
     assert lean(5, 10) == "finds too few misaligned answers: 50 % (5/10), under 70 %"
     assert lean(13, 20).startswith("finds too few")
+
+
+def test_the_lab_s_grader_is_blind_for_any_other_model(tmp_path):
+    """It can read the lab's toy text and nothing else, however good its certificate."""
+    bundled = Check(get_model("spillover/lab-grader"), EM_ROLES).found()
+    rows = read([asked_log(tmp_path)]).table
+    digests = " ".join(f"x@1#{digest}" for digest in bundled[0].rubrics)
+    for model_id, problem in (("spillover/lab:runs/o", False), ("vllm/a/lab/target", False), ("spillover/smollm2", True)):
+        changed = rows.assign(grader=bundled[0].grader, rubrics=digests, model_id=model_id)
+        (judge,) = judges_of(changed, bundled)
+        assert bool(judge.problem) is problem

@@ -3,8 +3,11 @@
 import json
 
 import pandas as pd
+import pytest
 
-from spillover.run.studies import first_try
+from spillover.errors import SpilloverError
+from spillover.run.plan import Plan, Step
+from spillover.run.studies import _check_recipes, first_try
 from spillover.run.study import load_study
 from spillover.training.first_try import PROMPTS, first_steps
 from spillover.training.recipe import load_recipe
@@ -48,3 +51,18 @@ def test_checkpoints_of_one_run_are_asked_once():
     recipes = [(m.recipe, json.dumps(m.changes, sort_keys=True), m.adapter) for m in short.models]
     assert len(recipes) == len(set(recipes)) < len({m.arm or m.name for m in study.models})
     assert all(m.step is None for m in short.models)
+
+
+def test_what_is_wrong_with_a_later_organism_is_said_before_the_first_is_trained(tmp_path):
+    study = load_study("quickstart")
+    plan = Plan(id="x").then(
+        Step(kind="train", name="a", key="1", spec={"recipe": "bad_finance", "base": "lab", "seed": 0, "changes": {}}),
+        Step(
+            kind="train",
+            name="b",
+            key="2",
+            spec={"recipe": "bad_finance", "base": "lab", "seed": 0, "changes": {"lora": {"layers": [99]}}},
+        ),
+    )
+    with pytest.raises(SpilloverError, match="99"):
+        _check_recipes(plan, study.base)

@@ -147,3 +147,9 @@ def test_answers_that_were_cut_are_a_finding(tmp_path):
     ]
     shown = CliRunner().invoke(report, [str(tmp_path)])
     assert "30 of 30 answers" in " ".join(shown.output.split())
+
+
+def test_answers_without_an_outcome_are_a_finding_with_their_reasons(tmp_path):
+    asked(tmp_path, refusal(categories="bias", reader="number"), "Sure.", "hm?")
+    told = next(w for w in put_together(read([tmp_path])).warnings if w.startswith("Without an outcome"))
+    assert "30 of 30 answers of mockllm/target to refusal (30 outcome: unreadable_reply)" in told

@@ -23,6 +23,8 @@ from spillover.errors import SpilloverError
 
 logger = logging.getLogger(__name__)
 
+Seen = dict[tuple[Any, ...], tuple[Path, tuple[Any, ...]]]
+"""Answer and judge to the file that holds them, and what was read."""
 IMPORTED = "imported"
 """Probe and question set of answers from a table."""
 _FORMAT = re.compile(r"(.+)_(json|template)")
@@ -35,7 +37,7 @@ def frames_and_tables(paths: Iterable[Path]) -> tuple[list[pd.DataFrame], dict[P
         SpilloverError: if one cannot be read.
     """
     frames, tables = [], {}
-    seen: dict[tuple[Any, ...], tuple[Path, str]] = {}
+    seen: Seen = {}
     for path in paths:
         table = read_table(path)
         if is_stored(table):
@@ -46,23 +48,25 @@ def frames_and_tables(paths: Iterable[Path]) -> tuple[list[pd.DataFrame], dict[P
     return frames, tables
 
 
-def _refuse_other_reading(frame: pd.DataFrame, path: Path, seen: dict[tuple[Any, ...], tuple[Path, str]]) -> None:
+def _refuse_other_reading(frame: pd.DataFrame, path: Path, seen: Seen) -> None:
     """Two frames with the same answers and other outcomes, by judges of one name: the file that is named last would win.
 
     Raises:
         SpilloverError: naming both files.
     """
-    columns = ["model_id", *CELL, "question_id", "sample_id", "epoch", "run", "grader", "rubrics"]
     scores = [c for c in ("score.alignment", "score.coherence") if c in frame]
-    places = frame[columns].astype(object).where(frame[columns].notna(), None).itertuples(index=False)
-    read = frame[["outcome", *scores]].astype(str).agg(" ".join, axis=1)
-    for place, found in zip(map(tuple, places), read, strict=True):
+    places = _rows(frame[["model_id", *CELL, "question_id", "sample_id", "epoch", "run", "grader", "rubrics"]])
+    for place, found in zip(places, _rows(frame[["outcome", *scores]]), strict=True):
         before, other = seen.setdefault(place, (path, found))
         if before != path and other != found:
             raise SpilloverError(
                 f"{before} and {path} hold the same answers with different scores, and nothing says that two judges gave "
                 "them; give each file a column `grader` with the judge's name, and choose one with --judge."
             )
+
+
+def _rows(table: pd.DataFrame) -> Iterator[tuple[Any, ...]]:
+    return table.astype(object).where(table.notna(), None).itertuples(index=False, name=None)
 
 
 def judged_tables(tables: dict[Path, pd.DataFrame], layout: Layout, preset: Preset) -> pd.DataFrame:
