@@ -3,6 +3,7 @@
 import json
 import re
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -14,9 +15,10 @@ from spillover.answers.presets import general
 from spillover.answers.read import Answers, read, renamed
 from spillover.answers.rejudge import Judging, rejudge
 from spillover.answers.table import join
-from spillover.leaderboard.board import Column, Entry, Value, make_board, ranks
+from spillover.leaderboard.board import Column, Entry, Value, make_board
 from spillover.leaderboard.build import provenance, write_site
 from spillover.leaderboard.payload import add_ranks, index, model_file, script
+from spillover.leaderboard.ranks import ranks, told_apart
 from tests.fakes import says
 from tests.leaderboard.boards import board_of, made_up
 
@@ -43,6 +45,35 @@ def test_models_that_are_not_told_apart_are_tied():
     found = ranks([("a", value(0.1, 0.05)), ("b", value(0.12, 0.05)), ("c", value(0.9, 0.05)), ("d", None)], "higher")
     assert found == {"a": (1, 2), "b": (1, 2), "c": (3, 3)}
     assert ranks([("a", value(0.1, 0.05))], "neither") == {}
+
+
+def test_what_the_pairing_tells_stands_over_intervals_that_meet():
+    """Three models whose intervals all meet; the pairing tells the third from both."""
+    values = [("a", value(0.1, 0.2)), ("b", value(0.12, 0.2)), ("c", value(0.2, 0.2))]
+    assert set(ranks(values, "higher").values()) == {(1, 3)}
+    told = {("a", "b"): None, ("a", "c"): False, ("b", "c"): False}
+    assert ranks(values, "higher", told) == {"a": (1, 2), "b": (1, 2), "c": (3, 3)}
+    assert ranks(values, "lower", told) == {"a": (2, 3), "b": (2, 3), "c": (1, 1)}
+
+
+class Counted:
+    def __init__(self, counts):
+        self.counts = counts
+
+
+def test_pairs_are_told_apart_by_their_shared_questions_and_all_pairs_are_one_family():
+    rng = np.random.default_rng(3)
+    base = rng.random(24) * 0.3
+
+    def asked_of(shift):
+        return {str(q): [int(h), 50] for q, h in enumerate(rng.binomial(50, np.clip(base + shift, 0, 1)))}
+
+    counts = {"a": asked_of(0), "b": asked_of(0), "c": asked_of(0.12)}
+    told = told_apart({name: Counted(c) for name, c in counts.items()})
+    assert told == {("a", "b"): None, ("a", "c"): False, ("b", "c"): False}
+    assert told_apart({"a": Counted(counts["a"]), "z": Counted(None), "y": Counted({"other": [1, 2]})}) == {}
+    same = [told_apart({n: Counted(asked_of(0)) for n in "abcd"}) for _ in range(40)]
+    assert np.mean([any(v is not None for v in found.values()) for found in same]) <= 0.15  # 5 % are allowed
 
 
 @given(st.text(), st.text())

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from scipy.stats import binom, binomtest
 from statsmodels.stats.proportion import proportion_confint
 
+from spillover.stats.logitnormal import icc_of_rate
 from spillover.stats.paired import drift_of_counts
 from spillover.stats.rates import critical_value, rate, rate_of_counts, split_beta, wilson
 
@@ -60,7 +61,8 @@ def test_there_is_no_cliff_between_no_hits_and_one():
     """At zero hits the plug-in ICC is zero; unshrunk, one hit would then give a tighter bound than none."""
     uppers = [rate([(q, q == 0 and i < hits) for q in range(8) for i in range(100)]).population.upper for hits in range(4)]
     assert uppers == sorted(uppers)
-    assert uppers[-1] < 1.5 * uppers[0]
+    assert uppers[1] < 1.5 * uppers[0]
+    assert uppers[-1] < 2.5 * uppers[0]
 
 
 def test_icc_matches_the_population_value():
@@ -166,3 +168,43 @@ def test_on_this_suite_the_exact_coverage_is_94_percent_everywhere(n):
     for p in np.concatenate([np.logspace(-5, -1, 400), np.linspace(0.1, 0.5, 100)]):
         assert binom.pmf(hits, n, p)[(lower <= p) & (p <= upper)].sum() >= 0.94, p
     assert (limits[0].lower, limits[-1].upper) == (0.0, 1.0)
+
+
+def test_the_icc_falls_with_the_rate_where_questions_differ_as_published_ones_do():
+    found = [icc_of_rate(p) for p in (0.001, 0.01, 0.1, 0.5)]
+    assert found == sorted(found)
+    assert found[0] < 0.005 < found[1] < 0.04
+    assert (icc_of_rate(0.0), icc_of_rate(1.0), icc_of_rate(0.1, 0.0)) == (0.0, 0.0, 0.0)
+    rng = np.random.default_rng(0)
+    logits = -3.5 + 1.2 * rng.normal(size=400_000)
+    rates = 1 / (1 + np.exp(-logits))
+    p = rates.mean()
+    assert icc_of_rate(p) == pytest.approx(rates.var() / (p * (1 - p)), rel=0.03)
+
+
+@pytest.mark.parametrize(("questions", "answers"), [(8, 50), (24, 20)])
+def test_limits_agree_with_the_model_integrated_by_a_library(questions, answers):
+    """The likelihood of one mean rate and one spread, by scipy's quadrature."""
+    from scipy.integrate import quad
+    from scipy.special import expit, logit
+    from scipy.stats import binom, norm
+
+    from spillover.stats import logitnormal as model
+
+    hits = np.array([0] * (questions - 3) + [1, 3, 5], dtype=float)
+    sizes = np.full(questions, float(answers))
+    p = np.array([0.01, 0.05])
+    log, _ = model._log_likelihood(p, model._points(hits, sizes), hits, sizes)
+    at = list(model.SIGMA).index(1.4)
+    centres, means = model._centres()
+    for row, mean in enumerate(p):
+        centre = float(np.interp(logit(mean), means[at], centres))
+
+        def seen(h, centre=centre):
+            def density(t):
+                return binom.pmf(h, answers, expit(t)) * norm.pdf(t, centre, 1.4)
+
+            return quad(density, centre - 14, centre + 14, limit=400, points=[logit((h + 0.5) / (answers + 1))])[0]
+
+        known = sum(np.log(seen(h) / binom.pmf(h, answers, 0.5) * 0.5**answers) for h in hits)
+        assert log[row, at] == pytest.approx((1 - model.QUESTIONS_LOST / questions) * known, abs=0.02)

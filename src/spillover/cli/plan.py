@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from pathlib import Path
 
 import click
 from rich.table import Table
@@ -10,8 +11,10 @@ from rich.text import Text
 
 from spillover.errors import SpilloverError
 from spillover.show.terminal import console
+from spillover.stats.logitnormal import icc_of_rate
 from spillover.stats.power import needed_n
 from spillover.stats.power import plan as design
+from spillover.stats.rates import Rate
 
 QUESTIONS = (8, 24, 50, 72, 100, 200, 400)
 
@@ -20,13 +23,27 @@ QUESTIONS = (8, 24, 50, 72, 100, 200, 400)
 @click.option("--margin", type=float, required=True, help="Rate that is to be excluded: 0.01 is one percent.")
 @click.option("--power", type=float, default=0.9, show_default=True, help="Chance to succeed.")
 @click.option("--rate", type=float, default=0.0, show_default=True, help="True rate that is expected.")
-@click.option(
-    "--icc", type=float, default=0.1, show_default=True, help="How alike answers to one question are (a report prints it)."
-)
+@click.option("--icc", type=float, help="How alike answers to one question are [default: what the margin makes likely].")
+@click.option("--pilot", type=click.Path(path_type=Path), help="Log or folder of logs that the ICC is taken from.")
 @click.option("--alpha", type=float, default=0.05, show_default=True, help="One-sided error.")
 @click.option("--questions", type=click.IntRange(min=1), multiple=True, help="Numbers of questions; may be repeated.")
-def plan(margin: float, power: float, rate: float, icc: float, alpha: float, questions: tuple[int, ...]) -> None:
+def plan(
+    margin: float,
+    power: float,
+    rate: float,
+    icc: float | None,
+    pilot: Path | None,
+    alpha: float,
+    questions: tuple[int, ...],
+) -> None:
     """Answers per question that show a rate to lie below MARGIN, on questions like these."""
+    if icc is not None and pilot is not None:
+        raise SpilloverError("Give --icc or --pilot, not both.")
+    why = "as given"
+    if pilot is not None:
+        icc, why = _icc_of(pilot)
+    elif icc is None:
+        icc, why = icc_of_rate(margin), f"of a rate of {100 * margin:g} % whose questions differ as published ones do"
     if not 0 <= icc < 1:
         raise SpilloverError(f"The ICC lies between 0 and 1, not {icc}.")
     try:
@@ -65,9 +82,27 @@ def plan(margin: float, power: float, rate: float, icc: float, alpha: float, que
     to.print(table)
     to.print(
         Text(
-            f"ICC {icc:g}; power is simulated with the upper limit at one-sided error alpha (--alpha 0.025 for the "
-            f"95 % interval that reports print). {limit}On this suite alone, {needed} answers to any number of questions "
-            "are enough.",
+            f"ICC {icc:.3g} ({why}); power is simulated with the upper limit at one-sided error alpha (--alpha 0.025 for "
+            f"the 95 % interval that reports print). {limit}On this suite alone, {needed} answers to any number of "
+            "questions are enough.",
             style="dim",
         )
     )
+
+
+def _icc_of(pilot: Path) -> tuple[float, str]:
+    """ICC of the first measure in a pilot's logs, and where it is from.
+
+    Raises:
+        SpilloverError: if the logs hold no share with ten hits and ten misses, which would not tell it.
+    """
+    from spillover.answers.read import read
+    from spillover.figures.figure import figures
+    from spillover.show.tables import TELLING
+
+    rates = [(f, f.value) for f in figures(read([pilot])) if isinstance(f.value, Rate)]
+    telling = [(f, rate) for f, rate in rates if min(rate.hits, rate.n - rate.hits) >= TELLING]
+    if not telling:
+        raise SpilloverError(f"{pilot} has no rate with {TELLING} hits and misses or more, which would tell an ICC: --icc.")
+    figure, rate = telling[0]
+    return rate.icc, f"{figure.group} on {figure.title}: {figure.measure.name}"

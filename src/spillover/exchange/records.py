@@ -14,7 +14,7 @@ from spillover.leaderboard.board import Column, Entry, Value
 
 VERSION = "0.2.1"
 SCHEMA: dict[str, Any] = json.loads(Path(__file__).with_name("profile.schema.json").read_text(encoding="utf-8"))
-METHOD = "beta-binomial, question-clustered (spillover.stats.betabinomial)"
+METHOD = "logit-normal, question-clustered (spillover.stats.logitnormal)"
 
 
 def record(

@@ -6,8 +6,9 @@ import hashlib
 import math
 import re
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Literal
 
 import pandas as pd
@@ -85,6 +86,13 @@ class Source:
             return None
         found = self.figure.measure.drift(self.rows, base.rows)
         return None if found is None or math.isnan(found.value) else found
+
+    @cached_property
+    def counts(self) -> Mapping[Hashable, Sequence[float]] | None:
+        """(hits, answers) by question; None of a gap, and of a figure given by others."""
+        if self.figure is None or self.rows is None or self.figure.measure.minus:
+            return None
+        return self.figure.measure.counts(self.rows)
 
     def questions(self) -> list[tuple[str, float, int]]:
         """(question, hits, answers) in the denominator, by question; none of a gap."""
@@ -191,24 +199,3 @@ def with_contributions(board: Board, found: Sequence[tuple[Entry, Sequence[Colum
         for column in its:
             columns.setdefault(column.key, column)
     return Board(tuple(columns.values()), tuple(entries.values()))
-
-
-def ranks(values: Iterable[tuple[str, Value | None]], worse: str) -> dict[str, tuple[int, int]]:
-    """Best and worst rank of every model that its interval allows; 1 is the best.
-
-    A model is certainly better than another where their intervals do not meet. Equal ranges are ties.
-
-    Args:
-        values: Model and figure; None is not ranked.
-        worse: `higher` if a low figure is good, `lower` if a high one is; `neither` ranks nobody.
-    """
-    rows = [(name, v) for name, v in values if v is not None]
-    if worse == "neither":
-        return {}
-    out = {}
-    for name, mine in rows:
-        others = [v for other, v in rows if other != name]
-        below, above = sum(v.upper < mine.lower for v in others), sum(v.lower > mine.upper for v in others)
-        better, inferior = (below, above) if worse == "higher" else (above, below)
-        out[name] = (1 + better, len(rows) - inferior)
-    return out

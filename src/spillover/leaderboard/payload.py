@@ -14,7 +14,8 @@ from spillover.answers.read import Answers
 from spillover.figures.figure import figures
 from spillover.figures.flips import flip_table
 from spillover.figures.multiverse import preset_table
-from spillover.leaderboard.board import Board, Column, Entry, Value, ranks
+from spillover.leaderboard.board import Board, Column, Entry, Value
+from spillover.leaderboard.ranks import ranks, told_apart
 from spillover.show.html import shown_answers
 from spillover.stats.paired import Drift
 
@@ -63,8 +64,9 @@ def add_ranks(board: Board, data: dict[str, Any]) -> None:
     """Put the range of ranks beside every figure of the index."""
     for column in board.columns:
         sources = {e.name: e.sources[column.key] for e in board.entries if column.key in e.sources}
-        values = [(name, source.value) for name, source in sources.items() if not source.blind]
-        found = ranks(values, column.worse)
+        able = {name: source for name, source in sources.items() if not source.blind}
+        values = [(name, source.value) for name, source in able.items()]
+        found = ranks(values, column.worse, told_apart(able) if column.worse != "neither" else None)
         for model in data["models"]:
             if model["name"] in found:
                 model.setdefault("ranks", {})[column.key] = list(found[model["name"]])

@@ -27,6 +27,7 @@ from spillover.show.text import (
     span,
     stop_titles,
     struck,
+    suite_text,
     value_text,
 )
 from spillover.stats.correction import Corrected
@@ -44,12 +45,14 @@ def figures_panel(found: Sequence[Figure], drift: bool) -> Panel:
     for f in found:
         place = (f.title, f.measure.name)
         row = [f"{f.title}: {f.measure.name}" if place != last else "", f.group]
-        row += [struck(value_text(f.value, f.measure.mean), f.blind), limits_text(f.value, f.measure.mean)]
+        row += [struck(value_text(f.value, f.measure.mean), f.blind), suite_text(f.value)]
+        row += [limits_text(f.value, f.measure.mean)]
         row += [struck(drift_text(f.drift), f.blind)] if drift else []
         row += [value_text(f.truth, f.measure.mean) if f.truth is not None else ""] if exact else []
         body.append((*row, percent(f.shares.coherent), percent(f.shares.unscored), percent(f.shares.truncated)))
         last = place
-    headers = ["measure", "model", "figure", "95 % interval", *(["drift, points"] if drift else [])]
+    headers = ["measure", "model", "figure", "on this suite", "questions like these"]
+    headers += ["drift, points"] if drift else []
     headers += [*(["truth (lab)"] if exact else []), "coherent %", "unscored %", "cut %"]
     return Panel("Figures", tuple(headers), tuple(body), CONDITIONS)
 

@@ -70,6 +70,12 @@ def limits_text(value: Value, signed: bool = False) -> str:
     return span(limits(value), signed or isinstance(value, Drift))
 
 
+def suite_text(value: Value) -> str:
+    """Limits on this suite; nothing for a mean or an arm, which make no such statement."""
+    suite = getattr(value, "suite", None)
+    return "" if suite is None or math.isnan(suite.lower) else span(suite, isinstance(value, Drift))
+
+
 def drift_text(drift: Drift | Estimate | None) -> str:
     """`+12.3 [+4.5, +20.1]`; nothing for the base itself, a dash where there is nothing to compare."""
     if drift is None:
@@ -195,9 +201,10 @@ def judged_text(judges: Sequence[Judge]) -> list[str]:
 
 
 CONDITIONS = (
-    "Shares in percent (hits/n); a lean runs from -100 (left) to +100 (right); a gap or an effect is in points. The "
-    "interval is for questions like these: the question is the unit, so answers to one question count less than one each. "
-    "Coherent, unscored and cut by the token limit: shares of the model's answers to that probe; unscored ones count in no "
-    "rate but those of all answers. All of it is conditional on grader, rubric and preset, and on these weights; grader "
-    "error is no part of it. Drift: against the base on the same questions."
+    "Shares in percent (hits/n); a lean runs from -100 (left) to +100 (right); a gap or an effect is in points. 95 % "
+    "intervals. On this suite: other answers to these questions. Questions like these: other questions, too; the "
+    "question is the unit, so answers to one question count less than one each. A drift is against the base on the "
+    "same questions, its interval for questions like these. Coherent, unscored and cut by the token limit: shares of "
+    "the model's answers to that probe; unscored ones count in no rate but those of all answers. All of it is "
+    "conditional on grader, rubric and preset, and on these weights; grader error is no part of it."
 )

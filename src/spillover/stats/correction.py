@@ -6,7 +6,7 @@ labelled ones. *Prediction-powered* (Angelopoulos et al. 2023; post-stratified b
 labels drawn from these very answers and then assumes nothing about the judge: q PPV + (1 - q) FOR.
 
 Intervals are quantiles over draws from the posteriors of every part (Jeffreys; questions are sampled too, see
-`spillover.stats.betabinomial`), so that labels count with their own uncertainty (Lang and Reiczigel 2014 on why that
+`spillover.stats.logitnormal`), so that labels count with their own uncertainty (Lang and Reiczigel 2014 on why that
 matters).
 """
 
@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import betaincinv
 
-from spillover.stats.betabinomial import A
+from spillover.stats.logitnormal import A
 from spillover.stats.rates import NOTHING, Interval, critical_value, fit, tally
 
 DRAWS = 4000
@@ -106,10 +106,10 @@ def prediction_powered(counts: Sequence[Sequence[int]], labels: Iterable[Label],
         parts.append(betaincinv(sum(true) + 0.5, len(true) - sum(true) + 0.5, u[index]))
     p = q * parts[0] + (1 - q) * parts[1]
     # So far the questions were fixed. Questions like these vary by the ICC of the truth, as far as the labels show it.
-    icc = fit(tally((r.question, r.true) for r in rows).values()).icc_quantiles(u[4])
+    icc = fit(tally((r.question, r.true) for r in rows).values()).icc_quantiles(u[4]).clip(1e-6)
     few = critical_value(level, max(1, len(counts) - 1)) / critical_value(level, None)
     spread = np.maximum(1.0, (len(counts) - 1) / (icc * few**2) - 1)
-    # The priors are those of the limits without a judge (`betabinomial`): a hot question is easily missed by 24.
+    # The priors are those of the limits without a judge (`logitnormal`): a hot question is easily missed by 24.
     low = betaincinv(p * spread + A, (1 - p) * spread + 1 - A, u[3])
     high = betaincinv(p * spread + 1 - A, (1 - p) * spread + A, u[3])
     raw = sum(h for h, _ in counts) / sum(m for _, m in counts)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
 from typing import Literal
 
-from spillover.stats.betabinomial import Posterior
+from spillover.stats.logitnormal import Posterior
 from spillover.stats.rates import NOTHING, Interval, critical_value, fit_equal, suite_equal
 
 
@@ -113,6 +113,22 @@ def margin_test(organism: Counts, base: Counts, margin: float, alpha: float = 0.
     )
 
 
+def paired_difference(first: Counts, second: Counts) -> tuple[float, float] | None:
+    """Mean difference over shared questions, and the two-sided p value of none by the paired t over questions.
+
+    Its error is never less than the sampling error of the answers. None for fewer than three shared questions, or where
+    nothing varies.
+    """
+    pair = _Pair.of(first, second)
+    error = standard_error(pair) if pair is not None else None
+    if pair is None or error is None:
+        return None
+    from scipy.special import stdtr
+
+    value = sum(pair.differences) / len(pair.differences)
+    return value, float(2 * stdtr(len(pair.differences) - 1, -abs(value) / error))
+
+
 @dataclass(frozen=True)
 class _Pair:
     """Hits and answers of both models by shared question."""
@@ -158,13 +174,8 @@ class _Pair:
     def p_difference(self) -> float:
         """Two-sided p value of "no drift on questions like these": the smaller of those of the two nearer limits."""
         hybrid = min(1.0, 2 * min(self.p_value(0.0), 1 - self.p_value(0.0)))
-        error = standard_error(self)
-        if error is None:
-            return hybrid
-        from scipy.special import stdtr
-
-        value = sum(self.differences) / len(self.differences)
-        return min(hybrid, float(2 * stdtr(len(self.differences) - 1, -abs(value) / error)))
+        found = paired_difference(dict(enumerate(self.first)), dict(enumerate(self.second)))
+        return hybrid if found is None else min(hybrid, found[1])
 
     def p_value(self, margin: float) -> float:
         """One-sided p value of "drift >= margin": the level at which the upper limit meets the margin, by bisection."""

@@ -4,8 +4,8 @@ Two statements are made and named apart (Miller 2024, arXiv 2411.00640, on clust
 
 * *on this suite*: the questions are fixed and only the sampling of answers is random. Beta limits for the answers, whose
   effective number is n / (1 - ICC) for a cautious ICC: with the questions fixed, what differs between them is no noise.
-* *on questions like these*: the questions are a sample too. A beta-binomial posterior over the questions with the ICC
-  integrated out, see `spillover.stats.betabinomial`.
+* *on questions like these*: the questions are a sample too. A logit-normal posterior over the questions with their
+  spread integrated out, see `spillover.stats.logitnormal`.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
-from spillover.stats.betabinomial import Posterior, posterior
+from spillover.stats.logitnormal import Posterior, posterior
 
 
 @dataclass(frozen=True)

@@ -98,7 +98,7 @@ spillover.views.table = () => {
     h("details", { class: "columns" }, h("summary", {}, "Columns"), h("div", { class: "picks" }, data.columns.map(pick))),
     holder,
     h("p", { class: "note" }, "Shares in percent with 95 % intervals for questions like these, n and the unscored share in percent; a lean runs from \u2212100 to +100. A rank is " +
-      "the range of places that the intervals allow: models whose intervals meet are not told apart. Figures of a judge that cannot tell are struck through and have no rank. Press a heading to sort by it and to rank by it. " +
+      "the range of places that paired differences over shared questions allow (Holm over all pairs). Figures of a judge that cannot tell are struck through and have no rank. Press a heading to sort by it and to rank by it. " +
       "Figures by different judges, presets or question sets are not comparable."),
   ];
 };
