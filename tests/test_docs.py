@@ -4,6 +4,7 @@ import re
 from pathlib import Path
 
 import pytest
+from benchmarks.write_docs import BLOCK, filled
 from inspect_ai import Task
 
 from spillover.cli.main import cli
@@ -58,3 +59,27 @@ def test_every_command_and_option_that_a_document_shows_exists(path):
             known = {o for c in (command, *commands.values()) for p in c.params for o in (*p.opts, *p.secondary_opts)}
             wrong += [f"{found[1]} {option}" for option in re.findall(r"(?<=\s)--[a-z-]+", found[2]) if option not in known]
     assert wrong == []
+
+
+def test_what_commands_print_is_written_between_their_marks():
+    text = (
+        "Before\n<!-- run: python a.py -->\nold\n<!-- /run -->\nbetween\n<!-- run: python b.py -->\n<!-- /run -->\nafter\n"
+    )
+    ran = []
+
+    def run(command):
+        ran.append(command)
+        return f"new {command}"
+
+    once = filled(text, None, run)
+    assert "old" not in once
+    assert once.count("new python") == 2
+    assert filled(once, None, run) == once
+    assert filled(text, "b.py", run).count("new") == 1
+    assert ran == ["python a.py", "python b.py"] * 2 + ["python b.py"]
+
+
+def test_no_block_of_the_docs_is_empty():
+    for path in (ROOT / "docs").glob("*.md"):
+        for block in BLOCK.finditer(path.read_text(encoding="utf-8")):
+            assert block["printed"].strip(), (path, block["command"])

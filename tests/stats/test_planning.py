@@ -11,7 +11,7 @@ from statsmodels.stats.power import NormalIndPower
 from spillover.stats.multiplicity import holm
 from spillover.stats.power import detectable_rate, needed_n, plan
 from spillover.stats.rates import rate_of_counts
-from spillover.stats.seeds import two_way_bootstrap
+from spillover.stats.seeds import two_way
 
 
 @settings(max_examples=40)
@@ -59,24 +59,44 @@ def test_more_epochs_cannot_replace_questions():
     assert plan(questions=400, margin=0.01, power=0.9, icc=0.1).epochs == 1
 
 
-@pytest.mark.parametrize(("seeds", "questions"), [(3, 24), (5, 24), (5, 60)])
-def test_two_way_interval_covers(seeds, questions):
-    """Rates with a seed effect and a question effect; 400 runs."""
-    rng, covered = np.random.default_rng(1), 0
+def table_of(rng, seeds, questions, rate, seed_spread, answers=20):
+    """Rates in a table: normal effects of seeds and questions on the logit scale."""
+    nodes, weights = np.polynomial.hermite_e.hermegauss(60)
+    spread = np.sqrt(seed_spread**2 + 1.2**2 + 0.3**2)
+    centres = np.linspace(-12, 8, 2001)
+    means = (1 / (1 + np.exp(-(centres[:, None] + spread * nodes)))) @ (weights / weights.sum())
+    logits = np.interp(rate, means, centres) + seed_spread * rng.normal(size=(seeds, 1)) + 1.2 * rng.normal(size=questions)
+    rates = 1 / (1 + np.exp(-(logits + 0.3 * rng.normal(size=(seeds, questions)))))
+    return rng.binomial(answers, rates) / answers
+
+
+@pytest.mark.parametrize("rate", [0.02, 0.1, 0.4])
+@pytest.mark.parametrize("seed_spread", [0.0, 1.0])
+@pytest.mark.parametrize(("seeds", "questions"), [(3, 8), (5, 24)])
+def test_two_way_interval_covers(seeds, questions, seed_spread, rate):
+    rng = np.random.default_rng(1)
+    found = [two_way(table_of(rng, seeds, questions, rate, seed_spread)).interval for _ in range(400)]
+    assert np.mean([i.lower <= rate <= i.upper for i in found]) > 0.93
+
+
+def test_a_difference_of_two_arms_is_covered_too():
+    rng, covered = np.random.default_rng(2), 0
     for _ in range(400):
-        table = (
-            0.3
-            + rng.normal(0, 0.05, (seeds, 1))
-            + rng.normal(0, 0.1, (1, questions))
-            + rng.normal(0, 0.05, (seeds, questions))
-        )
-        interval = two_way_bootstrap(table, draws=400).interval
-        covered += interval.lower <= 0.3 <= interval.upper
-    assert 0.92 < covered / 400 < 0.995
+        # The same questions: what they share is gone from the difference.
+        shift = rng.normal(0, 0.05, (3, 1)) + rng.normal(0, 0.08, (1, 24)) + rng.normal(0, 0.05, (3, 24))
+        interval = two_way(0.2 + shift, least=-1.0).interval
+        covered += interval.lower <= 0.2 <= interval.upper
+    assert covered / 400 > 0.93
 
 
-def test_two_way_interval_of_zeros_has_a_width():
-    found = two_way_bootstrap(np.zeros((3, 8)))
-    assert found.interval.lower < 0 < found.interval.upper
-    with pytest.raises(ValueError, match="two seeds"):
-        two_way_bootstrap(np.zeros((1, 8)))
+@given(st.lists(st.lists(st.integers(0, 10), min_size=4, max_size=4), min_size=2, max_size=5))
+def test_a_two_way_interval_holds_the_mean_and_is_never_zero_width(rows):
+    found = two_way(np.array(rows) / 10)
+    assert 0 <= found.interval.lower <= found.value <= found.interval.upper <= 1
+    assert found.interval.upper > found.interval.lower
+
+
+def test_a_table_needs_two_of_each():
+    for shape in ((1, 8), (3, 1)):
+        with pytest.raises(ValueError, match="two seeds"):
+            two_way(np.zeros(shape))

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from spillover.answers.measures import Measure
 from spillover.stats.paired import Drift
 from spillover.stats.rates import NOTHING, Interval
-from spillover.stats.seeds import two_way_bootstrap
+from spillover.stats.seeds import two_way as by_both_ways
 
 
 @dataclass(frozen=True)
@@ -22,7 +22,7 @@ class Estimate:
 
     Attributes:
         value: In the measure's range; NaN for nothing.
-        interval: By the two-way bootstrap; of one seed that of its own figure.
+        interval: By seeds and questions; of one seed that of its own figure.
         seeds: One value for each seed.
         n: Answers in the denominator.
         questions: Questions that every seed has an answer to.
@@ -76,7 +76,13 @@ def difference(arm: Sequence[pd.DataFrame], naive: Sequence[pd.DataFrame], measu
 
 
 def two_way(seeds: Seeds, least: float, n: int = 0) -> Estimate:
-    """Mean of seeds and of the questions that all of them have, cut off below at `least`."""
+    """Mean of seeds and of the questions that all of them have.
+
+    Args:
+        seeds: Figures by question.
+        least: Lowest value that a figure can have; the highest is 1, of a difference of means from -2 on 2.
+        n: Answers behind it.
+    """
     shared = [q for q in seeds[0] if all(q in found for found in seeds)]
     values: NDArray[np.float64] = np.array([[found[q] for q in shared] for found in seeds], dtype=float)
     if values.size == 0:
@@ -84,6 +90,5 @@ def two_way(seeds: Seeds, least: float, n: int = 0) -> Estimate:
     means = tuple(float(v) for v in values.mean(1))
     if min(values.shape) < 2:
         return Estimate(float(values.mean()), NOTHING, means, n, len(shared))
-    found = two_way_bootstrap(values)
-    limits = Interval(max(least, found.interval.lower), found.interval.upper)
-    return Estimate(found.value, limits, means, n, len(shared))
+    found = by_both_ways(values, least=least, most=max(1.0, -least))
+    return Estimate(found.value, found.interval, means, n, len(shared))

@@ -98,7 +98,7 @@ def _arms_panel(rows: Sequence[ArmRow], study: Study, first: bool) -> Panel:
     headers += others
     note = (
         "Mean of the training seeds; every question weighs the same. Brackets: 95 %, for seeds and questions like these "
-        "(two-way bootstrap; for a single model its questions alone). Three seeds give a wide interval: they say little. "
+        "(by both ways; for a single model its questions alone). Three seeds give a wide interval: they say little. "
         + ("Differences, coherence, skill and the columns to the right are by exact labels. " if truth else "")
         + ("Taught or correct: share of the answers on the trained topic, in the same context. " if taught else "")
         + "Against naive: difference in points."
