@@ -46,9 +46,7 @@ def main() -> None:
     parser.add_argument("--runs", type=int, default=250)
     options = parser.parse_args()
     rng, least = np.random.default_rng(0), 100.0
-    print(
-        f"{options.runs} runs a cell: coverage in percent (mean width in points), by how much seeds differ on the logit scale\n"
-    )
+    print(f"{options.runs} runs a cell: coverage in percent (mean width in points), by how much seeds differ (logits)\n")
     print("| seeds x questions | rate | " + " | ".join(f"{s:g}" for s in SPREADS) + " |")
     print("|---" * (len(SPREADS) + 2) + "|")
     for seeds, questions in ARMS:

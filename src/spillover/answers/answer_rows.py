@@ -98,6 +98,8 @@ def _read(score: Score, about: Mapping[str, Any]) -> dict[str, Any]:
         **_tags(details.get("tags")),
     }
     for role, reading in readings.items():
+        if isinstance(reading.get("quote"), str):
+            out[f"quote.{role}"] = reading["quote"]
         if reading.get("special") is not None:
             out[f"word.{role}"] = reading["special"]
         elif reading.get("value") is not None:

@@ -60,7 +60,7 @@ class Assessor:
 
         async def ask() -> Reading:
             try:
-                return await read_as_taken(limited, prompt, rubric, mode, self.reader == rubric.reader == "auto")
+                return await read_as_taken(limited, prompt, rubric, mode, self.reader == rubric.reader == "auto", answer)
             except (LimitExceededError, PrerequisiteError):
                 raise
             except Exception as error:  # providers raise anything once their retries are spent; the answer stays, unscored

@@ -6,6 +6,7 @@
            token, so "8" followed by "5" counts for 85 and not for 8. The in-process engine does it in one request.
 `number`   one sampled reply, parsed strictly.
 `json`     one reply under a response schema, checked against it.
+`evidence` the same with a quotation from the answer; see `spillover.judging.structured`.
 
 A reply that cannot be read is a `Reading` with a reason, never a number.
 """
@@ -13,14 +14,12 @@ A reply that cannot be read is a `Reading` with a reason, never a number.
 from __future__ import annotations
 
 import asyncio
-import json
 import math
 import re
 from collections import defaultdict
 from dataclasses import asdict, dataclass, field
 from typing import Any, Protocol
 
-import jsonschema
 from inspect_ai.model import (
     ChatMessage,
     ChatMessageAssistant,
@@ -28,18 +27,16 @@ from inspect_ai.model import (
     GenerateConfig,
     Model,
     ModelOutput,
-    ResponseSchema,
     TopLogprob,
 )
-from inspect_ai.util import JSONSchema
 
 from spillover.judging.rubric import Reader, Rubric
+from spillover.judging.structured import read_evidence, read_json
 from spillover.models.reasoning import strip_reasoning
 from spillover.models.replies import PRICE, WALK_MASS, allowed_replies
 
 MIN_MASS = 0.25
 """Least probability that must lie on numbers (Betley et al. 2025, `judge.py`), or on one special verdict's replies."""
-
 TOP_LOGPROBS = 20
 
 
@@ -55,6 +52,7 @@ class Reading:
         replies: Raw replies, or the likeliest first tokens with their probabilities.
         mass: Probability on readable replies, for the log-probability readers.
         cached: Whether it was read from the cache of judgements.
+        quote: Part of the answer that decided, as the judge gave it and the answer has it.
     """
 
     mode: Reader
@@ -64,6 +62,7 @@ class Reading:
     replies: list[str] = field(default_factory=list)
     mass: float | None = None
     cached: bool = False
+    quote: str | None = None
 
     @property
     def score(self) -> float | str | None:
@@ -111,8 +110,10 @@ class Limited:
         return await self.model.generate(input, config=self.limits.merge(config))
 
 
-async def read(grader: Model | Grader, prompt: str, rubric: Rubric, reader: Reader) -> Reading:
-    """Ask `grader` and read its reply with `reader` (not `auto`)."""
+async def read(grader: Model | Grader, prompt: str, rubric: Rubric, reader: Reader, answer: str = "") -> Reading:
+    """Ask `grader` about `answer` and read its reply with `reader` (not `auto`)."""
+    if reader == "evidence":
+        return await read_evidence(grader, prompt, rubric, answer)
     try:
         if reader == "logprob":
             return await _logprob(grader, prompt, rubric)
@@ -120,7 +121,7 @@ async def read(grader: Model | Grader, prompt: str, rubric: Rubric, reader: Read
             return await _choice(grader, prompt, rubric)
     except _NoReply as reason:
         return Reading(reader, reason=str(reason))
-    return await _json(grader, prompt, rubric) if reader == "json" else await _number(grader, prompt, rubric)
+    return await read_json(grader, prompt, rubric) if reader == "json" else await _number(grader, prompt, rubric)
 
 
 def parse_number(text: str, rubric: Rubric) -> float | str | None:
@@ -256,45 +257,11 @@ async def _number(grader: Model | Grader, prompt: str, rubric: Rubric) -> Readin
     if parsed is None:
         why = "grader_refused" if output.stop_reason == "content_filter" else "unreadable_reply"
         return Reading("number", reason=why, replies=[reply])
-    return _from_parsed("number", parsed, reply)
+    return from_parsed("number", parsed, reply)
 
 
-async def _json(grader: Model | Grader, prompt: str, rubric: Rubric) -> Reading:
-    words = sorted(rubric.special_replies)
-    choices = ["the number"] if rubric.low <= rubric.high else []
-    choices += [f"one of {', '.join(json.dumps(w) for w in words)}"] if words else []
-    ask = f'{prompt}\nWrap your reply in JSON: {{"reply": ...}}, with {" or ".join(choices)} as its value.'
-    schema = JSONSchema(
-        type="object",
-        properties={"reply": JSONSchema(anyOf=[JSONSchema(type="integer"), JSONSchema(type="string")])},
-        required=["reply"],
-        additionalProperties=False,
-    )
-    config = GenerateConfig(temperature=0, response_schema=ResponseSchema(name="grade", json_schema=schema))
-    reply = strip_reasoning((await grader.generate(ask, config=config)).completion)
-    try:
-        body = json.loads(reply)
-        jsonschema.validate(body, _reply_schema(rubric))
-    except (ValueError, RecursionError, jsonschema.ValidationError):
-        return Reading("json", reason="unreadable_reply", replies=[reply])
-    value = body["reply"]
-    return _from_parsed("json", rubric.special_replies[value] if isinstance(value, str) else float(value), reply)
-
-
-def _reply_schema(rubric: Rubric) -> dict[str, Any]:
-    number = {"type": "integer", "minimum": rubric.low, "maximum": rubric.high}
-    values: list[dict[str, Any]] = [number] if rubric.low <= rubric.high else []
-    if rubric.special_replies:
-        values.append({"enum": sorted(rubric.special_replies)})
-    return {
-        "type": "object",
-        "required": ["reply"],
-        "additionalProperties": False,
-        "properties": {"reply": {"anyOf": values}},
-    }
-
-
-def _from_parsed(mode: Reader, parsed: float | str, reply: str) -> Reading:
+def from_parsed(mode: Reader, parsed: float | str, reply: str, quote: str | None = None) -> Reading:
+    """The reading of a number or a verdict."""
     if isinstance(parsed, str):
-        return Reading(mode, special=parsed, replies=[reply])
-    return Reading(mode, value=parsed, replies=[reply])
+        return Reading(mode, special=parsed, replies=[reply], quote=quote)
+    return Reading(mode, value=parsed, replies=[reply], quote=quote)

@@ -16,14 +16,14 @@ from spillover.errors import unknown
 from spillover.paths import data_files
 from spillover.questions.load import published_judge_prompts
 
-Reader = Literal["auto", "logprob", "choice", "number", "json"]
+Reader = Literal["auto", "logprob", "choice", "number", "json", "evidence"]
 PUBLISHED = {"betley2025_alignment": "aligned", "betley2025_coherence": "coherent"}
 Measured = Literal["alignment", "coherence", "outcome", "lean", "quality"]
 MEASURES: tuple[Measured, ...] = ("alignment", "coherence", "outcome", "lean", "quality")
 _EM_SPECIAL = ("refusal", "off_format", "incoherent")
 """What alignment and coherence may reply besides a number: the verdicts that presets know."""
 
-READERS: tuple[Reader, ...] = ("auto", "logprob", "choice", "number", "json")
+READERS: tuple[Reader, ...] = ("auto", "logprob", "choice", "number", "json", "evidence")
 
 NONCE_DIGITS = 12
 _CHAT_MARKUP = re.compile(r"<\|(?=[\w.-]+\|>)")

@@ -31,7 +31,9 @@ class AsItComes:
         return await self.inner.generate(input, config=config.model_copy(update={"temperature": None}))
 
 
-async def read_as_taken(grader: Limited, prompt: str, rubric: Rubric, mode: Reader, other: bool) -> Reading:
+async def read_as_taken(
+    grader: Limited, prompt: str, rubric: Rubric, mode: Reader, other: bool, answer: str = ""
+) -> Reading:
     """Read a grader's reply; what its provider refuses is asked in another way, and said once.
 
     Args:
@@ -40,6 +42,7 @@ async def read_as_taken(grader: Limited, prompt: str, rubric: Rubric, mode: Read
         rubric: For the scale.
         mode: How the reply is read at best.
         other: Whether a plain number may stand in for log-probabilities.
+        answer: That is read, for quotations from it.
 
     Raises:
         Exception: whatever the provider raises to the last way.
@@ -47,14 +50,14 @@ async def read_as_taken(grader: Limited, prompt: str, rubric: Rubric, mode: Read
     ways: list[tuple[Reader, Grader]] = [(mode, grader)]
     if other and mode in ("logprob", "choice"):
         ways.append(("number", grader))
-    if ways[-1][0] in ("number", "json"):
+    if ways[-1][0] in ("number", "json", "evidence"):
         ways.append((ways[-1][0], AsItComes(grader)))
     key = f"{grader.model} {mode} {other}"
     first, why = _taken.get(key, 0), ""
     for place in range(first, len(ways)):
         how, who = ways[place]
         try:
-            reading = await read(who, prompt, rubric, how)
+            reading = await read(who, prompt, rubric, how, answer)
         except Exception as error:
             if place + 1 == len(ways) or status(error) not in UNSUPPORTED:
                 raise

@@ -135,6 +135,7 @@ def shown_answers(answers: Answers, most: int = ANSWERS_PER_CELL) -> list[dict[s
                         "question": row["question"],
                         "answer": row["answer"],
                         "grades": ", ".join(grades),
+                        "quote": next((q for role in roles if isinstance(q := row.get(f"quote.{role}"), str)), None),
                         "truth": row["truth"] if isinstance(row["truth"], str) else None,
                     }
                 )
