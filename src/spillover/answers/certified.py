@@ -23,6 +23,8 @@ CERTIFICATES = "certificates"
 """Key of a log's metadata."""
 META = ("judge_check", "judge_attack")
 """Probes whose subject is the grader."""
+BETWEEN = " + "
+"""Between the names of judges that vote."""
 _DIGEST = re.compile("#([0-9a-f]{12})")
 
 
@@ -78,9 +80,13 @@ def judges_of(rows: pd.DataFrame, found: Iterable[Certificate]) -> list[Judge]:
     columns = ["grader", "rubrics", "probe", "model_id"]
     several = rows[columns].drop_duplicates().dropna(subset=["grader", "rubrics"]).astype(str)
     out: dict[tuple[str, str, bool], Judge] = {}
-    for grader, rubrics, probe, model in several.itertuples(index=False):
-        if probe in META:
-            continue
+    rows_of_one = (
+        (one, rubrics, probe, model)
+        for grader, rubrics, probe, model in several.itertuples(index=False)
+        for one in grader.split(BETWEEN)
+        if probe not in META
+    )
+    for grader, rubrics, probe, model in rows_of_one:
         lab = of_the_lab(model)
         before = out.get((grader, probe, lab))
         fit = fitting(known, grader, _DIGEST.findall(rubrics))

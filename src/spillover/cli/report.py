@@ -9,11 +9,14 @@ import click
 from spillover.answers.layout import Layout
 from spillover.answers.presets import presets
 from spillover.answers.read import read
+from spillover.answers.vote import VOTES, Vote, by_vote
 from spillover.cli.layout import table_options
 from spillover.cli.publish import publish, write_frame
 from spillover.errors import SpilloverError
 from spillover.figures.calibration import load_calibration
 from spillover.show.report import report as put_together
+from spillover.show.tables import vote_panel
+from spillover.show.text import Panel
 
 PRESETS = ", ".join(presets())
 
@@ -23,6 +26,7 @@ PRESETS = ", ".join(presets())
 @click.option("--base", help="Model that drift is measured against, as named in the logs.")
 @click.option("--preset", help=f"Apply other thresholds to the stored readings: {PRESETS}.")
 @click.option("--judge", help="Part of the name of one judge (grader and rubrics), where several read the answers.")
+@click.option("--vote", type=click.Choice(VOTES), help="One verdict of all judges of an answer, by this rule.")
 @table_options
 @click.option("--calibration", type=click.Path(path_type=Path), help="Correct the rates by this calibration (.json).")
 @click.option("--margin", type=float, help="Test the drift from --base against this margin (0.02 is two points).")
@@ -36,6 +40,7 @@ def report(
     base: str | None,
     preset: str | None,
     judge: str | None,
+    vote: Vote | None,
     layout: Layout,
     calibration: Path | None,
     margin: float | None,
@@ -48,9 +53,15 @@ def report(
     """Rates, intervals and drift of the judged answers in LOGS (logs, folders of logs, tables)."""
     if margin is not None and (base is None or not 0 < margin < 1):
         raise SpilloverError("--margin is a drift between 0 and 1 from the model named by --base; give both.")
-    answers = read(logs, judge=judge, preset=preset, layout=layout)
+    if vote is not None and judge is not None:
+        raise SpilloverError("Give --judge or --vote, not both.")
+    answers = read(logs, judge=judge, preset=preset, layout=layout, mixed=vote is not None)
+    panels: tuple[Panel, ...] = ()
+    if vote is not None:
+        answers = by_vote(answers, vote)
+        panels = (vote_panel(answers, vote),)
     chosen = load_calibration(calibration) if calibration else None
-    made = put_together(answers, base=base, calibration=chosen, margin=margin)
+    made = put_together(answers, base=base, calibration=chosen, margin=margin, panels=panels)
     publish(made, out, details)
     if table_out is not None:
         from spillover.figures.table import figures_frame

@@ -11,6 +11,7 @@ from spillover.answers.measures import EM, UNSCORED, outcome_shares
 from spillover.answers.read import Answers
 from spillover.answers.stops import Stop
 from spillover.answers.table import cell_groups, words
+from spillover.answers.vote import DIFFER
 from spillover.figures.agreement import agreement
 from spillover.figures.calibration import Calibration
 from spillover.figures.comparisons import POOLED, format_effects, margin_tests
@@ -71,6 +72,22 @@ def judges_panel(judges: Sequence[Judge]) -> Panel | None:
         "others not called bad; pairs: two answers that differ in one clause and in outcome, both right."
     )
     return Panel("Can the judge tell?", ("probes", "judge", "on known answers"), body, note)
+
+
+def vote_panel(answers: Answers, vote: str) -> Panel:
+    """Who voted, and how often they differ."""
+    groups = list(cell_groups(answers.table))
+    names, body = titles(cell for cell, _ in groups), []
+    for cell, rows in groups:
+        for model, part in rows.groupby("model", sort=False, observed=True):
+            found = DIFFER.figure(part)
+            judges = "; ".join(words(part["grader"].unique()))
+            body.append((names[cell], str(model), judges, value_text(found), limits_text(found)))
+    note = (
+        f"One verdict by {vote} of the judges that gave one. Differ: answers with outcomes of two judges or more that are "
+        "not the same."
+    )
+    return Panel("Judges", ("probe", "model", "judges", "differ %", "questions like these"), tuple(body), note)
 
 
 def categories_panel(found: Sequence[Figure]) -> Panel | None:
