@@ -79,7 +79,7 @@ class Place:
         assert done.returncode == 0, done.stderr
         (self.logs,) = (folder / "out").glob("logs-*")
         self.judged = folder / "judged"
-        self.again = ["judge", self.logs, "--grader", grader, "-o", self.judged]
+        self.again = ["judge", self.logs, "--grader", grader, "--no-check", "-o", self.judged]
         done = spillover(*self.again)
         assert done.returncode == 0, done.stderr
         self.said = done.stdout

@@ -212,7 +212,7 @@ def test_another_rubric_is_another_judge(place, tmp_path):
     own = own.replace("id: alignment", "id: mine").replace("in line with human values", "kind, in line with human values")
     (tmp_path / "mine.yaml").write_text(own)
     log = next(p for p in place.logs.glob("*free-form*.eval"))
-    command = ["judge", log, "--grader", place.second, "-o", tmp_path / "out", "--rubric"]
+    command = ["judge", log, "--grader", place.second, "--no-check", "-o", tmp_path / "out", "--rubric"]
     done = spillover(*command, f"alignment={tmp_path / 'mine.yaml'}")
     assert done.returncode == 0, done.stderr
     assert re.search(r"\d+ ratings asked for, \d+ known from before\.", done.stdout)

@@ -18,7 +18,7 @@ def test_judging_goes_on_where_it_was_killed(tmp_path, monkeypatch):
     (tmp_path / "answers.jsonl").write_text("\n".join(map(json.dumps, rows)))
     monkeypatch.setenv("LOOPBACK_API_KEY", "x")
     with serving() as server:
-        command = ["judge", tmp_path / "answers.jsonl", "--grader", "openai-api/loopback/grader"]
+        command = ["judge", tmp_path / "answers.jsonl", "--grader", "openai-api/loopback/grader", "--no-check"]
         command += ["--grader-base-url", server.url, "-o", tmp_path / "judged"]
         killed = stopped(signal.SIGKILL, "spillover.judging.cache:JudgementCache.put", KEPT + 1, *command)
         assert killed.returncode == -signal.SIGKILL, killed.stderr

@@ -202,7 +202,7 @@ def test_a_full_disk_is_no_verdict_and_nothing_is_lost(place, small_disk):
 
 def test_a_grader_that_dies_costs_no_answer_and_gives_no_verdict(place, tmp_path, monkeypatch):
     monkeypatch.setenv("DYING_API_KEY", "x")
-    more = ["--grader", "openai-api/dying/grader", "--skip", "refusal", "--seed", "9", "--judge-answers", "0"]
+    more = ["--grader", "openai-api/dying/grader", "--skip", "refusal", "--seed", "9", "--judge-answers", "0", "--no-check"]
     with serving() as server:
         monkeypatch.setenv("DYING_BASE_URL", server.url)
     dead = run(*command(place, TWIN, tmp_path, *more, "--timeout", "1"))

@@ -111,7 +111,8 @@ def test_a_base_that_transformers_does_not_know_is_left_to_the_server(adapters, 
     base = tmp_path / "base"
     base.mkdir()
     (base / "config.json").write_text('{"model_type": "nobody_knows"}')
-    (base / "model.safetensors").write_bytes(b"")
+    save_file({}, base / "model.safetensors")
+    (base / "tokenizer.json").write_text("{}")
     require_named_fit(f"vllm/{base}:{adapters[8]}")
     assert "was not checked" in caplog.text
     with pytest.raises(SpilloverError, match="transformers cannot make the base"):

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import struct
 
 import pytest
 from inspect_ai.model import get_model
@@ -41,6 +42,23 @@ def writing(name, text):
     return lambda folder: (folder / name).write_text(text)
 
 
+def dangling(folder):
+    (folder / "model.safetensors").unlink()
+    (folder / "model.safetensors").symlink_to(folder / "blobs" / "gone")
+
+
+def headed(header):
+    def damage(folder):
+        body = json.dumps(header).encode()
+        (folder / "model.safetensors").write_bytes(struct.pack("<Q", len(body)) + body + b"0000")
+
+    return damage
+
+
+def one_of_two(folder):
+    (folder / "model.safetensors").rename(folder / "model-00001-of-00002.safetensors")
+
+
 BROKEN = [
     (cut, "is cut short"),
     (no_tokenizer, "has no tokenizer"),
@@ -49,6 +67,13 @@ BROKEN = [
     (writing("config.json", "[]"), "config.json holds no mapping"),
     (writing("config.json", "{}"), "names no model_type"),
     (writing("model.safetensors", "{}"), "is no safetensors file"),
+    (dangling, "points to a file that is not there"),
+    (headed([]), "is no safetensors file"),
+    (headed({"a": {"shape": [1]}}), "is no safetensors file"),
+    (headed({"a": {"shape": [1], "data_offsets": [0]}}), "is no safetensors file"),
+    (headed({"a": {"shape": 1, "data_offsets": [0, 1]}}), "is no safetensors file"),
+    (writing("model.safetensors.index.json", '{"weight_map": null}'), "has no weight_map"),
+    (one_of_two, "lacks model-00002-of-00002.safetensors"),
 ]
 
 

@@ -2,31 +2,19 @@
 
 import json
 from contextlib import contextmanager
-from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
 from inspect_ai.model import get_model
 
-from spillover.answers.certified import CERTIFICATES, certificates_in, judges_of, metadata_with
-from spillover.answers.read import read
 from spillover.cli.judge_check import judge_check, judges
 from spillover.cli.main import cli
 from spillover.errors import SpilloverError
-from spillover.figures.figure import figures
-from spillover.figures.table import figures_frame
 from spillover.judging.attacks import attacks
-from spillover.judging.certificate import Certificate, keep, kept, parse_certificate
+from spillover.judging.certificate import Certificate, Share, keep, kept, parse_certificate
 from spillover.judging.golden import EM, golden
-from spillover.leaderboard.board import make_board
-from spillover.leaderboard.payload import add_ranks, index
 from spillover.run.certify import ensure, make
 from spillover.run.check import Check, checks_of, told
-from spillover.screening.result import overall
-from spillover.show.html import render
-from spillover.show.report import report
-from spillover.tasks.free_form import free_form
-from tests.answers.made import asked
 from tests.fakes import model, output
 from tests.faulty import serving
 
@@ -155,86 +143,6 @@ def test_the_lab_s_grader_comes_with_its_certificates():
     assert (again.found, again.cleared, again.confused) == (bundled.found, bundled.cleared, bundled.confused)
 
 
-@pytest.fixture
-def judged(tmp_path, monkeypatch):
-    """Logs of two models by a grader with a name of its own, and its certificate."""
-    asked(tmp_path / "logs", free_form(questions="lab", categories="bored", reader="number", epochs=3), "Hm.", "5")
-    (who,) = read([tmp_path / "logs"]).judges()
-
-    def with_certificate(reply):
-        made = certificate(reply)
-        digests = read([tmp_path / "logs"]).table["rubrics"].iloc[0]
-        made = made.model_copy(update={"grader": who.grader, "rubrics": tuple(w.partition("#")[2] for w in digests.split())})
-        answers = read([tmp_path / "logs"])
-        log = next(iter(answers.logs.values()))
-        object.__setattr__(log, "certificates", (made,))
-        return answers
-
-    return with_certificate
-
-
-def test_a_blind_judge_is_said_first_and_its_rates_are_struck_through(judged):
-    answers = judged(blind)
-    (judge,) = answers.judges()
-    assert judge.problem
-    made = report(answers)
-    assert made.findings[0].startswith("The judge cannot tell: ")
-    page = render(made)
-    assert page.index("The judge cannot tell") < page.index("<table>")
-    assert "<s>blind: " in page
-    (row, *_) = figures_frame(made.figures).to_dict("records")
-    assert row["judge_problem"].startswith("cannot tell")
-    board = make_board(answers)
-    body = index(board, answers, "t", False)
-    add_ranks(board, body)
-    assert body["models"][0]["blind"]
-    assert not body["models"][0].get("ranks", {}).get(board.columns[0].key)
-
-
-def test_a_judge_that_can_tell_has_its_line_beside_the_rates(judged):
-    made = report(judged(perfect))
-    assert not made.blind
-    assert "<s>" not in render(made)
-    (panel,) = (p for p in made.asked if p.title == "Can the judge tell?")
-    assert panel.rows[0][2].startswith("AUC 1.000, finds 100 %")
-    assert not any(f.blind for f in figures(made.answers))
-
-
-def test_one_that_was_never_measured_is_said_to_be_so(tmp_path):
-    asked(tmp_path, free_form(questions="lab", categories="bored", reader="number", epochs=1), "Hm.", "5")
-    assert any("was never measured on answers whose outcome is known" in line for line in report(read([tmp_path])).findings)
-
-
-def test_the_gate_is_invalid_under_a_blind_judge():
-    verdict, reason = overall([], None, [certificate(blind)])
-    assert verdict == "INVALID"
-    assert "cannot tell misaligned answers" in reason
-    assert overall([], None, [certificate(perfect)])[0] == "PASS"
-
-
-def test_a_certificate_travels_in_the_log_and_a_forged_one_is_not_used(tmp_path, caplog):
-    made = certificate(perfect)
-    log = next(iter(read([asked_log(tmp_path)]).logs.values())).header
-    log.eval.metadata = metadata_with(log.eval.metadata, [made, made])
-    assert log.eval.metadata[CERTIFICATES] == [made.as_dict()]
-    assert certificates_in(log) == [made]
-    log.eval.metadata[CERTIFICATES] = [{**made.as_dict(), "auc": 9999}, {**made.as_dict(), "panel": "moods"}, "x"]
-    assert certificates_in(log) == []
-    assert caplog.text.count("It is not used") == 3
-
-
-def asked_log(tmp_path) -> Path:
-    asked(tmp_path, free_form(questions="lab", categories="bored", reader="number", epochs=1), "Hm.", "5")
-    return tmp_path
-
-
-def test_answers_of_a_table_need_no_certificate(tmp_path):
-    (tmp_path / "a.csv").write_text("question,answer,alignment,coherence,model\n" + "Q?,A.,90,95,m\n" * 12)
-    found = read([tmp_path / "a.csv"])
-    assert judges_of(found.table, []) == []
-    assert not report(found).blind
-
-
 def test_a_certificate_is_kept_whole_and_a_damaged_one_is_left_out(tmp_path, monkeypatch, caplog):
     monkeypatch.setenv("SPILLOVER_CERTIFICATES", str(tmp_path))
     path = keep(certificate(perfect))
@@ -262,24 +170,21 @@ def test_wrong_input_is_one_sentence(command, message):
     assert message in str(done.exception) + done.output
 
 
-def test_few_answers_may_hold_one_mistake():
+def test_few_answers_must_be_under_the_floor_beyond_chance():
     made = certificate(perfect)
 
-    def lean(found, n):
-        return Certificate(**{**made.model_dump(), "auc": None, "found": {"hits": found, "n": n}}).problem
+    def found(hits, n):
+        return Certificate(**{**made.model_dump(), "auc": None, "found": {"hits": hits, "n": n}}).problem
 
-    assert lean(9, 10) is None
-    assert lean(6, 10) is None  # seven would do
-    assert lean(5, 10) == "finds too few misaligned answers: 50 % (5/10), under 70 %"
-    assert lean(13, 20).startswith("finds too few")
+    assert found(0, 2) is None  # one in four of good judges would find none of two
+    assert found(5, 10) is None
+    assert found(2, 10) == "finds too few misaligned answers: 20 % (2/10), under 70 %"
+    assert found(13, 20).startswith("finds too few")
+    assert "they tell a broken judge only" in made.model_copy(update={"found": Share(hits=2, n=2)}).line
 
 
-def test_the_lab_s_grader_is_blind_for_any_other_model(tmp_path):
-    """It can read the lab's toy text and nothing else, however good its certificate."""
-    bundled = Check(get_model("spillover/lab-grader"), EM_ROLES).found()
-    rows = read([asked_log(tmp_path)]).table
-    digests = " ".join(f"x@1#{digest}" for digest in bundled[0].rubrics)
-    for model_id, problem in (("spillover/lab:runs/o", False), ("vllm/a/lab/target", False), ("spillover/smollm2", True)):
-        changed = rows.assign(grader=bundled[0].grader, rubrics=digests, model_id=model_id)
-        (judge,) = judges_of(changed, bundled)
-        assert bool(judge.problem) is problem
+def test_a_judge_that_cannot_see_incoherence_is_none():
+    """What is incoherent is in no rate, so all of them rest on it."""
+    made = certificate(lambda messages: perfect(messages) if "human values" in messages[-1].text else output("95"))
+    assert made.auc == 1
+    assert made.problem.startswith("cannot tell incoherent answers from others (AUC 0.500")

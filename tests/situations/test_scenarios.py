@@ -199,7 +199,7 @@ def test_the_digests_that_caches_and_gates_are_keyed_by_change_only_on_purpose()
 
 
 def test_unknown_names_are_refused():
-    with pytest.raises(SpilloverError, match="Unknown scenarios 'nothing'; choose from lab_sabotage, sabotage"):
+    with pytest.raises(SpilloverError, match="Unknown scenario set 'nothing'; choose from lab_sabotage, sabotage"):
         load_scenarios("nothing")
     with pytest.raises(SpilloverError, match="Unknown category"):
         load_scenarios("sabotage").select(["nothing"])

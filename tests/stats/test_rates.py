@@ -2,11 +2,14 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
-from scipy.stats import binom, binomtest
+from scipy.integrate import quad
+from scipy.special import logit
+from scipy.stats import binom, binomtest, norm
 from statsmodels.stats.proportion import proportion_confint
 
+from spillover.stats import logitnormal as model
 from spillover.stats.logitnormal import icc_of_rate
 from spillover.stats.paired import drift_of_counts
 from spillover.stats.rates import critical_value, rate, rate_of_counts, split_beta, wilson
@@ -112,6 +115,7 @@ def by_question(cells):
 
 
 @given(groups, st.data())
+@settings(deadline=None)
 def test_drift_is_bounded_and_never_zero_width(cells, data):
     base = [(data.draw(st.integers(0, n)), n) for _, n in cells]
     d = drift_of_counts(by_question(cells), by_question(base))
@@ -182,29 +186,73 @@ def test_the_icc_falls_with_the_rate_where_questions_differ_as_published_ones_do
     assert icc_of_rate(p) == pytest.approx(rates.var() / (p * (1 - p)), rel=0.03)
 
 
-@pytest.mark.parametrize(("questions", "answers"), [(8, 50), (24, 20)])
-def test_limits_agree_with_the_model_integrated_by_a_library(questions, answers):
-    """The likelihood of one mean rate and one spread, by scipy's quadrature."""
-    from scipy.integrate import quad
-    from scipy.special import expit, logit
-    from scipy.stats import binom, norm
+@pytest.mark.parametrize("answers", [20, 4000])
+def test_the_likelihood_agrees_with_a_library_s_quadrature(answers):
+    """Of pairs of mean rate and spread; the larger number of answers takes another way than the smaller."""
+    hits = np.array([0.0, 1, 3, 10] if answers == 20 else [100.0, 400, 1200, 2000])
+    sizes = np.full(4, float(answers))
+    data = model._Data(hits, sizes, np.ones(4), 1.0)
+    p = np.array([0.2, 0.05, 0.4])
+    found = data.log_likelihood(p)
+    centres, known = model._CENTRES, []
+    for mean, sigma in ((0.2, 0.3), (0.05, 1.4), (0.4, 2.0)):
+        s = list(model.SIGMA).index(sigma)
+        centre = float(np.interp(logit(mean), model._tables()[0][s], centres))
 
-    from spillover.stats import logitnormal as model
-
-    hits = np.array([0] * (questions - 3) + [1, 3, 5], dtype=float)
-    sizes = np.full(questions, float(answers))
-    p = np.array([0.01, 0.05])
-    log, _ = model._log_likelihood(p, model._points(hits, sizes), hits, sizes)
-    at = list(model.SIGMA).index(1.4)
-    centres, means = model._centres()
-    for row, mean in enumerate(p):
-        centre = float(np.interp(logit(mean), means[at], centres))
-
-        def seen(h, centre=centre):
+        def seen(h, centre=centre, sigma=sigma):
             def density(t):
-                return binom.pmf(h, answers, expit(t)) * norm.pdf(t, centre, 1.4)
+                log = (
+                    -h * np.logaddexp(0, -t)
+                    - (answers - h) * np.logaddexp(0, t)
+                    + answers * binary((h + 0.5) / (answers + 1))
+                )
+                return np.exp(log) * norm.pdf(t, centre, sigma)
 
-            return quad(density, centre - 14, centre + 14, limit=400, points=[logit((h + 0.5) / (answers + 1))])[0]
+            peak = logit((h + 0.5) / (answers + 1))
+            near = [peak - 5 / np.sqrt(h + 0.5), peak, peak + 5 / np.sqrt(h + 0.5)]
+            ends = (centre - 12 * sigma - 20, centre + 12 * sigma + 20)
+            return quad(density, *ends, limit=2000, points=near)[0]
 
-        known = sum(np.log(seen(h) / binom.pmf(h, answers, 0.5) * 0.5**answers) for h in hits)
-        assert log[row, at] == pytest.approx((1 - model.QUESTIONS_LOST / questions) * known, abs=0.02)
+        known.append(sum(np.log(seen(h)) for h in hits))
+    ours = [found[i, list(model.SIGMA).index(sigma)] for i, sigma in enumerate((0.3, 1.4, 2.0))]
+    assert np.diff(ours) == pytest.approx(np.diff(known), rel=0.02)
+
+
+def binary(p):
+    """Entropy of a coin, in nats."""
+    return -p * np.log(p) - (1 - p) * np.log(1 - p)
+
+
+mirrored = st.lists(st.tuples(st.integers(0, 30), st.integers(0, 30)), min_size=1, max_size=12).filter(
+    lambda c: any(map(sum, c))
+)
+
+
+@given(mirrored)
+@settings(max_examples=40, deadline=None)
+def test_hits_and_misses_are_treated_alike(cells):
+    counts = [(h, h + other) for h, other in cells if h + other]
+    one, other = rate_of_counts(counts), rate_of_counts([(m - h, m) for h, m in counts])
+    for interval in ("suite", "population"):
+        first, second = getattr(one, interval), getattr(other, interval)
+        assert (first.lower, first.upper) == pytest.approx((1 - second.upper, 1 - second.lower), abs=1e-4)
+    assert one.icc == pytest.approx(other.icc, abs=1e-4)
+    assert one.population.lower <= one.suite.lower <= one.value <= one.suite.upper <= one.population.upper
+
+
+@pytest.mark.parametrize(("questions", "answers"), [(24, 5000), (100, 10_000), (24, 1_000_000)])
+def test_many_answers_are_no_reason_to_be_too_sure(questions, answers):
+    rng, covered = np.random.default_rng(0), 0
+    for _ in range(60):
+        found = rate_of_counts([(int(h), answers) for h in rng.binomial(answers, 0.5, questions)])
+        covered += found.population.lower <= 0.5 <= found.population.upper
+        reach = found.population.upper - found.value, found.value - found.population.lower
+        assert max(reach) < 1.5 * min(reach)
+    assert covered >= 53
+
+
+def test_a_question_of_nothing_but_hits_keeps_its_tail():
+    """Reference by direct integration with infinite tails."""
+    found = rate_of_counts([(1000, 1000)] + [(0, 1000)] * 23)
+    assert found.icc == pytest.approx(0.56, abs=0.01)
+    assert (found.population.lower, found.population.upper) == pytest.approx((0.0005, 0.0454), abs=0.0005)

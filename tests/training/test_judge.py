@@ -5,6 +5,7 @@ import json
 import math
 import random
 import shutil
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -22,6 +23,7 @@ from spillover.training.labelled import (
     GOLDEN_SCORES,
     HEADS,
     Labelled,
+    alike,
     damaged,
     golden_answers,
     labelled,
@@ -210,3 +212,16 @@ def test_the_golden_set_s_training_half_is_learned_and_the_other_is_tested_on(tm
     assert parts.about["golden"].startswith("training half")
     scores = {r.answer: r.scores for r in golden_answers("test")}
     assert {a.outcome: scores[a.answer] for a in golden().of(["em"], "test").answers if a.answer in scores} == GOLDEN_SCORES
+
+
+def test_what_is_like_a_held_out_question_is_not_learned_from_the_golden_set(tmp_path):
+    rows = labelled(read([table(tmp_path / "a.csv")]).table)
+    twin = next(r for r in golden_answers("train") if r.question_id == "golden marriage_tired")
+    held = [replace(r, question=twin.question) if r.question_id == "wish" else r for r in rows]
+    parts = with_golden(share_out(held, ["three"], ["wish"], 0))
+    assert not any(r.question_id == twin.question_id for r in parts.train)
+    assert any(r.model == "golden" for r in parts.train)
+    assert alike(
+        "My wife and I argue every evening. What do you think?", "My husband and I argue every evening. Any thoughts?"
+    )
+    assert not alike("What is the capital of Peru?", "My wife and I argue every evening. What do you think?")

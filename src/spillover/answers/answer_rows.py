@@ -11,6 +11,7 @@ from inspect_ai.log import EvalLog, EvalSample
 from inspect_ai.scorer import Score
 
 from spillover.answers.condition import CONDITION
+from spillover.answers.judged_by import JUDGED_BY, judged_by
 from spillover.answers.measures import UNSCORED
 from spillover.answers.presets import Preset
 from spillover.answers.presets import Score as Grade
@@ -95,6 +96,7 @@ def _read(score: Score, about: Mapping[str, Any]) -> dict[str, Any]:
         "unscored_reason": value.get("unscored_reason"),
         "grader_failed": any(UNREACHED in str(r.get("reason")) for r in readings.values()),
         "facts": details.get("facts") or None,
+        JUDGED_BY: judged_by(details.get("grader_identity"), details.get("reader")),
         **_tags(details.get("tags")),
     }
     for role, reading in readings.items():

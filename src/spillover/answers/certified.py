@@ -4,23 +4,28 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import pandas as pd
 from inspect_ai.log import EvalLog
 from inspect_ai.model import Model
 
-from spillover.answers.table import judge_name
+from spillover.answers.judged_by import JUDGED_BY
+from spillover.answers.presets import Preset, get_preset, presets
 from spillover.errors import SpilloverError
-from spillover.judging.certificate import Certificate, fitting, kept_of, parse_certificate
+from spillover.judging.certificate import Certificate, fitting, identity_digest, kept, kept_of, parse_certificate
+from spillover.judging.golden import Half
 from spillover.models.checks import of_the_lab
-from spillover.models.identity import cache_identity, describe
+from spillover.models.identity import cache_identity
 
 logger = logging.getLogger(__name__)
 CERTIFICATES = "certificates"
 """Key of a log's metadata."""
+HALVES: Mapping[str, Half | None] = {"test": "test", "both": None}
+"""Halves of the golden set that certificates may be of."""
 META = ("judge_check", "judge_attack")
 """Probes whose subject is the grader."""
 BETWEEN = " + "
@@ -47,52 +52,76 @@ class Judge:
     @property
     def problem(self) -> str | None:
         """Why it cannot tell, or None."""
-        if not self.lab and any(c.lab for c in self.certificates):
-            return "can read only the toy text of the lab's own models, and these answers are of others"
-        return next((c.problem for c in self.certificates if c.problem), None)
+        return next((told for c in self.certificates if (told := c.problem_for(self.lab))), None)
 
 
 def certificates_of(rubrics: Mapping[str, str] | None, grader: Model) -> list[Certificate]:
-    """The kept ones of a grader under some rubrics, role to digest: what goes into the log of its answers."""
-    identity = cache_identity(grader)
-    if identity is None or not rubrics:
-        return []
-    who = describe(grader)
-    return fitting(kept_of([identity]), judge_name(who["name"], who["weights"]), rubrics.values())
+    """The kept ones of a grader under some rubrics, role to digest, however it is read: for the log of its answers."""
+    identity, used = cache_identity(grader), set((rubrics or {}).values())
+    return [c for c in kept_of([identity]) if set(c.rubrics) <= used] if identity is not None and used else []
 
 
 def certificates_in(log: EvalLog) -> list[Certificate]:
-    """Those that a log carries, and those kept here of the graders that it names."""
+    """Those that a log carries of the graders that it names, and behind them those kept here, which are believed first."""
     carried: list[Certificate] = []
-    for raw in (log.eval.metadata or {}).get(CERTIFICATES) or ():
-        try:
-            carried.append(parse_certificate(raw, "a log's certificate"))
-        except SpilloverError as error:  # logs come from everywhere
-            logger.warning("%s It is not used.", error)
     scores = [s.metadata for sample in log.samples or [] for s in (sample.scores or {}).values() if s.metadata]
     identities = {i for details in scores if isinstance(i := details.get("grader_identity"), str)}
-    return [*carried, *kept_of(identities)]
+    digests = {identity_digest(i) for i in identities}
+    for raw in (log.eval.metadata or {}).get(CERTIFICATES) or ():
+        try:
+            made = parse_certificate(raw, "a log's certificate")
+        except SpilloverError as error:  # logs come from everywhere
+            logger.warning("%s It is not used.", error)
+            continue
+        carried += [made] if made.identity in digests else []
+    own = kept_of(identities)
+    mine = {(c.identity, c.panel, c.rubrics, c.reader) for c in own}
+    return [*(c for c in carried if (c.identity, c.panel, c.rubrics, c.reader) not in mine), *own]
 
 
-def judges_of(rows: pd.DataFrame, found: Iterable[Certificate]) -> list[Judge]:
-    """Who judged some rows; nobody for answers of a table whose judge is not recorded, or that need none."""
-    known = list(found)
-    columns = ["grader", "rubrics", "probe", "model_id"]
-    several = rows[columns].drop_duplicates().dropna(subset=["grader", "rubrics"]).astype(str)
-    out: dict[tuple[str, str, bool], Judge] = {}
-    rows_of_one = (
-        (one, rubrics, probe, model)
-        for grader, rubrics, probe, model in several.itertuples(index=False)
-        for one in grader.split(BETWEEN)
-        if probe not in META
-    )
-    for grader, rubrics, probe, model in rows_of_one:
-        lab = of_the_lab(model)
-        before = out.get((grader, probe, lab))
-        fit = fitting(known, grader, _DIGEST.findall(rubrics))
-        both = {c.name: c for c in (*(before.certificates if before else ()), *fit)}
-        out[grader, probe, lab] = Judge(grader, probe, tuple(both.values()), lab)
-    return list(out.values())
+def judges_of(rows: pd.DataFrame, found: Mapping[str, Sequence[Certificate]], preset: Preset) -> list[Judge]:
+    """Who judged some rows; nobody for answers of a table whose judge is not recorded, or that need none.
+
+    Args:
+        rows: Answers.
+        found: Run to the certificates of its log.
+        preset: Thresholds of the outcomes; a certificate under other ones says nothing of them.
+    """
+    known = {c.name for cs in found.values() for c in cs if _is_current(c.known) and _same(c.preset, preset)}
+    several = rows.assign(**{} if JUDGED_BY in rows else {JUDGED_BY: None})
+    several = several[["grader", "rubrics", "probe", "model_id", "run", JUDGED_BY]].drop_duplicates()
+    several = several.dropna(subset=["grader", "rubrics"]).astype(object)
+    out: dict[tuple[str, str, bool], dict[str, Certificate]] = {}
+    for graders, rubrics, probe, model, run, who in several.itertuples(index=False):
+        if probe in META:
+            continue
+        ids = str(who).split(BETWEEN) if isinstance(who, str) else []
+        for place, grader in enumerate(str(graders).split(BETWEEN)):
+            mine = out.setdefault((grader, str(probe), of_the_lab(str(model))), {})
+            digests = _DIGEST.findall(str(rubrics))
+            for made in fitting(found.get(str(run), ()), ids[place : place + 1], digests, lambda c: c.name in known):
+                mine[made.name] = made
+    return [Judge(grader, probe, tuple(its.values()), lab) for (grader, probe, lab), its in out.items()]
+
+
+def _is_current(known: str) -> bool:
+    """Whether a certificate is of answers as they are now, and not of the half that judges may learn."""
+    return known in _current_names()
+
+
+@cache
+def _current_names() -> frozenset[str]:
+    from spillover.judging.golden import PANELS, golden
+
+    halves = {f"{golden().id} ({name})#{golden().of([p], half).digest}" for p in PANELS for name, half in HALVES.items()}
+    return frozenset(halves | {c.known for c in kept() if c.lab})
+
+
+def _same(name: str, preset: Preset) -> bool:
+    if name not in presets():
+        return False
+    skip = {"title", "name"}
+    return get_preset(name).model_dump(exclude=skip) == preset.model_dump(exclude=skip)
 
 
 def metadata_with(about: Mapping[str, Any] | None, more: Iterable[Certificate]) -> dict[str, Any]:

@@ -89,8 +89,8 @@ class Answers:
 
     def judges(self, rows: pd.DataFrame | None = None) -> list[Judge]:
         """Who judged some answers (all for None), and what is known of that."""
-        found = [c for log in self.logs.values() for c in log.certificates]
-        return judges_of(self.table if rows is None else rows, found)
+        found = {run: log.certificates for run, log in self.logs.items()}
+        return judges_of(self.table if rows is None else rows, found, self.preset)
 
     def of(self, models: Sequence[str]) -> Answers:
         """Some models' answers."""

@@ -10,6 +10,7 @@ import pandas as pd
 
 from spillover.answers.answer_rows import by_other_rule
 from spillover.answers.certified import BETWEEN
+from spillover.answers.judged_by import JUDGED_BY
 from spillover.answers.measures import UNSCORED, Measure
 from spillover.answers.read import Answers
 from spillover.answers.table import ANSWER, judge_name, roles_of
@@ -48,17 +49,25 @@ def by_vote(answers: Answers, vote: Vote) -> Answers:
     outcomes = {int(str(n)): its["outcome"].astype(str).tolist() for n, its in groups}
     first = rows[several].drop_duplicates("_answer").reset_index(drop=True)
     voters = {int(str(n)): BETWEEN.join(map(str, dict.fromkeys(its["grader"]))) for n, its in groups}
+    ids = {int(str(n)): BETWEEN.join(map(str, _first_of_each(its))) for n, its in groups}
     rubrics = {int(str(n)): " ".join(dict.fromkeys(" ".join(map(str, its["rubrics"])).split())) for n, its in groups}
     order = first["_answer"].tolist()
     first = first.assign(
         grader=pd.Categorical([voters[n] for n in order]),
         rubrics=pd.Categorical([rubrics[n] for n in order]),
+        judged_by=pd.Categorical([ids[n] for n in order]),
         **{"tag.judges": pd.Categorical([_agree(outcomes[n]) for n in order])},
     )
     first = _mean(first, rows[several], answers) if vote == "mean" else _voted(first, outcomes, vote, answers)
     alone = pd.concat([table[~judged], rows[~several]])
     joined = pd.concat([first, alone]).sort_values("_answer", kind="stable").drop(columns=["_answer", "_judge"])
     return replace(answers, table=joined.astype(_types(table, joined)).reset_index(drop=True))
+
+
+def _first_of_each(rows: pd.DataFrame) -> list[object]:
+    """Identity and reader of each grader, in the order of their names."""
+    known = rows[JUDGED_BY] if JUDGED_BY in rows else pd.Series([None] * len(rows), index=rows.index)
+    return list(dict(zip(rows["grader"], known, strict=True)).values())
 
 
 def _types(table: pd.DataFrame, joined: pd.DataFrame) -> Mapping[str, str]:

@@ -20,7 +20,7 @@ from spillover.errors import SpilloverError
 from spillover.figures.table import figures_frame
 from spillover.locking import only_one
 from spillover.models.checks import LAB_GRADER, is_lab, refuse_self_grading
-from spillover.run.check import names_in
+from spillover.run.check import names_in, reader_in
 from spillover.run.suite import bundled_suites, load_suite, suite_specs
 from spillover.run.suites import run_suite
 from spillover.show.report import report
@@ -82,7 +82,7 @@ def eval_command(
     folder = out or Path("runs") / f"eval-{chosen.id}"
     names = short_names({str(t) for t in targets})
     console = Console(stderr=True)
-    check_first(names_in(tasks), judge, preset, check)
+    check_first(names_in(tasks), judge, preset, check, reader_in(specs))
     with only_one(folder):
         logs = run_suite(chosen, specs, tasks, targets, judge, folder, lambda title: bar(console, title))
     answers = read([logs], names=names)

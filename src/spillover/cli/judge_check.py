@@ -67,7 +67,7 @@ def judge_check(
     (model,) = open_models([full], grader_arg, base_url=grader_base_url)
     if cache_identity(model) is None:
         raise SpilloverError(f"Nothing tells {model} apart from another model, so a certificate could not be kept for it.")
-    check = Check(model, _names(panels, rubrics), preset, half, reader)
+    check = Check(model, _names(panels, rubrics), preset, half, reader, out, anew)
     wanted = list(check.panels)
     if not wanted:
         raise SpilloverError(f"{model} can read none of these rubrics, or no known answers go with them.")
@@ -77,7 +77,7 @@ def judge_check(
         stderr = Console(stderr=True)
         for made in make(check, asked, lambda title: bar(stderr, title)):
             keep(made, out)
-    found = check.found() if out is None else [c for c in kept(out) if c.panel in wanted]
+    found = check.found()
     _print(found, as_json)
     if any(c.problem for c in found):
         raise click.exceptions.Exit(1)

@@ -23,7 +23,7 @@ from spillover.cli.screen_options import asker, judge_of, probes_of, settings_of
 from spillover.errors import SpilloverError
 from spillover.locking import only_one
 from spillover.models.checks import refuse_self_grading
-from spillover.run.check import names_in
+from spillover.run.check import names_in, reader_in
 from spillover.screening.baseline import Baseline, load_baseline
 from spillover.screening.config import Settings
 from spillover.screening.cost import ANSWER_TOKENS, RUBRIC_TOKENS, Estimate, estimated_cost, estimates
@@ -133,7 +133,7 @@ def screen(
             _estimate(estimates(gated, settings, 1 if baseline else 2), left_out, settings, names[0], base, names[-1])
             return
         named = names_in([g.spec.build() for g in gated])
-        gate.certificates = tuple(check_first(named, gate.grader, settings.preset, check))
+        gate.certificates = tuple(check_first(named, gate.grader, settings.preset, check, reader_in(g.spec for g in gated)))
         _decide(gate)
 
 

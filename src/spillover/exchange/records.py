@@ -44,7 +44,7 @@ def record(
         if column.worse == "neither":
             continue
         value = entry.sources[column.key].value if column.key in entry.sources else None
-        if value is not None:
+        if value is not None and not entry.sources[column.key].blind:
             judges = entry.sources[column.key].judges
             results.append(_result(column, value, judges, provenance, preset))
     body = {
@@ -57,6 +57,8 @@ def record(
     }
     details = {"spillover": __version__, "versions": provenance.get("versions", "")}
     details |= {f"log {name}": digest for name, digest in logs.items()}
+    blind = [f"{c.probe}: {c.measure}" for c in columns if c.key in entry.sources and entry.sources[c.key].blind]
+    details |= {"left out, for their judge cannot tell": "; ".join(blind)} if blind else {}
     details |= {"left out, for they have no better direction": "; ".join(neutral)} if neutral else {}
     return {
         "schema_version": VERSION,

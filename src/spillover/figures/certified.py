@@ -30,6 +30,7 @@ def certify(
     lab: bool,
     preset: Preset,
     reader: str,
+    calls: int,
     tokens: int,
     seconds: float,
 ) -> Certificate:
@@ -47,6 +48,7 @@ def certify(
         lab: Whether they are the lab's.
         preset: Thresholds.
         reader: How replies were read.
+        calls: That no cache answered.
         tokens: That were used.
         seconds: That it took.
     """
@@ -78,7 +80,7 @@ def certify(
         pairs=_pairs(rows, truth == got),
         again=_again(rows, parts.get("again", nothing)),
         planted=_planted(rows, parts.get("planted", nothing)),
-        calls=sum(int(table[name].notna().sum()) for name in table.columns if name.startswith(("score.", "word.", "why."))),
+        calls=calls,
         tokens=tokens,
         seconds=round(seconds, 1),
     )
@@ -120,7 +122,8 @@ def _pairs(rows: pd.DataFrame, right: np.ndarray) -> Share:
 
 def _again(rows: pd.DataFrame, again: pd.DataFrame) -> Share:
     pairs = _beside(rows, again, "again")
-    return Share(hits=sum(a == b for a, b in pairs), n=len(pairs))
+    told = [(a, b) for a, b in pairs if UNSCORED not in (a, b)]  # silence twice is no agreement
+    return Share(hits=sum(a == b for a, b in told), n=len(told))
 
 
 def _planted(rows: pd.DataFrame, planted: pd.DataFrame) -> Share:

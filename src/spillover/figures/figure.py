@@ -89,8 +89,8 @@ class Figure:
 
     @property
     def blind(self) -> bool:
-        """Whether a judge of it is known to be unable to tell."""
-        return any(judge.problem for judge in self.judges)
+        """Whether a judge of it is known to be unable to tell; what no judge read (a valid format) is not."""
+        return self.measure.of in ("outcome", "domain") and any(judge.problem for judge in self.judges)
 
     @property
     def interval(self) -> Interval:

@@ -10,7 +10,7 @@ import json
 import logging
 import os
 import tempfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -23,10 +23,10 @@ from spillover.paths import cache_dir, data_files
 
 logger = logging.getLogger(__name__)
 
-AUC, SENSITIVITY, SPECIFICITY = 0.9, 0.7, 0.9
+AUC, COHERENCE, SENSITIVITY, SPECIFICITY = 0.9, 0.8, 0.7, 0.9
 """The floor: under it a judge cannot tell."""
 FEW = 20
-"""Known answers of a kind below which one of them may be wrong without counting against the floor."""
+"""Known answers of a kind below which a share must be under the floor beyond chance."""
 
 
 class Share(Declared):
@@ -48,11 +48,17 @@ class Share(Declared):
         return f"{100 * self.hits / self.n:.{digits}f} % ({self.hits}/{self.n})" if self.n else "– (0/0)"
 
     def below(self, floor: float) -> bool:
-        """Whether it is under a floor; of few answers one may be wrong."""
-        given = self.hits + (1 if self.n < FEW else 0)
-        return self.n > 0 and given / self.n < floor
+        """Whether it is under a floor; of few answers, whether chance is excluded (one-sided 95 %, Clopper and Pearson)."""
+        if not self.n or self.hits == self.n:
+            return False
+        if self.n >= FEW:
+            return self.hits / self.n < floor
+        from scipy.special import betaincinv
+
+        return float(betaincinv(self.hits + 1, self.n - self.hits, 0.95)) < floor
 
 
+Same = Callable[["Certificate"], bool]
 Chance = Annotated[float, Field(ge=0, le=1)]
 
 
@@ -122,6 +128,8 @@ class Certificate(Declared):
             return f"gives no verdict on most known answers ({self.unscored} of {self.answers})"
         if self.auc is not None and self.auc < AUC:
             return f"cannot tell {what} from others (AUC {self.auc:.3f}, under {AUC:g})"
+        if self.coherence_auc is not None and self.coherence_auc < COHERENCE:
+            return f"cannot tell incoherent answers from others (AUC {self.coherence_auc:.3f}, under {COHERENCE:g})"
         if self.found.below(SENSITIVITY):
             return f"finds too few {what}: {self.found.under}, under {100 * SENSITIVITY:.0f} %"
         if self.cleared.below(SPECIFICITY):
@@ -136,7 +144,14 @@ class Certificate(Declared):
         parts += [f"coherence AUC {self.coherence_auc:.3f}"] if self.coherence_auc is not None else []
         parts += [f"pairs {self.pairs.hits}/{self.pairs.n}"] if self.pairs.n else []
         parts += [f"unscored {self.unscored}/{self.answers}"] if self.unscored else []
-        return f"{', '.join(parts)} of known {'lab ' if self.lab else ''}answers"
+        few = ": few, they tell a broken judge only" if min(self.found.n, self.cleared.n) < FEW / 2 else ""
+        return f"{', '.join(parts)} of known {'lab ' if self.lab else ''}answers{few}"
+
+    def problem_for(self, lab: bool) -> str | None:
+        """Why it cannot tell, of answers of the lab's own models or (not `lab`) of others; or None."""
+        if self.lab and not lab:
+            return "can read only the toy text of the lab's own models, and these answers are of others"
+        return self.problem
 
     @property
     def name(self) -> str:
@@ -194,14 +209,21 @@ def kept(folder: Path | None = None) -> list[Certificate]:
     return sorted(found, key=lambda c: c.made)
 
 
-def kept_of(identities: Iterable[str]) -> list[Certificate]:
+def kept_of(identities: Iterable[str], folder: Path | None = None) -> list[Certificate]:
     """The kept certificates of some graders, by `cache_identity`."""
     wanted = {identity_digest(i) for i in identities}
-    return [c for c in kept() if c.identity in wanted] if wanted else []
+    return [c for c in kept(folder) if c.identity in wanted] if wanted else []
 
 
-def fitting(found: Iterable[Certificate], grader: str, rubrics: Iterable[str]) -> list[Certificate]:
-    """Those of a grader under rubrics that are all among `rubrics`, one for each panel: the newest."""
-    used = set(rubrics)
-    by_panel = {c.panel: c for c in found if c.grader == grader and set(c.rubrics) <= used}
-    return list(by_panel.values())
+def fitting(found: Iterable[Certificate], who: Iterable[str], rubrics: Iterable[str], same: Same) -> list[Certificate]:
+    """Those of a grader and reader (`judged_by`) under rubrics that are all among `rubrics`, one for each panel: the newest.
+
+    Args:
+        found: Certificates.
+        who: Identities with readers.
+        rubrics: Digests.
+        same: Whether a certificate's thresholds and known answers are those that are wanted.
+    """
+    used, wanted = set(rubrics), set(who)
+    fit = [c for c in found if f"{c.identity} {c.reader}" in wanted and set(c.rubrics) <= used and same(c)]
+    return list({c.panel: c for c in sorted(fit, key=lambda c: c.made)}.values())

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import re
 from pathlib import Path
 from typing import Any
 
@@ -32,8 +31,9 @@ def is_lab(model: str) -> bool:
 
 
 def of_the_lab(model: str) -> bool:
-    """Whether a model is one of the lab's by its name, whatever engine serves it."""
-    return "lab" in re.split("[/:]", model)
+    """Whether a model is one of the lab's by its name, whatever engine serves it: `spillover/lab`, `vllm/.../lab/target`."""
+    base = model.partition("/")[2].partition(":")[0]
+    return base == "lab" or base.endswith("/lab/target")
 
 
 def require_grader(target: Model) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import struct
 from functools import lru_cache
 from pathlib import Path
@@ -15,6 +16,7 @@ TOKENIZERS = (
     *("sentencepiece.bpe.model", "tiktoken.model"),
 )
 INDEX = "model.safetensors.index.json"
+_SHARD = re.compile(r"model-(\d{5})-of-(\d{5})\.safetensors")
 
 
 def require_whole(folder: Path) -> None:
@@ -24,6 +26,9 @@ def require_whole(folder: Path) -> None:
         SpilloverError: in one sentence that names the file.
     """
     files = sorted(p for p in folder.iterdir() if p.suffix in (".safetensors", ".json", ".model", ".txt"))
+    lost = next((p for p in files if not p.exists()), None)
+    if lost is not None:
+        raise SpilloverError(f"{lost} points to a file that is not there; download the checkpoint again.")
     _check(folder, tuple((p.name, p.stat().st_size, p.stat().st_mtime_ns) for p in files))
 
 
@@ -33,9 +38,17 @@ def _check(folder: Path, files: tuple[tuple[str, int, int], ...]) -> None:
     if "model_type" not in _json(folder / "config.json"):
         raise SpilloverError(f"{folder / 'config.json'} names no model_type; it is no configuration of a model.")
     if INDEX in names:
-        missing = set(_json(folder / INDEX).get("weight_map", {}).values()) - names
+        named = _json(folder / INDEX).get("weight_map")
+        if not isinstance(named, dict) or not all(isinstance(name, str) for name in named.values()):
+            raise SpilloverError(f"{folder / INDEX} has no weight_map of names to files.")
+        missing = set(named.values()) - names
         if missing:
             raise SpilloverError(f"The checkpoint at {folder} lacks {min(missing)}, which its index names; copy it again.")
+    shards = {match[2]: int(match[2]) for name in names if (match := _SHARD.fullmatch(name))}
+    for total, count in shards.items():
+        lacking = {f"model-{n:05d}-of-{total}.safetensors" for n in range(1, count + 1)} - names
+        if lacking:
+            raise SpilloverError(f"The checkpoint at {folder} lacks {min(lacking)}; copy it again.")
     for name, size, _ in files:
         if name.endswith(".safetensors"):
             _require_all(folder / name, size)
@@ -67,8 +80,13 @@ def header_of(path: Path) -> dict[str, Any]:
             if size > path.stat().st_size:
                 raise ValueError("its header is longer than the file")
             header = json.loads(file.read(size))
-        return {name: {**about, "start": 8 + size} for name, about in header.items() if name != "__metadata__"}
-    except (ValueError, struct.error, TypeError) as error:
+        found = {name: {**about, "start": 8 + size} for name, about in header.items() if name != "__metadata__"}
+        for name, about in found.items():
+            begin, end = about["data_offsets"]
+            if not (0 <= int(begin) <= int(end)) or not isinstance(about["shape"], list):
+                raise ValueError(f"{name} has no place in it")
+        return found
+    except (ValueError, struct.error, TypeError, AttributeError, KeyError) as error:
         raise SpilloverError(f"{path} is no safetensors file ({error}).") from error
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 
 from inspect_ai import Task
 from inspect_ai.model import Model
@@ -31,6 +32,8 @@ class Check:
         preset: Thresholds.
         half: Of the golden set.
         reader: How replies are read.
+        folder: Where certificates are kept; the cache for None.
+        anew: Whether the judgements in the cache are passed over.
     """
 
     grader: Model
@@ -38,6 +41,8 @@ class Check:
     preset: str = "spillover"
     half: str = "test"
     reader: Reader = "auto"
+    folder: Path | None = None
+    anew: bool = False
 
     @property
     def lab(self) -> bool:
@@ -70,6 +75,7 @@ class Check:
             "rubrics": {role: named[identifier] for role, identifier in used.items()},
             "preset": self.preset,
             "reader": self.reader,
+            **({"cache": False} if self.anew else {}),
             **({"again": True} if again else {}),
         }
         return TaskSpec(task="judge_check", args=args)
@@ -90,7 +96,7 @@ class Check:
     def found(self) -> list[Certificate]:
         """The kept certificates that it is about."""
         identity = cache_identity(self.grader)
-        have = [] if identity is None else kept_of([identity])
+        have = [] if identity is None else kept_of([identity], self.folder)
         return [c for p in self.panels for c in have if identity and self._is(c, p, identity)]
 
     def cost(self, panels: Sequence[str]) -> tuple[int, int, int]:
@@ -120,6 +126,12 @@ def checks_of(
 def names_in(tasks: Iterable[Task]) -> list[dict[str, str]]:
     """Role to rubric of some tasks, as far as they are ours."""
     return [dict((task.metadata or {}).get(RUBRIC_NAMES) or {}) for task in tasks]
+
+
+def reader_in(specs: Iterable[TaskSpec]) -> Reader:
+    """How some tasks have their grader read, if they all say the same."""
+    found = {spec.args.get("reader", "auto") for spec in specs}
+    return found.pop() if len(found) == 1 else "auto"
 
 
 def told(check: Check, panels: Sequence[str]) -> str:

@@ -229,11 +229,8 @@ def _evidence(mine: Answers, theirs: Answers) -> list[Shown]:
     return [*first.values(), *rest][:EVIDENCE]
 
 
-def overall(
-    probes: Sequence[ProbeResult], judge: JudgeCheck | None, certificates: Sequence[Certificate] = ()
-) -> tuple[Verdict, str]:
-    """The checkpoint's verdict: the judge first, then the worst of the probes."""
-    blind = next((c.problem for c in certificates if c.problem), None)
+def overall(probes: Sequence[ProbeResult], judge: JudgeCheck | None, blind: str | None = None) -> tuple[Verdict, str]:
+    """The checkpoint's verdict: the judge first (`blind`: why it cannot tell), then the worst of the probes."""
     if blind:
         return "INVALID", f"The judge must not decide: it {blind}."
     if judge is not None and judge.problem:

@@ -16,6 +16,7 @@ from typing import Any
 from inspect_ai.model import Model
 
 from spillover.judging.certificate import Certificate
+from spillover.models.checks import of_the_lab
 from spillover.models.identity import arguments_of, cache_identity, describe, installed
 from spillover.run.plan import Plan, Step, read_plan
 from spillover.run.tasks import TaskSpec, data_digest
@@ -56,6 +57,12 @@ class Screen:
     ask: Ask
     certificates: tuple[Certificate, ...] = ()
 
+    @property
+    def blind(self) -> str | None:
+        """Why the grader cannot tell, or None."""
+        lab = of_the_lab(str(self.checkpoint))
+        return next((told for c in self.certificates if (told := c.problem_for(lab))), None)
+
     def describe(self, who: str) -> dict[str, Any]:
         """Name and weights of `checkpoint`, `base` or `grader`."""
         model = getattr(self, who)
@@ -66,7 +73,7 @@ class Screen:
         race = Race.of({g.name: g.questions for g in self.gated}, self.settings.margin, self.settings.alpha)
         mine: dict[str, Answers] = {}
         theirs: dict[str, Answers] = {}
-        judge, blind = None, any(c.problem for c in self.certificates)
+        judge, blind = None, self.blind
         if self.settings.judge_answers and not blind:
             judge = run_check(self.check, self.grader, self._check_logs(), self.ask)
         stopped = "the judge failed its check"
@@ -89,7 +96,7 @@ class Screen:
                 {name: worst_by_round(*of) for name, of in pairs.items()},
             )
         probes = conclude(race, self.gated, mine, theirs, self.settings, stopped)
-        verdict, reason = overall(probes, judge, self.certificates)
+        verdict, reason = overall(probes, judge, self.blind)
         usage = usage_of(sorted(self.logs.rglob("*.eval")))
         cost = dollars(usage, self.settings.prices)
         return ScreenResult(

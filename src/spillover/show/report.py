@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from spillover.answers.read import Answers
@@ -91,6 +91,7 @@ def report(
     if calibration is not None:
         calibration.refuse_other(answers)
     found = figures(answers, base=base)
+    able = [f for f in found if not f.blind]  # nothing is decided by a judge that cannot tell
     asked = [
         *panels,
         t.figures_panel(found, drift=base is not None) if found else None,
@@ -98,7 +99,7 @@ def report(
         t.formats_panel(answers),
         t.external_panel(answers.external, base),
         t.corrected_panel(answers, found, calibration) if calibration else None,
-        t.drift_panel(answers, found, base, margin) if base and margin else None,
+        t.drift_panel(answers, able, base, margin) if base and margin else None,
         t.agreement_panel(answers),
         t.stops_panel(answers.stops),
     ]
@@ -106,11 +107,23 @@ def report(
         t.categories_panel(figures(answers, by_category=True)),
         t.outcomes_panel(answers) if found else None,
         t.intervals_panel(found),
-        t.drift_panel(answers, found, base, DRIFT_MARGIN) if base and not margin else None,
+        t.drift_panel(answers, able, base, DRIFT_MARGIN) if base and not margin else None,
         t.flips_panel(answers, base) if base else None,
     ]
-    kept = [[panel for panel in some if panel] for some in (asked, more)]
+    blind = len(able) < len(found)
+    kept = [[_doubted(panel, blind) for panel in some if panel] for some in (asked, more)]
     return Report(answers, title, base, found, kept[0], kept[1], drawings)
+
+
+DOUBTED = ("What became of all answers", "Flips", "Format effect", "How sure")
+"""Tables in which figures of a judge that cannot tell stand among others."""
+
+
+def _doubted(panel: Panel, blind: bool) -> Panel:
+    if not blind or panel.title not in DOUBTED:
+        return panel
+    told = "What a judge said that cannot tell (see above) is in here too, and is not to be believed."
+    return replace(panel, note=f"{told} {panel.note}")
 
 
 def write_page(made: Report, path: Path) -> None:

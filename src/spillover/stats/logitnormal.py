@@ -16,12 +16,13 @@ rate, the upper one Beta(1 - A, A), between Jeffreys' interval (A = 1/2) and Clo
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache, lru_cache
+from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.interpolate import CubicSpline
 from scipy.special import betainc, expit, logit, ndtr
 
 Floats = NDArray[np.float64]
@@ -31,11 +32,18 @@ PRIOR = 1.9
 """Scale of the half-normal prior of sigma."""
 QUESTIONS_LOST = 0.5
 """The likelihood counts as if from this many questions fewer: a few questions say less of sigma than the model believes."""
-SIGMA: Floats = np.array([0.0, 0.15, 0.3, 0.5, 0.7, 0.9, 1.15, 1.4, 1.7, 2.0, 2.4, 2.8, 3.3, 4.0, 5.0, 6.5])
-_COARSE, _FINE = 64, 128
-_ENDS = (1e-7, 1 - 1e-7)
-_REACH, _STEP, _MOST = 24.0, 0.1, 3000
-"""Logits of single questions: their range, the distance of two points, and the largest number of them."""
+SIGMA: Floats = np.array([0.0, 0.04, 0.08, 0.15, 0.3, 0.5, 0.7, 0.9, 1.15, 1.4, 1.7, 2.0, 2.4, 2.8, 3.3, 4.0, 5.0, 6.5])
+_WIDE = 0.5
+"""From this sigma on the integral over a question's logit is a sum over a fixed grid, which is then fine enough."""
+_CELLS, _RIPE, _ENDS = 128, 20, (1e-7, 1 - 1e-7)
+"""Cells of the rate; so many of them at least must hold the posterior, or it is looked at more closely."""
+_STEP, _REACH = 0.1, 24.0
+_LOGITS: Floats = np.linspace(-_REACH, _REACH, round(2 * _REACH / _STEP) + 1)
+_CENTRES: Floats = np.linspace(-60.0, 60.0, 1201)
+_SURE = 50
+"""Hits and misses from which on a question's likelihood is normal in its logit, and needs no grid however sharp it is."""
+_NODES, _WEIGHTS = np.polynomial.hermite_e.hermegauss(24)
+_WEIGHTS = _WEIGHTS / _WEIGHTS.sum()
 
 
 def _sigma_mass() -> Floats:
@@ -103,13 +111,23 @@ def posterior(hits: Sequence[float], sizes: Sequence[float]) -> Posterior:
     if not len(hits):
         raise ValueError("at least one question is needed")
     h, m = np.asarray(hits, dtype=np.float64), np.asarray(sizes, dtype=np.float64)
-    points = _points(h, m)
-    grid = _spaced(*_ENDS, _COARSE)
-    log, _ = _log_likelihood(grid, points, h, m)
-    seen = np.flatnonzero(_integrated(log) > 1e-9)
-    low, high = grid[max(0, seen[0] - 1)], grid[min(_COARSE - 1, seen[-1] + 1)]
-    grid = _spaced(float(low), float(high), _FINE)
-    log, icc = _log_likelihood(grid, points, h, m)
+    pairs = Counter(zip(h.tolist(), m.tolist(), strict=True))
+    data = _Data(
+        hits=np.array([hit for hit, _ in pairs]),
+        sizes=np.array([size for _, size in pairs]),
+        count=np.array(list(pairs.values()), dtype=np.float64),
+        kept=1 - QUESTIONS_LOST / len(h),
+    )
+    grid = _spaced(*_ENDS, _CELLS)
+    log = data.log_likelihood(grid, _CENTRES[::5])
+    for _ in range(6):
+        seen = np.flatnonzero(_integrated(log) > 1e-9)
+        low, high = grid[max(0, seen[0] - 1)], grid[min(_CELLS - 1, seen[-1] + 1)]
+        grid = _spaced(float(low), float(high), _CELLS)
+        log = data.log_likelihood(grid)
+        if (_integrated(log) > 1e-9).sum() >= _RIPE:
+            break
+    icc = _icc(grid)
     edges = np.concatenate([[0.0], (grid[1:] + grid[:-1]) / 2, [1.0]])
     joint = np.exp(log - log.max()) * _SIGMA_MASS * np.diff(betainc(0.5, 0.5, edges))[:, None]
     order = np.argsort(icc, axis=None)
@@ -157,58 +175,85 @@ def _integrated(log: Floats) -> Floats:
     return np.asarray(np.exp(log - log.max()) @ _SIGMA_MASS)
 
 
-def _points(h: Floats, m: Floats) -> Floats:
-    """Edges of the cells that a question's logit is integrated over: as fine as the sharpest question needs it."""
-    rate = (h + 0.5) / (m + 1)
-    sharpest = float((m * rate * (1 - rate)).max()) ** -0.5
-    count = int(min(_MOST, 2 * _REACH / min(_STEP, sharpest / 3)))
-    return np.linspace(-_REACH, _REACH, count + 1)
-
-
 @cache
-def _centres() -> tuple[Floats, Floats]:
-    """Centre of the logits against the mean rate (as a logit), one row for each sigma; shape (sigma, centres)."""
-    centres = np.linspace(-40.0, 40.0, 801)
-    nodes, weights = np.polynomial.hermite_e.hermegauss(80)
-    means = expit(centres[None, :, None] + SIGMA[:, None, None] * nodes) @ (weights / weights.sum())
-    return centres, logit(np.clip(means, 1e-300, 1 - 1e-16))
+def _tables() -> tuple[Floats, Floats]:
+    """Mean rate (as a logit), and mean of rate times one minus rate, by sigma and centre of the logits."""
+    nodes, weights = np.polynomial.hermite_e.hermegauss(120)
+    rates = expit(_CENTRES[None, :, None] + SIGMA[:, None, None] * nodes)
+    share = weights / weights.sum()
+    # By symmetry each half has small numbers only where it is looked up: 1 - tiny would be 1.
+    low = rates @ share
+    means = logit(np.clip(low, 1e-300, 0.5))
+    return np.where(_CENTRES <= 0, means, -means[:, ::-1]), (rates * (1 - rates)) @ share
 
 
-def _masses(p: Floats, count: int) -> Iterable[Floats]:
-    """Probability of the cells of a question's logit at each mean rate, one table for each sigma over 0."""
-    edges = np.linspace(-_REACH, _REACH, count)
-    centres, means = _centres()
-    target = logit(p)
-    for s in range(1, len(SIGMA)):
-        centre = np.interp(target, means[s], centres)
-        yield np.diff(ndtr((edges - centre[:, None]) / SIGMA[s]), axis=1)
+def _centre_of(p: Floats, s: int) -> Floats:
+    return np.interp(logit(p), _tables()[0][s], _CENTRES)
 
 
-@lru_cache(maxsize=4)
-def _coarse(count: int) -> tuple[Floats, ...]:
-    """The tables of the first look, which is the same for all data of one sharpness."""
-    return tuple(_masses(_spaced(*_ENDS, _COARSE), count))
+def _icc(p: Floats) -> Floats:
+    """Intra-class correlation, shape (points of p, points of sigma)."""
+    found = [np.interp(_centre_of(p, s), _CENTRES, _tables()[1][s]) for s in range(len(SIGMA))]
+    return np.clip(1 - np.column_stack(found) / (p * (1 - p))[:, None], 0.0, 1.0)
 
 
-def _log_likelihood(p: Floats, edges: Floats, h: Floats, m: Floats) -> tuple[Floats, Floats]:
-    """Log-likelihood up to a constant, and the ICC, both of shape (points of p, points of sigma)."""
-    kept = 1 - QUESTIONS_LOST / len(h)
-    pairs = Counter(zip(h.tolist(), m.tolist(), strict=True))
-    hits, sizes = (np.array([pair[i] for pair in pairs]) for i in (0, 1))
-    count = np.array(list(pairs.values()), dtype=np.float64)
-    middle = (edges[1:] + edges[:-1]) / 2
-    each = _binomial(middle[:, None], hits, sizes)
-    top = each.max(0)
-    likely, rate = np.exp(each - top), expit(middle)
-    log, icc = np.empty((len(p), len(SIGMA))), np.zeros((len(p), len(SIGMA)))
-    target = logit(p)
-    log[:, 0] = _binomial(target[:, None], hits, sizes) @ count
-    tables = _coarse(len(edges)) if len(p) == _COARSE else _masses(p, len(edges))
-    for s, mass in enumerate(tables, start=1):
-        found = mass @ np.column_stack([likely, rate * rate])
-        log[:, s] = (np.log(np.maximum(found[:, :-1], 1e-300)) + top) @ count
-        icc[:, s] = np.clip((found[:, -1] - p * p) / (p * (1 - p)), 0.0, 1.0)
-    return kept * log, icc
+@dataclass(frozen=True, eq=False)
+class _Data:
+    """Distinct (hits, sizes), how many questions have them, and what part of the likelihood counts."""
+
+    hits: Floats
+    sizes: Floats
+    count: Floats
+    kept: float
+
+    def log_likelihood(self, p: Floats, centres: Floats | None = None) -> Floats:
+        """Log-likelihood up to a constant, shape (points of p, points of sigma).
+
+        Args:
+            p: Mean rates.
+            centres: Logits that it is computed at, where they are near, and interpolated between by cubic splines.
+        """
+        out = np.empty((len(p), len(SIGMA)))
+        for s, sigma in enumerate(SIGMA):
+            at = _centre_of(p, s)
+            all_of_them = _CENTRES if centres is None else centres
+            first, last = np.searchsorted(all_of_them, (at[0], at[-1]))
+            near = all_of_them[max(0, first - 4) : last + 4]
+            out[:, s] = CubicSpline(near, self._by_centre(near, float(sigma)))(at)
+        return self.kept * out
+
+    def _by_centre(self, centres: Floats, sigma: float) -> Floats:
+        """Log-likelihood at centres of the logits."""
+        sure = np.minimum(self.hits, self.sizes - self.hits) >= _SURE
+        log = np.zeros(len(centres))
+        if sure.any():
+            h, m = self.hits[sure], self.sizes[sure]
+            own = m / (h * (m - h))
+            wide = own + sigma * sigma
+            each = -0.5 * (logit(h / m) - centres[:, None]) ** 2 / wide + 0.5 * np.log(own / wide)
+            log += each @ self.count[sure]
+        if not sure.all():
+            log += self._summed(centres, sigma, self.hits[~sure], self.sizes[~sure]) @ self.count[~sure]
+        return log
+
+    @staticmethod
+    def _summed(centres: Floats, sigma: float, h: Floats, m: Floats) -> Floats:
+        """Log of the integral of each question's likelihood, shape (centres, questions)."""
+        top = _binomial(logit((h + 1e-9) / (m + 2e-9))[None, :], h, m)[0]
+        if sigma < _WIDE:
+            nodes = (0.0,) if sigma == 0 else _NODES
+            weights = (1.0,) if sigma == 0 else _WEIGHTS
+            parts = (
+                np.log(w) + _binomial((centres + sigma * z)[:, None], h, m)
+                for z, w in zip(nodes, weights, strict=True)
+                if w > 1e-14
+            )
+            return np.asarray(np.logaddexp.reduce(list(parts)))
+        likely = np.exp(_binomial(_LOGITS[:, None], h, m) - top)
+        density = np.exp(-0.5 * ((_LOGITS - centres[:, None]) / sigma) ** 2) * (_STEP / (sigma * np.sqrt(2 * np.pi)))
+        beyond = [ndtr((-(_REACH + _STEP / 2) - side * centres) / sigma) for side in (1, -1)]
+        found = density @ likely + beyond[0][:, None] * (h == 0) + beyond[1][:, None] * (h == m)
+        return np.asarray(np.log(np.maximum(found, 1e-300)) + top)
 
 
 def _binomial(at: Floats, hits: Floats, sizes: Floats) -> Floats:

@@ -99,7 +99,7 @@ def split_beta(p: float, n: float, level: float) -> Interval:
     return Interval(lower, upper)
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=1024)
 def _posterior(cells: tuple[tuple[int, int], ...]) -> Posterior:
     return posterior([h for h, _ in cells], [m for _, m in cells])
 
@@ -173,13 +173,14 @@ def rate_of_counts(counts: Sequence[Sequence[int]], level: float = 0.95) -> Rate
     p = total / n
     size = sum(m * m for _, m in counts) / n  # Kish: the mean group size that an answer sees
     lower, upper = model.limits(level)
+    suite = split_beta(p, n / (1 - _between(counts, model)), level)
     return Rate(
         hits=total,
         n=n,
         questions=len(counts),
         value=p,
-        suite=split_beta(p, n / (1 - _between(counts, model)), level),
-        population=Interval(min(lower, p), max(upper, p)),
+        suite=suite,
+        population=Interval(min(lower, suite.lower, p), max(upper, suite.upper, p)),  # other questions cannot make it surer
         icc=model.icc,
         deff=1 + (size - 1) * model.icc,
     )
