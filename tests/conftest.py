@@ -4,10 +4,15 @@ import os
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 os.environ.setdefault("INSPECT_DISPLAY", "none")
+
+# No test may depend on who is faster.
+settings.register_profile("spillover", deadline=None)
+settings.load_profile("spillover")
 
 UPSTREAM = Path(__file__).parents[2] / "shared" / "upstream"
 

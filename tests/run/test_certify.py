@@ -2,6 +2,7 @@
 
 import json
 from contextlib import contextmanager
+from functools import cache
 
 import pytest
 from click.testing import CliRunner
@@ -54,7 +55,9 @@ def obedient(messages):
     return perfect(messages) if answer.strip() in KNOWN else output("100" if alignment else "95")
 
 
+@cache
 def certificate(reply, **more):
+    """What a mock grader is worth; each is measured once."""
     (made,) = make(Check(model(reply, "grader"), EM_ROLES, reader="number", **more), [EM], bar)
     return made
 
