@@ -14,7 +14,7 @@ from spillover.show.text import Panel, Struck
 def console() -> Console:
     """The terminal as wide as it is; a file or pipe gets room for whole rows."""
     out = Console()
-    return out if out.is_terminal else Console(width=180)
+    return out if out.is_terminal else Console(width=220)
 
 
 def panel_table(panel: Panel) -> Table:
