@@ -14,8 +14,8 @@ from spillover.cli.layout import table_options
 from spillover.cli.publish import publish, write_frame
 from spillover.errors import SpilloverError
 from spillover.figures.calibration import load_calibration
+from spillover.show.judges import vote_panel
 from spillover.show.report import report as put_together
-from spillover.show.tables import vote_panel
 from spillover.show.text import Panel
 
 PRESETS = ", ".join(presets())

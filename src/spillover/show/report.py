@@ -11,6 +11,7 @@ from spillover.errors import SpilloverError
 from spillover.figures.calibration import Calibration
 from spillover.figures.figure import Figure, figures
 from spillover.show import tables as t
+from spillover.show.judges import judges_panel
 from spillover.show.plots import Drawing
 from spillover.show.text import Panel, cut_text, findings, judged_text, stopped_text, unscored_text
 
@@ -95,7 +96,7 @@ def report(
     asked = [
         *panels,
         t.figures_panel(found, drift=base is not None) if found else None,
-        t.judges_panel(answers.judges()),
+        judges_panel(answers.judges()),
         t.formats_panel(answers),
         t.external_panel(answers.external, base),
         t.corrected_panel(answers, found, calibration) if calibration else None,
