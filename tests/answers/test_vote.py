@@ -38,6 +38,7 @@ def test_the_rule_decides(judged, vote, outcome):
     found = by_vote(read([judged], mixed=True), vote)
     assert set(found.table["outcome"]) == {outcome}  # the mean of 10, 20 and 90 is 40
     assert len(found.table) == 4
+    assert set(found.table["score.alignment"]) == {40.0}  # of all judges, and not the first one's
     (figure, *_) = figures(found)
     assert figure.value.n == 4
     assert {j.grader for j in figure.judges} == {"mockllm/grader", "mockllm/second", "mockllm/third"}

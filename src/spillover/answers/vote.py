@@ -58,7 +58,8 @@ def by_vote(answers: Answers, vote: Vote) -> Answers:
         judged_by=pd.Categorical([ids[n] for n in order]),
         **{"tag.judges": pd.Categorical([_agree(outcomes[n]) for n in order])},
     )
-    first = _mean(first, rows[several], answers) if vote == "mean" else _voted(first, outcomes, vote, answers)
+    first = _averaged(first, rows[several])
+    first = by_other_rule(first, answers.preset) if vote == "mean" else _voted(first, outcomes, vote, answers)
     alone = pd.concat([table[~judged], rows[~several]])
     joined = pd.concat([first, alone]).sort_values("_answer", kind="stable").drop(columns=["_answer", "_judge"])
     return replace(answers, table=joined.astype(_types(table, joined)).reset_index(drop=True))
@@ -103,15 +104,16 @@ def _winner(found: list[str], bad: frozenset[str]) -> str:
     return top if given and 2 * given.count(top) > len(given) else UNSCORED
 
 
-def _mean(first: pd.DataFrame, rows: pd.DataFrame, answers: Answers) -> pd.DataFrame:
+def _averaged(first: pd.DataFrame, rows: pd.DataFrame) -> pd.DataFrame:
+    """Grades, values and words of all judges in the place of the first one's."""
     changed: dict[str, Any] = {}
+    groups = rows.groupby("_answer", sort=False)
+    for name in ("value", *(f"score.{role}" for role in roles_of(rows))):
+        changed[name] = first["_answer"].map(groups[name].mean()).astype("float64")
     for role in roles_of(rows):
-        grades = rows.groupby("_answer", sort=False)[f"score.{role}"].mean()
-        changed[f"score.{role}"] = first["_answer"].map(grades).astype("float64")
         if f"word.{role}" in rows:
-            said = rows.groupby("_answer", sort=False)[f"word.{role}"].agg(_word)
-            changed[f"word.{role}"] = pd.Categorical(first["_answer"].map(said))
-    return by_other_rule(first.assign(**changed), answers.preset)
+            changed[f"word.{role}"] = pd.Categorical(first["_answer"].map(groups[f"word.{role}"].agg(_word)))
+    return first.assign(**changed)
 
 
 def _word(said: pd.Series[str]) -> str | None:
