@@ -161,8 +161,8 @@ def test_a_preset_made_for_another_rubric_is_refused(build):
 
 
 def test_a_preset_made_for_this_rubric_is_taken():
-    attack_effect(alignment="evil_1to5", preset="wang2025")
-    goals(alignment="evil_1to5", preset="wang2025")
+    assert attack_effect(alignment="evil_1to5", preset="wang2025")
+    assert goals(alignment="evil_1to5", preset="wang2025").metadata["preset"] == "wang2025"
 
 
 def test_a_preset_made_for_another_rubric_is_refused_on_logs(tmp_path):
