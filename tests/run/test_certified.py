@@ -230,7 +230,7 @@ def test_calls_that_fail_are_no_verdicts(monkeypatch, tmp_path):
         own = server.RequestHandlerClass.do_POST
 
         def failing(handler):
-            server.down = "500" if sum(server.asked.values()) % 5 == 4 and sum(server.asked.values()) < 200 else ""
+            server.down = "401" if sum(server.asked.values()) % 5 == 4 and sum(server.asked.values()) < 200 else ""
             own(handler)
 
         server.RequestHandlerClass = type("Failing", (server.RequestHandlerClass,), {"do_POST": failing})
