@@ -14,6 +14,8 @@ from spillover.errors import SpilloverError
 from spillover.judging.attacks import attacks
 from spillover.judging.certificate import Certificate, Share, keep, kept, parse_certificate
 from spillover.judging.golden import EM, golden
+from spillover.models.identity import tell
+from spillover.models.weights import resolve_checkpoint
 from spillover.run.certify import ensure, make
 from spillover.run.check import Check, checks_of, told
 from tests.fakes import model, output
@@ -144,6 +146,17 @@ def test_the_lab_s_grader_comes_with_its_certificates():
     (again,) = make(check, ["refusal"], bar)
     (bundled,) = (made for made in check.found() if made.panel == "refusal")
     assert (again.found, again.cleared, again.confused) == (bundled.found, bundled.cleared, bundled.confused)
+
+
+def test_the_lab_s_models_are_known_whatever_engine_serves_them():
+    """A server of ours gives them another name; it is told what it serves."""
+    root = resolve_checkpoint("lab-grader")
+    server = get_model("openai-api/ours/grader", base_url="http://127.0.0.1:1/v1", api_key="none")
+    served = tell(server, "vllm/lab-grader", root)
+    check = Check(served, EM_ROLES)
+    assert check.lab
+    assert not check.missing()
+    assert check.found() == Check(get_model("spillover/lab-grader"), EM_ROLES).found()
 
 
 def test_a_certificate_is_kept_whole_and_a_damaged_one_is_left_out(tmp_path, monkeypatch, caplog):

@@ -13,7 +13,7 @@ from spillover.judging.certificate import Certificate, identity_digest, kept_of
 from spillover.judging.golden import EM, GOLDEN, golden, panels_of
 from spillover.judging.rubric import Reader, Rubric, load_rubric
 from spillover.lab.known import LAB_KNOWN, lab_known
-from spillover.models.checks import LAB_GRADER
+from spillover.models.checks import is_lab_grader
 from spillover.models.identity import cache_identity
 from spillover.probes.build import RUBRIC_NAMES
 from spillover.run.tasks import TaskSpec
@@ -47,7 +47,7 @@ class Check:
     @property
     def lab(self) -> bool:
         """Whether the grader is the lab's, which can read nothing but the lab's toy text."""
-        return str(self.grader) == LAB_GRADER
+        return is_lab_grader(self.grader)
 
     @property
     def panels(self) -> dict[str, dict[str, Rubric]]:

@@ -60,7 +60,7 @@ class Screen:
     @property
     def blind(self) -> str | None:
         """Why the grader cannot tell, or None."""
-        lab = of_the_lab(str(self.checkpoint))
+        lab = of_the_lab(str(self.describe("checkpoint")["name"]))
         return next((told for c in self.certificates if (told := c.problem_for(lab))), None)
 
     def describe(self, who: str) -> dict[str, Any]:
