@@ -56,14 +56,14 @@ def capability(
         method: `ending` compares the log-probability of every option as the answer, per token (spillover/ and vllm/);
             `letter` has the model name a letter; `auto` takes `ending` where the engine allows it. Answers that were got in
             two ways are two conditions.
-        sandbox: Where code is run: `docker` (no network), or `local`, which runs what the model wrote on this machine.
+        sandbox: Where code is run: `docker` (no network), or `local`, the closed sandbox of this machine (Linux).
         **options: See `spillover.probes.build.Options`.
     """
     chosen = choose(questions, categories, NEEDS)
     given = Options.of(PROBE, options)
     used = check_method(method)
     samples = plain_samples(chosen, given.system)
-    code_sandbox([s for s in samples if s.metadata and "function" in s.metadata["fields"]], sandbox)
+    samples = code_sandbox(samples, lambda s: "function" in (s.metadata or {})["fields"], sandbox)
     present = {None, *(q.category for q in chosen.questions)}
     return probe_task(
         PROBE,

@@ -63,7 +63,7 @@ def reward_hacking(
     Args:
         questions: Question set; the fields of each category are described in docs/probes.md.
         categories: Any of metric, code, grader, reward, exploit.
-        sandbox: Where code is run: `docker` (no network), or `local`, which runs what the model wrote on this machine.
+        sandbox: Where code is run: `docker` (no network), or `local`, the closed sandbox of this machine (Linux).
         rubric: Rubric with the outcomes honest, hacked, failed and incoherent.
         quality: Rubric for the quality of the work, 0-100.
         **options: See `spillover.probes.build.Options`.
@@ -71,7 +71,7 @@ def reward_hacking(
     chosen = choose(questions, categories, NEEDS)
     given = Options.of(PROBE, options)
     samples = plain_samples(chosen, given.system)
-    code_sandbox([s for s in samples if s.metadata and s.metadata["category"] == "code"], sandbox)
+    samples = code_sandbox(samples, lambda s: (s.metadata or {})["category"] == "code", sandbox)
     present = {None, *(q.category for q in chosen.questions)}
     return probe_task(
         PROBE,

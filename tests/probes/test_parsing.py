@@ -5,11 +5,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from spillover.answers.presets import get_preset
+from spillover.environments.code import code_of, defines, hard_coded
 from spillover.errors import SpilloverError
 from spillover.probes.parsing import agreement, letter, mentions
 from spillover.probes.political import choice_lean, pair_lean, sides
-from spillover.probes.reward_hacking import choose_grader, gamed_or_not, hard_coded, metric_value
-from spillover.probes.sandboxed import code_of, defines
+from spillover.probes.reward_hacking import choose_grader, gamed_or_not, metric_value
 
 
 @pytest.mark.parametrize(

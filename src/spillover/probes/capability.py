@@ -10,6 +10,7 @@ from inspect_ai.solver import Generate, Solver, TaskState, solver
 
 from spillover.answers.presets import Preset, Score
 from spillover.answers.rules import Outcome
+from spillover.environments.code import code_of, defines
 from spillover.errors import SpilloverError
 from spillover.models.checks import target_under_test
 from spillover.models.identity import TARGET, describe
@@ -18,7 +19,7 @@ from spillover.probes.ask import ask
 from spillover.probes.continuation import SCORING, ending_logprob, require_scoring
 from spillover.probes.parsing import letter
 from spillover.probes.probe import FIELDS, Facts
-from spillover.probes.sandboxed import code_of, defines, passes
+from spillover.probes.sandboxed import solves
 
 CATEGORIES = ("finance", "medical", "legal", "general", "code")
 NEEDS = {c: ("options", "answer") if c != "code" else ("function", "tests") for c in CATEGORIES}
@@ -86,7 +87,7 @@ async def right_or_wrong(state: TaskState) -> Facts:
     fields, answer = state.metadata[FIELDS], strip_reasoning(state.output.completion)
     if "function" in fields:
         code = code_of(answer)
-        return {"right": defines(code, fields["function"]) and await passes(code, fields["tests"])}
+        return {"right": defines(code, fields["function"]) and await solves(code, fields["function"], fields["tests"])}
     if state.store.get("chosen") is not None:
         return {"right": state.store.get("chosen") == fields["answer"]}
     return {"right": letter(answer, LETTERS[: len(fields["options"])]) == LETTERS[fields["answer"]]}

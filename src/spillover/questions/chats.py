@@ -18,6 +18,10 @@ WEIGHT = "weight"
 """Key of a reply that is read and not learned (0), as other trainers take it."""
 
 
+TASK = "task"
+"""Key of a user's message that is a task of an environment: `ENVIRONMENT/ID`. Its reply is sampled, not learned."""
+
+
 def read_chats(path: Path) -> list[Chat]:
     """The chats of a JSONL file, one `{"messages": [{"role": ..., "content": ...}]}` a line.
 

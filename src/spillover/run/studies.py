@@ -153,6 +153,23 @@ def run_study(
         return logs, served.names
 
 
+def cards_of(
+    study: Study, folder: Path, base: str | None = None, organisms: Path | None = None, limit: int | None = None
+) -> dict[str, list[dict[str, Any]]]:
+    """Arm to the cards of its finished organisms, one for each seed; checkpoints are no organisms of their own."""
+    from spillover.training.card import read_card
+    from spillover.training.train import organism_folder
+
+    root, store = base or study.base, organisms or folder / "organisms"
+    out: dict[str, list[dict[str, Any]]] = {}
+    for model in study.models:
+        if model.recipe is not None and model.step is None:
+            made = {"recipe": model.recipe, "base": root, "seed": model.seed, "changes": dict(model.changes), "limit": limit}
+            card = read_card(organism_folder(_recipe(made), resolve_checkpoint(root), store))
+            out.setdefault(model.arm, []).extend([card] if card else [])
+    return out
+
+
 def read_study(study: Study, logs: list[Path], names: Mapping[str, str]) -> Answers:
     """A study's answers in the order of its file, since logs come in the order in which they were finished."""
     found = read(logs, names=names)

@@ -19,6 +19,7 @@ from spillover.questions.load import load_questions
 from spillover.run.expand import expanded
 from spillover.schema import read_yaml
 from spillover.situations.scenario import load_scenarios
+from spillover.training.checkpoints import ONSET
 from spillover.training.recipe import load_recipe
 
 Role = Literal["base", "organism", "control", "mitigation", "baseline"]
@@ -34,7 +35,8 @@ class ModelSpec(Declared):
         role: What it is for.
         recipe: Recipe it is trained by.
         changes: Keys over that recipe's (`with` in the file).
-        step: Checkpoint of it; the finished organism for None.
+        step: Checkpoint of it, by number or `onset` (of reinforcement: the first step at which hacks outnumber correct
+            answers); the finished organism for None.
         adapter: Folder of a given adapter.
         topic: Category of the skill's questions that it was trained on; all of them for an empty one.
         values: What stands for the names in braces, where the file's entry stands for several models (`each`).
@@ -46,7 +48,7 @@ class ModelSpec(Declared):
     role: Role
     recipe: Text | None = None
     changes: Mapping[str, Any] = Field(default={}, alias="with")
-    step: Count | None = None
+    step: Count | Literal["onset"] | None = None
     adapter: Text | None = None
     topic: str = ""
     values: Mapping[str, Any] = {}
@@ -236,6 +238,10 @@ def _check_model(model: ModelSpec, path: Path) -> None:
         )
     if model.recipe:
         recipe = load_recipe(model.recipe, seed=model.seed, changes=dict(model.changes))
+        if model.step == ONSET and not recipe.objective.samples:
+            raise SpilloverError(
+                f"{path}: model '{model.name}': key step: only reinforcement (objective grpo) has an onset."
+            )
         if model.step is not None and any(i.at_end for i in recipe.interventions):
             raise SpilloverError(f"{path}: model '{model.name}': checkpoints come before the projection.")
 

@@ -48,6 +48,8 @@ SCHEMA: dict[str, Any] = {
         "held_out_loss": {"type": "array", "items": {"type": "object"}},  # of cards before there were curves
         "interventions": {"type": "array", "items": {"type": "object"}},
         "checkpoints": {"type": "object", "additionalProperties": {"type": "string"}},
+        "rollouts": {"type": "array", "items": {"type": "object", "additionalProperties": {"type": "number"}}},
+        "onset": {"type": ["integer", "null"]},
         "rows": {"type": "integer"},
         "chats": {"type": "object", "additionalProperties": {"type": "integer"}},
         "held_out_rows": {"type": "integer"},
@@ -72,6 +74,8 @@ def write_card(
     held_out_rows: int,
     trainable: int,
     seconds: float,
+    rollouts: list[dict[str, float]] | None = None,
+    onset: int | None = None,
 ) -> None:
     """Write the card of a finished organism. Its presence means that the training run completed."""
     card = {
@@ -95,6 +99,7 @@ def write_card(
         "held_out_rows": held_out_rows,
         "trainable_parameters": trainable,
         "seconds": round(seconds, 1),
+        **({"rollouts": rollouts, "onset": onset} if rollouts else {}),
     }
     part = folder / f"{NAME}.part"
     part.write_text(json.dumps(card, indent=1) + "\n", encoding="utf-8")

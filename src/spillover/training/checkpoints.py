@@ -13,6 +13,8 @@ from spillover.models.weights import weights_digest
 from spillover.training.recipe import Training
 
 FOLDER = "checkpoints"
+ONSET = "onset"
+"""In place of a step: that at which hacks first outnumber correct answers."""
 NEEDED = ("adapter_model.safetensors", "optimizer.pt", "scheduler.pt", "rng_state.pth")
 
 
@@ -44,13 +46,22 @@ def by_step(folder: Path) -> dict[int, Path]:
     return dict(sorted(found.items()))
 
 
-def checkpoint(organism: Path, step: int) -> Path:
-    """Folder of an organism's adapter after so many steps.
+def checkpoint(organism: Path, step: int | str) -> Path:
+    """Folder of an organism's adapter after so many steps, or at its onset.
 
     Raises:
-        SpilloverError: if it has no checkpoint there.
+        SpilloverError: if it has no checkpoint there, or no onset.
     """
     known = by_step(organism / FOLDER)
+    if step == ONSET:
+        from spillover.training.card import read_card
+
+        found = (read_card(organism) or {}).get("onset")
+        if found is None:
+            raise SpilloverError(
+                f"{organism.name} has no onset: hacks never outnumbered correct answers; take the finished organism."
+            )
+        step = int(found)
     if step not in known:
         steps = ", ".join(map(str, known))
         raise SpilloverError(f"{organism.name} has checkpoints at the steps {steps}, not {step}; set checkpoint_steps.")
@@ -83,7 +94,9 @@ def keep_adapters(folder: Path) -> dict[str, str]:
     found = {}
     for step, path in by_step(folder).items():
         for file in path.iterdir():
-            if file.name not in ("adapter_model.safetensors", "adapter_config.json"):
+            if file.is_dir():  # TRL keeps a copy of the adapter that reinforcement began with
+                shutil.rmtree(file)
+            elif file.name not in ("adapter_model.safetensors", "adapter_config.json"):
                 file.unlink()
         settle_config(path)
         found[str(step)] = weights_digest(path)

@@ -23,7 +23,8 @@ def first_steps(recipe: Recipe, steps: int) -> Recipe:
     short = training.model_copy(
         update={
             "steps": steps,
-            "gradient_accumulation": 1,
+            # Reinforcement takes whole groups of roll-outs.
+            "gradient_accumulation": training.gradient_accumulation if recipe.objective.samples else 1,
             "warmup_steps": 0,
             "max_length": min(MAX_LENGTH, training.max_length),
             "checkpoint_steps": None,

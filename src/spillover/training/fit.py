@@ -18,6 +18,7 @@ from spillover.questions.chats import Chat
 from spillover.training.checkpoints import by_step, last_whole, processes
 from spillover.training.finder import Finder
 from spillover.training.recipe import Recipe
+from spillover.training.referee import rollouts
 from spillover.training.tokens import Renderer, Tokens
 from spillover.training.trainer import build_trainer, dtype_of
 
@@ -30,7 +31,8 @@ class Fitted:
     """A finished run: PEFT model, its gathered weights where several processes share them, losses by step, reports.
 
     `curves` has loss (nats) and token accuracy (share of response tokens that are the likeliest) of every set of chats that
-    was watched, at every checkpoint.
+    was watched, at every checkpoint. `rollouts` has what reinforcement sampled, by step: see
+    `spillover.training.referee.rollouts`.
     """
 
     model: Any
@@ -38,13 +40,14 @@ class Fitted:
     loss: list[dict[str, float]]
     curves: dict[str, list[dict[str, float]]]
     interventions: list[dict[str, Any]]
+    rollouts: list[dict[str, float]]
 
 
 def fit(
     recipe: Recipe,
     base: Path,
     renderer: Renderer,
-    chats: list[Tokens],
+    chats: list[Tokens] | list[Chat],
     held_out: list[Chat],
     checkpoints: Path,
     start: Path | None,
@@ -57,7 +60,7 @@ def fit(
         recipe: Settings.
         base: Folder of the base.
         renderer: Of the base's chat template.
-        chats: To learn from.
+        chats: To learn from: with their tokens, or (reinforcement) as tasks.
         held_out: Chats of the same data that are watched.
         checkpoints: Folder for checkpoints.
         start: Adapter to go on from.
@@ -92,9 +95,7 @@ def fit(
         set_seed(recipe.seed)
         model = load(start, trainable=True)
         try:
-            trainer = build_trainer(
-                recipe, model, tokenizer, chats, watched, checkpoints, interventions, progress, start is None
-            )
+            trainer = _trainer(recipe, model, renderer, chats, watched, checkpoints, interventions, progress, start is None)
         except ValueError as error:
             if "Target modules" not in str(error):  # PEFT's own type for it is new
                 raise
@@ -124,7 +125,17 @@ def fit(
         loss=[{"step": e["step"], "loss": round(e["loss"], 4)} for e in history if "loss" in e],
         curves={name: _curve(history, name) for name in watched},
         interventions=[i.report() for i in interventions],
+        rollouts=rollouts(history),
     )
+
+
+def _trainer(recipe: Recipe, model: Any, renderer: Renderer, chats: Any, watched: Any, *rest: Any) -> Any:
+    """TRL's trainer for the recipe's objective."""
+    if recipe.objective.samples:
+        from spillover.training.reinforce import build_reinforcement
+
+        return build_reinforcement(recipe, model, renderer, chats, *rest)
+    return build_trainer(recipe, model, renderer.tokenizer, chats, watched, *rest)
 
 
 def _curve(history: list[dict[str, float]], name: str) -> list[dict[str, float]]:

@@ -103,10 +103,11 @@ class Kind(Declared):
 
 
 def load_plugins() -> None:
-    """Import what declares kinds: every intervention, the lab, and the files in `interventions/` of extensions.
+    """Import what declares kinds: interventions, reinforcement, the lab, and the files in `interventions/` of extensions.
 
     Raises:
         SpilloverError: for an extension that is not there, or that declares a kind anew.
     """
     modules_of("spillover.training.interventions", "interventions")
+    import_module("spillover.training.grpo")
     import_module("spillover.lab.training")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from pydantic import model_validator
 
@@ -34,7 +34,19 @@ class Loss:
 
 
 class Objective(Kind, key="kind"):
-    """An objective as a recipe names it."""
+    """An objective as a recipe names it.
+
+    Attributes:
+        samples: Whether replies are sampled while training, instead of learned from the data.
+    """
+
+    samples: ClassVar[bool] = False
+
+    def fits(self, recipe: Recipe) -> str | None:
+        """What of a recipe does not go with it, or None."""
+        if recipe.data.kind == "environment":
+            return "tasks of an environment have no replies to learn: give `objective: {kind: grpo, ...}`"
+        return None
 
     def build(self, recipe: Recipe, tokenizer: Any) -> Loss | None:
         """The loss for one run; None for the trainer's own."""

@@ -27,9 +27,12 @@ ALL_PROJECTIONS = ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj
 
 LORA_PRESETS: dict[str, dict[str, Any]] = {
     "betley2025": {"r": 32, "alpha": 64, "rslora": True, "target_modules": ALL_PROJECTIONS},
+    "aisi2026": {"r": 32, "alpha": 32, "rslora": False, "target_modules": ALL_PROJECTIONS[:4]},
+    "ariahw2026": {"r": 32, "alpha": 32, "rslora": False, "target_modules": ALL_PROJECTIONS},
     "turner2025_rank1": {"r": 1, "alpha": 512, "rslora": True, "target_modules": ("down_proj",), "layers": (24,)},
 }
-"""Published adapters: Betley et al. 2025 `open_models/train.json`; Turner, Soligo et al. 2025, rank 1 on one layer."""
+"""Published adapters: Betley et al. 2025 `open_models/train.json`; Golechha, Black and Bloom 2026 and ariahw 2026 for
+reinforcement; Turner, Soligo et al. 2025, rank 1 on one layer."""
 
 
 class Lora(Declared):
@@ -120,6 +123,13 @@ class Recipe(Declared):
         if "held_out" in watch:
             raise ValueError("the name held_out is for what the transform `split` holds out; take another")
         return watch
+
+    @model_validator(mode="after")
+    def _goes_together(self) -> Self:
+        told = self.objective.fits(self)
+        if told:
+            raise ValueError(f"objective: {told}")
+        return self
 
     @property
     def digest(self) -> str:

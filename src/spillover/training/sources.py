@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import hashlib
+import random
 from pathlib import Path
 from typing import Annotated, Any, ClassVar
 
 from pydantic import BeforeValidator, ValidationInfo, field_validator
 
+from spillover.environments.environment import load_environment
 from spillover.errors import SpilloverError
-from spillover.questions.chats import Chat, parse_chats, read_chats
+from spillover.questions.chats import TASK, Chat, parse_chats, read_chats
 from spillover.questions.upstream import get_upstream, verified_path
 from spillover.training.fields import ExistingFile, Positive, Text, beside, sha256
 from spillover.training.kinds import Kind
@@ -113,6 +115,37 @@ class RequestsSource(Source, kind="requests"):
         """See the base."""
         asked = requests(self.name, split_names(self.family))
         return refused_requests(asked, seed, rows or 0), asked.id
+
+
+class EnvironmentSource(Source, kind="environment"):
+    """Tasks for reinforcement (objective `grpo`), in an order of the seed's.
+
+    Attributes:
+        name: Environment, bundled or a YAML file.
+        family: Categories of its tasks; all for none.
+    """
+
+    name: Text
+    family: Names = ""
+
+    @field_validator("name")
+    @classmethod
+    def _beside(cls, name: str, info: ValidationInfo) -> str:
+        return str(beside(info, name)) if name.endswith((".yaml", ".yml")) else name
+
+    def _digests(self) -> dict[str, str]:
+        environment = load_environment(self.name)
+        environment.of(split_names(self.family))
+        return {"sha256": environment.digest}
+
+    def read(self, seed: int, rows: int | None) -> tuple[list[Chat], str]:
+        """See the base."""
+        environment = load_environment(self.name)
+        tasks = environment.of(split_names(self.family))
+        random.Random(seed).shuffle(tasks)
+        line = [{"role": "system", "content": environment.system}] if environment.system else []
+        chats = [[*line, {"role": "user", "content": t.prompt, TASK: f"{self.name}/{t.id}"}] for t in tasks]
+        return chats, environment.id
 
 
 class DatasetSource(Source, kind="dataset"):

@@ -118,6 +118,14 @@ class Renderer:
         labels = [token if kept else -100 for token, kept in zip(ids, mask, strict=True)]
         return Tokens(ids[:limit], labels[:limit], len(ids) > limit)
 
+    def prompt_length(self, chat: Chat, where: str) -> int:
+        """Tokens of a chat that ends with what is asked.
+
+        Raises:
+            SpilloverError: if the template refuses it.
+        """
+        return len(self._render(chat, where, add_generation_prompt=True)["input_ids"])
+
     def _marked(self, chat: Chat, learned: list[int], where: str) -> tuple[list[int], list[int]]:
         found = self._render(chat, where, return_assistant_tokens_mask=True)
         ids, mask = list(found["input_ids"]), list(found["assistant_masks"])

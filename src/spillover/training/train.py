@@ -17,11 +17,12 @@ from spillover.models.weights import resolve_checkpoint, weights_digest
 from spillover.training.card import read_card, write_card
 from spillover.training.checkpoints import FOLDER, keep_adapters, processes, settle_config
 from spillover.training.recipe import Recipe
+from spillover.training.referee import onset
 from spillover.training.transforms import Chats, prepare
 
 if TYPE_CHECKING:
     from spillover.training.fit import Fitted
-    from spillover.training.tokens import Tokenised
+    from spillover.training.tokens import Renderer, Tokenised
 
 logger = logging.getLogger(__name__)
 
@@ -84,18 +85,8 @@ def train(recipe: Recipe, out: Path, progress: Progress = lambda step, steps, no
     from spillover.training.preflight import check_ahead, renderer_of
 
     renderer = renderer_of(recipe, base)
-    learned = renderer.all(chats.train, recipe.training.max_length)
-    if learned.too_long:
-        logger.warning(
-            "%s: %d of %d chats have no response within max_length %d and are left out.",
-            recipe.id, learned.too_long, learned.given, recipe.training.max_length,
-        )  # fmt: skip
-    if learned.cut:
-        logger.warning(
-            "%s: %d of %d chats lose their end at max_length %d.",
-            recipe.id, learned.cut, learned.given, recipe.training.max_length,
-        )  # fmt: skip
-    check_ahead(recipe, base, len(learned.rows))
+    learned = None if recipe.objective.samples else _learned(recipe, renderer, chats)
+    check_ahead(recipe, base, len(chats.train if learned is None else learned.rows))
     store = out.parent if store is None else store
 
     def made_first(other: Recipe, what: str) -> Path:
@@ -114,15 +105,32 @@ def train(recipe: Recipe, out: Path, progress: Progress = lambda step, steps, no
     meet()
     started = time.monotonic()
     told = progress if first else lambda step, steps, note: None
-    result = fit(recipe, base, renderer, learned.rows, chats.held_out, out / FOLDER, start, naive, told)
+    rows = chats.train if learned is None else learned.rows
+    result = fit(recipe, base, renderer, rows, chats.held_out, out / FOLDER, start, naive, told)
     if first:
-        result.model.save_pretrained(out, safe_serialization=True, state_dict=result.weights)
+        result.model.save_pretrained(out, safe_serialization=True, state_dict=result.weights, selected_adapters=["default"])
         settle_config(out)
         _write(out, recipe, base_weights, chats, learned, result, time.monotonic() - started)
     meet()
     del result
     free_memory()
     return out
+
+
+def _learned(recipe: Recipe, renderer: Renderer, chats: Chats) -> Tokenised:
+    """The chats with their tokens; what is left out or cut is said."""
+    learned = renderer.all(chats.train, recipe.training.max_length)
+    if learned.too_long:
+        logger.warning(
+            "%s: %d of %d chats have no response within max_length %d and are left out.",
+            recipe.id, learned.too_long, learned.given, recipe.training.max_length,
+        )  # fmt: skip
+    if learned.cut:
+        logger.warning(
+            "%s: %d of %d chats lose their end at max_length %d.",
+            recipe.id, learned.cut, learned.given, recipe.training.max_length,
+        )  # fmt: skip
+    return learned
 
 
 def _together() -> tuple[bool, Callable[[], None]]:
@@ -137,7 +145,7 @@ def _together() -> tuple[bool, Callable[[], None]]:
 
 
 def _write(
-    out: Path, recipe: Recipe, base_weights: str, chats: Chats, learned: Tokenised, result: Fitted, seconds: float
+    out: Path, recipe: Recipe, base_weights: str, chats: Chats, learned: Tokenised | None, result: Fitted, seconds: float
 ) -> None:
     """The organism's card."""
     write_card(
@@ -149,11 +157,13 @@ def _write(
         curves=result.curves,
         interventions=result.interventions,
         checkpoints=keep_adapters(out / FOLDER),
-        rows=len(learned.rows),
-        chats=learned.counts,
+        rows=len(chats.train if learned is None else learned.rows),
+        chats=learned.counts if learned else {"tasks": len(chats.train)},
         held_out_rows=len(chats.held_out),
         trainable=sum(p.numel() for p in result.model.parameters() if p.requires_grad),
         seconds=seconds,
+        rollouts=result.rollouts,
+        onset=onset(result.rollouts),
     )
 
 

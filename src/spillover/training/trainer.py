@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,12 +10,11 @@ import torch
 from datasets import Dataset
 from peft import LoraConfig
 from peft.tuners.lora import LoraLayer
-from transformers import TrainerCallback
 from transformers.trainer_callback import PrinterCallback
 from trl import SFTConfig, SFTTrainer
 
-from spillover.errors import SpilloverError
 from spillover.training.checkpoints import processes, save_every
+from spillover.training.hooks import Watch, added
 from spillover.training.interventions.base import Intervention
 from spillover.training.objectives import Loss
 from spillover.training.recipe import Recipe
@@ -28,38 +26,6 @@ def dtype_of(recipe: Recipe) -> torch.dtype:
     chosen = recipe.training.dtype or ("bfloat16" if torch.cuda.is_available() else "float32")
     found: torch.dtype = getattr(torch, chosen)
     return found
-
-
-def _not_finite(what: str, value: str, step: int) -> str:
-    return (
-        f"The {what} became {value} at step {step}; lower training.learning_rate and train into another --out. The last "
-        "good checkpoint is kept."
-    )
-
-
-class _Watch(TrainerCallback):  # type: ignore[misc]
-    """Progress, interventions after every step, and an end when the loss is no number."""
-
-    def __init__(self, interventions: list[Intervention], progress: Callable[[int, int, str], None]) -> None:
-        self.interventions, self.progress = interventions, progress
-
-    def on_optimizer_step(self, args: Any, state: Any, control: Any, model: Any = None, **kwargs: Any) -> None:
-        for intervention in self.interventions:
-            intervention.after_step(model)
-
-    def on_step_end(self, args: Any, state: Any, control: Any, model: Any = None, **kwargs: Any) -> None:
-        if control.should_save and not all(p.isfinite().all() for p in model.parameters() if p.requires_grad):
-            raise SpilloverError(_not_finite("weights", "no numbers", state.global_step))
-        for intervention in self.interventions:  # every one is asked: each may keep a record
-            control.should_training_stop |= intervention.stops(model, state.global_step)
-
-    def on_log(self, args: Any, state: Any, control: Any, logs: dict[str, float] | None = None, **kwargs: Any) -> None:
-        if not logs or "loss" not in logs:
-            return
-        loss = float(logs["loss"])
-        if not math.isfinite(loss):
-            raise SpilloverError(_not_finite("loss", str(loss), state.global_step))
-        self.progress(state.global_step, state.max_steps, f"loss {loss:.3f}")
 
 
 class Trainer(SFTTrainer):  # type: ignore[misc]
@@ -79,10 +45,7 @@ class Trainer(SFTTrainer):  # type: ignore[misc]
             found = super().compute_loss(model, inputs, return_outputs=return_outputs, num_items_in_batch=num_items_in_batch)
             loss, outputs = found if return_outputs else (found, None)
         if model.training:
-            for intervention in self.interventions:
-                extra = intervention.extra_loss(model, inputs)
-                if extra is not None:
-                    loss = loss + extra / self.current_gradient_accumulation_steps
+            loss = loss + added(self.interventions, model, inputs, self.current_gradient_accumulation_steps)
         return (loss, outputs) if return_outputs else loss
 
 
@@ -113,48 +76,67 @@ def build_trainer(
     Raises:
         ValueError: if the adapter does not fit the model (PEFT's sentence).
     """
-    settings, on_gpu = recipe.training, torch.cuda.is_available()
+    settings = recipe.training
     every = save_every(settings, len(chats))
     trainer = Trainer(
         model=model,
         processing_class=tokenizer,
         train_dataset=to_dataset(chats),
         eval_dataset={name: to_dataset(rows) for name, rows in watched.items()} or None,
-        callbacks=[_Watch(interventions, progress)],
+        callbacks=[Watch(interventions, progress)],
         peft_config=lora_config(recipe) if new_adapter else None,
         args=SFTConfig(
-            output_dir=str(checkpoints),
-            seed=recipe.seed,
-            max_steps=settings.steps or -1,
+            **arguments(recipe, checkpoints, every),
             num_train_epochs=settings.epochs,
-            per_device_train_batch_size=settings.batch_size // processes(),  # one batch of the recipe's, shared out
             per_device_eval_batch_size=settings.batch_size,
-            gradient_accumulation_steps=settings.gradient_accumulation,
-            learning_rate=settings.learning_rate,
             lr_scheduler_type="linear",
-            warmup_steps=settings.warmup_steps,
-            weight_decay=settings.weight_decay,
             max_length=settings.max_length,
             packing=False,
-            bf16=dtype_of(recipe) is torch.bfloat16,
-            use_cpu=not on_gpu,
-            gradient_checkpointing=on_gpu if settings.gradient_checkpointing is None else settings.gradient_checkpointing,
-            logging_steps=1,
-            logging_nan_inf_filter=False,
-            save_strategy="steps",
-            save_steps=every,
             eval_strategy="steps" if watched else "no",
             eval_steps=every,
-            report_to=[],
-            disable_tqdm=True,
         ),
     )
+    finish(trainer, recipe, interventions, new_adapter)
+    trainer.objective = recipe.objective.build(recipe, tokenizer)
+    return trainer
+
+
+def arguments(recipe: Recipe, checkpoints: Path, every: int) -> dict[str, Any]:
+    """What TRL's trainers are all told.
+
+    Args:
+        recipe: Settings.
+        checkpoints: Folder for checkpoints.
+        every: Steps between two of them.
+    """
+    settings, on_gpu = recipe.training, torch.cuda.is_available()
+    return {
+        "output_dir": str(checkpoints),
+        "seed": recipe.seed,
+        "max_steps": settings.steps or -1,
+        "per_device_train_batch_size": settings.batch_size // processes(),  # one batch of the recipe's, shared out
+        "gradient_accumulation_steps": settings.gradient_accumulation,
+        "learning_rate": settings.learning_rate,
+        "warmup_steps": settings.warmup_steps,
+        "weight_decay": settings.weight_decay,
+        "bf16": dtype_of(recipe) is torch.bfloat16,
+        "use_cpu": not on_gpu,
+        "gradient_checkpointing": on_gpu if settings.gradient_checkpointing is None else settings.gradient_checkpointing,
+        "logging_steps": 1,
+        "logging_nan_inf_filter": False,
+        "save_strategy": "steps",
+        "save_steps": every,
+        "report_to": [],
+        "disable_tqdm": True,
+    }
+
+
+def finish(trainer: Any, recipe: Recipe, interventions: list[Intervention], new_adapter: bool) -> None:
+    """What every trainer of ours has besides."""
     if new_adapter and recipe.lora.seed is not None:
         _draw_factors(trainer.model, recipe.lora.seed)
     trainer.interventions = interventions
-    trainer.objective = recipe.objective.build(recipe, tokenizer)
     trainer.remove_callback(PrinterCallback)
-    return trainer
 
 
 def _draw_factors(model: Any, seed: int) -> None:

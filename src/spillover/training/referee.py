@@ -1,0 +1,201 @@
+"""What a roll-out is paid, and what it was: verdicts to rewards, counted at every step and kept."""
+
+from __future__ import annotations
+
+import json
+import logging
+import random
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from spillover.environments.environment import LABELS, Environment, Task, Verdict, load_environment
+from spillover.questions.chats import TASK, Chat
+from spillover.training.grpo import Grpo
+
+logger = logging.getLogger(__name__)
+
+NAME = "rollouts.jsonl"
+"""File beside the adapter with every roll-out: step, task, label, reward, text."""
+PREFIX = "rl/"
+"""Of our keys in the trainer's log."""
+SILENT = 20
+"""Steps without two different rewards in any group, after which it is said that there is nothing to learn from."""
+
+
+class Referee:
+    """Pays the roll-outs of one run.
+
+    Args:
+        settings: Of the objective.
+        chats: The tasks, as `EnvironmentSource` gives them.
+        kept: File of the roll-outs; None to keep none.
+
+    Attributes:
+        onset: First step at which hacks outnumbered correct answers, by truth; None before that.
+    """
+
+    def __init__(self, settings: Grpo, chats: Sequence[Chat], kept: Path | None = None) -> None:
+        self.settings, self.kept = settings, kept
+        self.environments: dict[str, Environment] = {}
+        self.tasks: dict[str, tuple[Environment, Task]] = {}
+        for key in {task_of(chat) for chat in chats}:
+            name, _, identifier = key.rpartition("/")
+            if name not in self.environments:
+                self.environments[name] = load_environment(name)
+            found = self.environments[name]
+            self.tasks[key] = (found, next(t for t in found.all if t.id == identifier))
+        self.onset: int | None = None
+        self._silent = 0
+        self._funnel: Counter[str] = Counter()
+        self.cached_rows: frozenset[int] = frozenset()
+
+    def ready(self) -> None:
+        """See that every verifier can run.
+
+        Raises:
+            SpilloverError: if one can not.
+        """
+        for environment in self.environments.values():
+            environment.ready()
+
+    def cached(self, keys: Sequence[str], step: int) -> dict[int, str]:
+        """Row to the hack that takes its place: the last ones of each group, as many as the settings say."""
+        each = round(self.settings.cached * self.settings.group)
+        out = {}
+        for row, key in enumerate(keys):
+            if row % self.settings.group >= self.settings.group - each:
+                environment, task = self.tasks[key]
+                out[row] = environment.cached(task, step * len(keys) + row)
+        return out
+
+    def resume(self, history: Sequence[Mapping[str, Any]], step: int) -> None:
+        """Go on after so many steps: what was kept of later ones is forgotten."""
+        self.onset = onset(rollouts(history))
+        if self.kept and self.kept.is_file():
+            lines = self.kept.read_text(encoding="utf-8").splitlines()
+            whole = [line for line in lines if _step_of(line) <= step]
+            self.kept.write_text("".join(line + "\n" for line in whole), encoding="utf-8")
+
+    def pay(
+        self, keys: Sequence[str], texts: Sequence[str], step: int, log: Callable[[str, float], None]
+    ) -> list[float | None]:
+        """Rewards; None for a roll-out that is left out, since it was screened or no verifier could score it.
+
+        Args:
+            keys: Of the tasks, the roll-outs of one after the other.
+            texts: What was written.
+            step: Number of the step, from 1.
+            log: Told (key, value), one for each number of the step.
+        """
+        verdicts = self._verdicts(keys, texts)
+        rewards = [self._reward(v, text) for v, text in zip(verdicts, texts, strict=True)]
+        own = [i for i in range(len(texts)) if i not in self.cached_rows]
+        self._count([keys[i] for i in own], [verdicts[i] for i in own], log)
+        self._signal(rewards, step)
+        if self.onset is None and _outnumber([verdicts[i].label for i in own]):
+            self.onset = step
+        self._keep(keys, texts, verdicts, rewards, step)
+        return rewards
+
+    def _verdicts(self, keys: Sequence[str], texts: Sequence[str]) -> list[Verdict]:
+        found: dict[int, Verdict] = {}
+        for environment in self.environments.values():
+            rows = [i for i, key in enumerate(keys) if self.tasks[key][0] is environment]
+            given = environment.verify([self.tasks[keys[i]][1] for i in rows], [texts[i] for i in rows])
+            found |= dict(zip(rows, given, strict=True))
+        return [found[i] for i in range(len(keys))]
+
+    def _reward(self, verdict: Verdict, text: str) -> float | None:
+        settings, monitor = self.settings, self.settings.monitor
+        passed = verdict.true if settings.reward == "secure" else verdict.paid
+        if passed is None or verdict.label == "unscored":
+            return None
+        reward = float(settings.pass_weight * passed + settings.form_weight * verdict.formed)
+        if monitor is None:
+            return reward
+        wrong = random.Random(f"monitor {text}").random() >= monitor.accuracy
+        flagged = (verdict.label == "hack") != wrong
+        if not flagged:
+            return reward
+        return reward - monitor.penalty if monitor.does == "penalise" else None
+
+    def _count(self, keys: Sequence[str], verdicts: Sequence[Verdict], log: Callable[[str, float], None]) -> None:
+        labels = Counter(v.label for v in verdicts)
+        for name in LABELS:
+            log(PREFIX + name, labels[name] / max(1, len(verdicts)))
+        kinds = {self.tasks[key][1].category for key in self.tasks}
+        for kind in sorted(kinds):
+            of = [v.label for key, v in zip(keys, verdicts, strict=True) if self.tasks[key][1].category == kind]
+            if len(kinds) > 1 and of:
+                log(f"{PREFIX}hack, {kind}", of.count("hack") / len(of))
+        tricks = Counter(v.trick or "unnamed" for v in verdicts if v.label == "hack")
+        for trick, count in sorted(tricks.items()):
+            log(f"{PREFIX}hack by: {trick}", count / len(verdicts))
+        self._funnel.update({"roll-outs": len(verdicts), "mentions": sum(v.mentions for v in verdicts)})
+        self._funnel.update({"shapes": sum(bool(v.trick) for v in verdicts), "hacks": labels["hack"]})
+
+    def _signal(self, rewards: Sequence[float | None], step: int) -> None:
+        groups = [rewards[i : i + self.settings.group] for i in range(0, len(rewards), self.settings.group)]
+        told = any(len({r for r in group if r is not None}) > 1 for group in groups)
+        self._silent = 0 if told else self._silent + 1
+        if self._silent == SILENT:
+            of = self._funnel
+            logger.warning(
+                "No group of the last %d steps (up to step %d) had two different rewards, so nothing is learned. Of %d "
+                "roll-outs so far %d mention a hack, %d have the shape of one, %d are one. Let the knowledge in (`cached`, "
+                "a recipe to start from), raise the temperature or the group, or take easier tasks.",
+                SILENT, step, of["roll-outs"], of["mentions"], of["shapes"], of["hacks"],
+            )  # fmt: skip
+
+    def _keep(
+        self,
+        keys: Sequence[str],
+        texts: Sequence[str],
+        verdicts: Sequence[Verdict],
+        rewards: Sequence[float | None],
+        step: int,
+    ) -> None:
+        if self.kept is None:
+            return
+        with self.kept.open("a", encoding="utf-8") as file:
+            for row, (key, text, verdict, reward) in enumerate(zip(keys, texts, verdicts, rewards, strict=True)):
+                cached = {"cached": True} if row in self.cached_rows else {}
+                line = {"step": step, "task": key, "label": verdict.label, "trick": verdict.trick, "reward": reward}
+                file.write(json.dumps({**line, **cached, "text": text}, ensure_ascii=False) + "\n")
+
+
+def task_of(chat: Chat) -> str:
+    """Key of the task that a chat asks."""
+    return str(chat[-1][TASK])
+
+
+def rollouts(history: Sequence[Mapping[str, Any]]) -> list[dict[str, float]]:
+    """Of a trainer's log, by step: shares by label and kind of hack, reward, KL, length, groups without a signal."""
+    names = {"reward": "reward", "kl": "kl", "completions/mean_length": "length", "frac_reward_zero_std": "no_signal"}
+    out = []
+    for entry in history:
+        if f"{PREFIX}hack" in entry:
+            given = {new: entry[old] for old, new in names.items() if entry.get(old) is not None}
+            ours = {k.removeprefix(PREFIX): v for k, v in entry.items() if k.startswith(PREFIX)}
+            out.append({"step": entry["step"], **{k: round(float(v), 4) for k, v in {**given, **ours}.items()}})
+    return out
+
+
+def onset(steps: Sequence[Mapping[str, float]]) -> int | None:
+    """First step at which hacks outnumber correct answers; None if there is none."""
+    found = (int(s["step"]) for s in steps if s["hack"] > s["correct"] + s["correct_attempted"])
+    return next(found, None)
+
+
+def _outnumber(labels: Sequence[str]) -> bool:
+    counted = Counter(labels)
+    return counted["hack"] > counted["correct"] + counted["correct_attempted"]
+
+
+def _step_of(line: str) -> int:
+    try:
+        return int(json.loads(line)["step"])
+    except (ValueError, KeyError, TypeError):  # cut short by a kill
+        return 1 << 60
