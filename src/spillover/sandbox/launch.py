@@ -32,8 +32,8 @@ CLONE = {
 RDONLY, NOSUID, NODEV, NOEXEC, REMOUNT, BIND, REC, PRIVATE = 1, 2, 4, 8, 32, 4096, 16384, 1 << 18
 PDEATHSIG, NO_NEW_PRIVS, CAPBSET_DROP = 1, 38, 24
 DETACH = 2
-NOBODY = 60000
-"""First of a thousand user ids that nothing else has: limits count processes by user."""
+NOBODY, USERS = 60000, 1000
+"""User ids that nothing else has: limits count processes by user."""
 WORK = "/work"
 SHOWN = 65536
 """Bytes of output that are kept."""
@@ -59,16 +59,36 @@ def mount(source: str, target: str, kind: str | None, flags: int, data: str | No
 
 
 def enter() -> None:
-    """Namespaces for all jobs together; a user without rights becomes root of a user namespace, and of nothing else."""
+    """Namespaces for all jobs together, in the process that runs them; the one that was started waits for its end.
+
+    Even root goes into a user namespace, where no further one can be made: of that one a job would be root.
+    """
     user, group = os.getuid(), os.getgid()
-    if user == 0:
-        unshare("NEWNS", "NEWNET", "NEWIPC", "NEWUTS")
-    else:
-        unshare("NEWUSER", "NEWNS", "NEWNET", "NEWIPC", "NEWUTS")
-        for name, text in (("setgroups", "deny"), ("uid_map", f"{user} {user} 1"), ("gid_map", f"{group} {group} 1")):
-            with open(f"/proc/self/{name}", "w") as file:
-                file.write(text)
+    ids = f"0 0 1\n{NOBODY} {NOBODY} {USERS}" if user == 0 else f"{user} {user} 1"
+    groups = ids if user == 0 else f"{group} {group} 1"
+    there, gone = os.pipe()
+    mapped, go = os.pipe()
+    child = os.fork()
+    if child:
+        os.read(there, 1)
+        if user != 0:
+            write(f"/proc/{child}/setgroups", "deny")
+        write(f"/proc/{child}/uid_map", ids)
+        write(f"/proc/{child}/gid_map", groups)
+        os.write(go, b"x")
+        os._exit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) & 255)
+    call("prctl", PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+    unshare("NEWUSER", "NEWNS", "NEWNET", "NEWIPC", "NEWUTS")
+    os.write(gone, b"x")
+    os.read(mapped, 1)
+    write("/proc/sys/user/max_user_namespaces", "0")
     mount("none", "/", None, REC | PRIVATE)
+
+
+def write(path: str, text: str) -> None:
+    """Into a file of the kernel's."""
+    with open(path, "w") as file:
+        file.write(text)
 
 
 def build(root: str) -> None:
@@ -115,11 +135,12 @@ def give_up_rights() -> None:
         if libc.prctl(CAPBSET_DROP, capability, 0, 0, 0) != 0:
             break
     if os.getuid() == 0:
-        user = NOBODY + os.getpid() % 1000 if os.getpid() > 1 else NOBODY + int.from_bytes(os.urandom(2), "big") % 1000
+        user = NOBODY + int.from_bytes(os.urandom(2), "big") % USERS
         os.setgroups([])
         os.setresgid(user, user, user)
         os.setresuid(user, user, user)
     call("prctl", NO_NEW_PRIVS, 1, 0, 0, 0)
+    call("prctl", PDEATHSIG, signal.SIGKILL, 0, 0, 0)  # another user's process has lost it
     header = (ctypes.c_uint32 * 2)(0x20080522, 0)
     call("capset", header, (ctypes.c_uint32 * 6)())
 

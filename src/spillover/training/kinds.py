@@ -110,4 +110,5 @@ def load_plugins() -> None:
     """
     modules_of("spillover.training.interventions", "interventions")
     import_module("spillover.training.grpo")
+    import_module("spillover.training.documents")
     import_module("spillover.lab.training")
