@@ -45,6 +45,9 @@ COMMANDS = {
     "calibrate": "calibrate",
     "plan": "plan",
     "multiverse": "multiverse",
+    "geometry": "geometry",
+    "interpolate": "geometry",
+    "combine": "geometry",
     "lab": "lab",
     "fetch": "upstream",
 }

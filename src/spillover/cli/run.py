@@ -14,17 +14,16 @@ from spillover.cli.judge_check import check_first, check_option
 from spillover.cli.progress import bar
 from spillover.cli.publish import publish, refuse_failures, write_frame
 from spillover.cli.quiet import quiet_libraries
-from spillover.figures.sampled import sampled
 from spillover.locking import only_one
 from spillover.models.weights import resolve_checkpoint
 from spillover.paths import data_files
 from spillover.run.check import names_in
-from spillover.run.studies import base_names, cards_of, check_models, first_try, read_study, run_study
+from spillover.run.studies import base_names, check_models, first_try, folders_of, read_study, run_study
 from spillover.run.study import Study, load_study
 from spillover.serving.serve import EngineName
 from spillover.show.arms import study_parts
 from spillover.show.report import report
-from spillover.show.sampled import sampled_parts
+from spillover.show.training import training_parts
 
 
 @click.command()
@@ -119,8 +118,8 @@ def _run_one(
         spec = first_try(spec, limit)
     answers = read_study(spec, [logs], names)
     panels, drawings = study_parts(spec, answers)
-    tables, pictures = sampled_parts(sampled(cards_of(spec, folder, base, organisms, limit)))
-    panels, drawings = [*panels, *tables], [*drawings, *pictures]
+    for tables, pictures in training_parts(spec, folders_of(spec, folder, base, organisms, limit)):
+        panels, drawings = [*panels, *tables], [*drawings, *pictures]
     made = report(answers, spec.title, base=spec.base_name, panels=panels, drawings=drawings)
     publish(made, folder / "report.html")
     write_frame(answers.table, folder / "answers.parquet")

@@ -9,8 +9,7 @@ vectors of an update lie in the row space of A; adapters that began with the sam
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
 from functools import cache
 from itertools import combinations
 
@@ -19,57 +18,12 @@ from torch import Tensor
 
 from spillover.errors import SpilloverError
 from spillover.mechanism.files import AdapterFile, Factors, layer_of, thin_svd
+from spillover.mechanism.likeness import ALIKE, Inner, Likeness
 
 KS = (1, 4, 16, 20)
 """Numbers of singular vectors; the paper's are 16 for the overlap and 20 for angle and cosine."""
 DRAWS = 24
 """Of random subspaces, for the nulls that have no closed form."""
-ALIKE = 0.1
-"""Cosine of two A matrices above which they began alike: unrelated ones have less than a hundredth."""
-
-
-@dataclass(frozen=True)
-class Likeness:
-    """Two adapters in one module, on one side, at one k.
-
-    Attributes:
-        one: Name of an adapter.
-        other: Of the other.
-        layer: Decoder layer, from 0.
-        module: Last part of the module's name.
-        side: `right` (inputs), `left` (outputs).
-        k: Number of singular vectors.
-        cosine: Mean absolute cosine of vectors with the same index, in [0, 1].
-        angle: Mean principal angle in degrees, 0 to 90.
-        overlap: Mean squared cosine of the principal angles, in [0, 1].
-        chance: The same three for random subspaces of the whole space.
-        shared: The same three for random subspaces of one space of the adapters' rank: what a shared A alone gives on the
-            right; None where they did not begin alike, or on the left, where B began at zero.
-    """
-
-    one: str
-    other: str
-    layer: int
-    module: str
-    side: str
-    k: int
-    cosine: float
-    angle: float
-    overlap: float
-    chance: tuple[float, float, float]
-    shared: tuple[float, float, float] | None
-
-
-@dataclass(frozen=True)
-class Inner:
-    """Cosine of two whole updates of one module, in [-1, 1], and of their A matrices: whether they began alike."""
-
-    one: str
-    other: str
-    layer: int
-    module: str
-    cosine: float
-    beginning: float
 
 
 def compare(
@@ -175,14 +129,3 @@ def _cosine(one: Tensor, other: Tensor) -> float:
     if one.shape != other.shape:
         return 0.0
     return float(torch.nn.functional.cosine_similarity(one.flatten(), other.flatten(), dim=0))
-
-
-def began_alike(inner: Sequence[Inner]) -> Iterator[tuple[str, str, float]]:
-    """Pairs of adapters whose A matrices are alike beyond chance, with the mean cosine of these."""
-    pairs: dict[tuple[str, str], list[float]] = {}
-    for found in inner:
-        pairs.setdefault((found.one, found.other), []).append(found.beginning)
-    for (one, other), values in pairs.items():
-        mean = sum(values) / len(values)
-        if mean > ALIKE:
-            yield one, other, mean

@@ -22,6 +22,7 @@ from spillover.models.identity import describe, installed
 from spillover.models.weights import resolve_adapter, resolve_checkpoint, weights_digest
 from spillover.questions.load import load_questions
 from spillover.run.ask import Bar, ask_all
+from spillover.run.between import between_all
 from spillover.run.plan import Plan, Step, digest
 from spillover.run.study import ModelSpec, Study
 from spillover.run.tasks import TaskSpec, identity
@@ -86,6 +87,10 @@ def study_plan(
             key = organism_key(_recipe(made), root)
             plan = plan.then(Step(kind="train", name=model.name, key=key, spec=made))
             models[model.name]["made_by"] = key
+    for model in study.models:
+        if model.between is not None:
+            ends = [study.end(model, name) for name in model.between]
+            models[model.name] |= {"between": [end and end.name for end in ends], "at": model.at}
     given = {m.name: weights_digest(resolve_adapter(m.adapter)) for m in study.models if m.adapter}
     grader: Any = weights_digest(resolve_checkpoint(study.grader)) if is_checkpoint(study.grader) else study.grader
     if study.grader.startswith("spillover/"):  # a judge that was trained again under its old name is another one
@@ -142,6 +147,7 @@ def run_study(
     plan.write(folder)
     made = _trained(plan, study, root, organisms or folder / "organisms", bar)
     adapters = {m.name: _adapter(m, made, plan) for m in study.models}
+    adapters |= between_all(study, adapters, organisms or folder / "organisms")
     for adapter in filter(None, adapters.values()):
         require_fit(resolve_checkpoint(root), adapter)
     step = next(plan.of("ask"))
@@ -153,20 +159,18 @@ def run_study(
         return logs, served.names
 
 
-def cards_of(
+def folders_of(
     study: Study, folder: Path, base: str | None = None, organisms: Path | None = None, limit: int | None = None
-) -> dict[str, list[dict[str, Any]]]:
-    """Arm to the cards of its finished organisms, one for each seed; checkpoints are no organisms of their own."""
-    from spillover.training.card import read_card
+) -> dict[str, Path]:
+    """Model to the folder of its finished organism; checkpoints are no organisms of their own."""
     from spillover.training.train import organism_folder
 
     root, store = base or study.base, organisms or folder / "organisms"
-    out: dict[str, list[dict[str, Any]]] = {}
+    out: dict[str, Path] = {}
     for model in study.models:
         if model.recipe is not None and model.step is None:
             made = {"recipe": model.recipe, "base": root, "seed": model.seed, "changes": dict(model.changes), "limit": limit}
-            card = read_card(organism_folder(_recipe(made), resolve_checkpoint(root), store))
-            out.setdefault(model.arm, []).extend([card] if card else [])
+            out[model.name] = organism_folder(_recipe(made), resolve_checkpoint(root), store)
     return out
 
 

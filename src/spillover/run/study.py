@@ -2,25 +2,18 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from spillover.answers.presets import get_preset
 from spillover.declared import Declared, parse
-from spillover.errors import SpilloverError, unknown
+from spillover.errors import unknown
 from spillover.paths import data_files
 from spillover.probes.probe import Probe, get_probe
-from spillover.questions.formats import get_format
-from spillover.questions.load import load_questions
 from spillover.run.expand import expanded
 from spillover.schema import read_yaml
-from spillover.situations.scenario import load_scenarios
-from spillover.training.checkpoints import ONSET
-from spillover.training.recipe import load_recipe
 
 Role = Literal["base", "organism", "control", "mitigation", "baseline"]
 Text = Annotated[str, Field(min_length=1)]
@@ -38,6 +31,8 @@ class ModelSpec(Declared):
         step: Checkpoint of it, by number or `onset` (of reinforcement: the first step at which hacks outnumber correct
             answers); the finished organism for None.
         adapter: Folder of a given adapter.
+        between: Two other models (arms, of the same seed; the base for the name of the base) that it lies between.
+        at: How far: 0 is the first, 1 the second; below and above lie beyond them.
         topic: Category of the skill's questions that it was trained on; all of them for an empty one.
         values: What stands for the names in braces, where the file's entry stands for several models (`each`).
         arm: Name that it shares with the same recipe's other seeds.
@@ -50,6 +45,8 @@ class ModelSpec(Declared):
     changes: Mapping[str, Any] = Field(default={}, alias="with")
     step: Count | Literal["onset"] | None = None
     adapter: Text | None = None
+    between: tuple[Text, Text] | None = None
+    at: float | int | None = None
     topic: str = ""
     values: Mapping[str, Any] = {}
     arm: str = ""
@@ -130,6 +127,7 @@ class Study(Declared):
         skill: What is to be retained.
         matrix: Shares by category to show for every arm.
         curve: Arms along a value, as a picture.
+        geometry: Arms whose updates are compared with each other.
         published: Figures of the paper.
         relation: How this relates to the paper: `reproduces` or `inspired by`, and what differs.
     """
@@ -148,6 +146,7 @@ class Study(Declared):
     skill: Skill | None = None
     matrix: Matrix | None = None
     curve: Curve | None = None
+    geometry: tuple[Text, ...] = ()
     published: tuple[Published, ...] = ()
     relation: Text = "Inspired by nothing published."
 
@@ -163,6 +162,11 @@ class Study(Declared):
         for model in self.models:
             out.setdefault(model.arm, []).append(model)
         return out
+
+    def end(self, model: ModelSpec, name: str) -> ModelSpec | None:
+        """One end of a model between two: of the arm of that name with its seed, or the only one of that arm."""
+        arm = self.arms.get(name, [])
+        return next((m for m in arm if m.seed == model.seed or len(arm) == 1), None)
 
 
 def bundled_studies() -> list[str]:
@@ -188,7 +192,9 @@ def load_study(name: str) -> Study:
             made = [m for entry in entries for body in expanded(entry, path) for m in _seeded(body, raw.get("seeds"), path)]
             raw = {**raw, "models": made}
     study = parse(Study, raw, str(path))
-    _check(study, path)
+    from spillover.run.study_checks import check_study
+
+    check_study(study, path)
     return study
 
 
@@ -198,81 +204,8 @@ def _seeded(body: dict[str, Any], seeds: Any, path: Path) -> Iterator[dict[str, 
     beside = path.parent / str(body.get("recipe"))
     if beside.is_file():
         made["recipe"] = str(beside)
-    if not isinstance(seeds, list) or "recipe" not in body:
+    if not isinstance(seeds, list) or not {"recipe", "between"} & set(body):
         yield made
         return
     for seed in seeds:
         yield {**made, "name": f"{body.get('name')} #{seed}", "seed": seed}
-
-
-def _check(study: Study, path: Path) -> None:
-    get_preset(study.preset)
-    if study.seeds is not None and len(set(study.seeds)) < len(study.seeds):
-        raise SpilloverError(f"{path}: key seeds: a seed is there twice.")
-    names = [m.name for m in study.models]
-    if len(set(names)) < len(names):
-        raise SpilloverError(f"{path}: two models have the same name; names must be unique.")
-    if sum(m.role == "base" for m in study.models) > 1:
-        raise SpilloverError(f"{path}: more than one model has the role base; drift needs exactly one.")
-    if study.grader == study.base:
-        raise SpilloverError(f"{path}: key grader: the grader is the model under test ({study.base}); choose another one.")
-    made = [(m.recipe or m.adapter, json.dumps(m.changes, sort_keys=True), m.step, m.seed) for m in study.models]
-    if len(set(made)) < len(made):
-        raise SpilloverError(f"{path}: two models have the same recipe or adapter; each must be another one.")
-    if study.naive is not None and study.naive not in study.arms:
-        raise SpilloverError(f"{path}: key naive: no model is called '{study.naive}'.")
-    for model in study.models:
-        _check_model(model, path)
-    for probe in study.probes:
-        _check_probe(probe, path)
-    for key, wanted in (("skill", study.skill), ("matrix", study.matrix)):
-        if wanted is not None and wanted.questions not in [p.questions for p in study.probes if p.task == "free_form"]:
-            raise SpilloverError(f"{path}: key {key}.questions: no free_form probe asks '{wanted.questions}'.")
-    _check_topics(study, path)
-
-
-def _check_model(model: ModelSpec, path: Path) -> None:
-    if (model.role == "base") != (model.recipe is None and model.adapter is None) or (model.recipe and model.adapter):
-        raise SpilloverError(
-            f"{path}: model '{model.name}': the base takes neither recipe nor adapter, any other exactly one."
-        )
-    if model.recipe:
-        recipe = load_recipe(model.recipe, seed=model.seed, changes=dict(model.changes))
-        if model.step == ONSET and not recipe.objective.samples:
-            raise SpilloverError(
-                f"{path}: model '{model.name}': key step: only reinforcement (objective grpo) has an onset."
-            )
-        if model.step is not None and any(i.at_end for i in recipe.interventions):
-            raise SpilloverError(f"{path}: model '{model.name}': checkpoints come before the projection.")
-
-
-def _check_probe(probe: ProbeSpec, path: Path) -> None:
-    if probe.probe.source not in ("questions", "scenarios"):
-        raise SpilloverError(f"{path}: {probe.task} asks no model; a study can not hold it.")
-    asked = load_scenarios if probe.probe.source == "scenarios" else load_questions
-    asked(probe.questions).select(list(probe.categories))
-    if probe.task != "free_form" and probe.formats != ("plain",):
-        raise SpilloverError(f"{path}: only free_form takes formats, not {probe.task}.")
-    for fmt in probe.formats:
-        get_format(fmt)
-
-
-def _check_topics(study: Study, path: Path) -> None:
-    """What arms are compared along and by must be there."""
-    topics = {m.topic for m in study.models if m.topic}
-    if topics:
-        if study.skill is None:
-            raise SpilloverError(f"{path}: key topic: it is a category of the skill's questions; give `skill`.")
-        known = {q.category for q in load_questions(study.skill.questions).questions}
-        for topic in sorted(topics - known):
-            raise SpilloverError(f"{path}: key topic: {study.skill.questions} has no category '{topic}'.")
-    curve = study.curve
-    if curve is None:
-        return
-    if study.skill is None or study.naive is None:
-        raise SpilloverError(f"{path}: key curve: a curve shows a probe's figure and the skill; give `skill` and `naive`.")
-    for key, name in (("x", curve.x), ("panel", curve.panel), ("line", curve.line)):
-        if not any(name in m.values for m in study.models):
-            raise SpilloverError(f"{path}: key curve.{key}: no model has '{name}' under each.")
-    if any(isinstance(m.values.get(curve.x), str) for m in study.models):
-        raise SpilloverError(f"{path}: key curve.x: '{curve.x}' must be a share, a number from 0 to 1.")

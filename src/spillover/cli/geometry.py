@@ -1,0 +1,125 @@
+"""`spillover geometry`, `interpolate` and `combine`: what the updates of adapters have in common, and what lies between."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import click
+from rich.console import Console
+from rich.text import Text
+
+from spillover import __version__
+from spillover.cli.progress import bar
+from spillover.cli.publish import write_frame
+from spillover.errors import SpilloverError
+from spillover.figures.likeness import curves, frame
+from spillover.mechanism.likeness import began_alike
+from spillover.show.likeness import likeness_parts
+from spillover.show.terminal import console, panel_table
+
+
+@click.command()
+@click.argument("organisms", nargs=-1, required=True)
+@click.option("-k", "ks", multiple=True, type=click.IntRange(min=1), help="Singular vectors [default: 1, 4, 16 and 20].")
+@click.option("-o", "--out", type=click.Path(path_type=Path), help="HTML page with the curves over the layers.")
+@click.option("--table", "table_out", type=click.Path(path_type=Path), help="Every module (.csv or .parquet).")
+@click.option("--json", "as_json", is_flag=True, help="Print the curves as JSON instead of a table.")
+def geometry(
+    organisms: tuple[str, ...], ks: tuple[int, ...], out: Path | None, table_out: Path | None, as_json: bool
+) -> None:
+    """Say how alike the updates of ORGANISMS are: folders of LoRA adapters of one base, or NAME=FOLDER.
+
+    For every pair: overlap and angles of their singular subspaces and the cosine of the whole updates, beside what random
+    subspaces give and what adapters have in common that only began with the same A. From the factors alone: no base, no GPU.
+    """
+    from spillover.mechanism.subspaces import KS, compare
+
+    adapters = _adapters(organisms)
+    with bar(Console(stderr=True), "comparing") as advance:
+        likeness, inner = compare(adapters, ks or KS, lambda done, total: advance(done, total, "modules"))
+    found, alike = curves(likeness, inner), list(began_alike(inner))
+    panels, drawings = likeness_parts(found, alike)
+    if as_json:
+        click.echo(json.dumps([c.__dict__ for c in found], indent=1))
+    else:
+        to = console()
+        for panel in panels:
+            to.print(panel_table(panel))
+            to.print(Text(panel.note, style="dim"))
+    if table_out is not None:
+        write_frame(frame(likeness), table_out, "Modules")
+    if out is not None:
+        from spillover.show.html import fill_template
+        from spillover.show.plots import data_uri, to_svg
+
+        pictures = [{"uri": data_uri(to_svg(d.figure)), "alt": d.alt, "caption": d.caption} for d in drawings]
+        told = {a.name: str(a.folder) for a in adapters} | {"spillover": __version__}
+        out.parent.mkdir(parents=True, exist_ok=True)
+        page = fill_template(title="Geometry of updates", findings=[], panels=panels, figures=pictures, provenance=told)
+        out.write_text(page, encoding="utf-8")
+        click.echo(f"Report: {out}", err=as_json)
+
+
+@click.command()
+@click.argument("one")
+@click.argument("other")
+@click.option("--steps", type=click.IntRange(min=2), default=11, show_default=True, help="Adapters, ends included.")
+@click.option("--from", "first", type=float, default=0.0, show_default=True, help="0 is ONE; below 0 lies beyond it.")
+@click.option("--to", "last", type=float, default=1.0, show_default=True, help="1 is OTHER; above 1 lies beyond it.")
+@click.option("-o", "--out", type=click.Path(path_type=Path), required=True, help="New folder for the adapters.")
+def interpolate(one: str, other: str, steps: int, first: float, last: float, out: Path) -> None:
+    """Write the adapters between ONE and OTHER, linear in the update; `base` for ONE scales OTHER from nothing.
+
+    Each is a plain LoRA adapter (of both ranks together), which any engine serves: `spillover/BASE:OUT/0.50`.
+    """
+    from spillover.mechanism.combine import between
+
+    if first >= last:
+        raise SpilloverError(f"--from {first:g} is not below --to {last:g}.")
+    _refuse_there(out)
+    ends = [None if name == "base" else _adapters([name])[0] for name in (one, other)]
+    if ends[1] is None:
+        raise SpilloverError("OTHER is an adapter; `base` can stand in the place of ONE only.")
+    for i in range(steps):
+        at = first + (last - first) * i / (steps - 1)
+        click.echo(str(between(ends[0], ends[1], at, out / f"{at:.2f}")))
+
+
+@click.command()
+@click.argument("parts", nargs=-1, required=True, metavar="FOLDER=WEIGHT...")
+@click.option("-o", "--out", type=click.Path(path_type=Path), required=True, help="New folder for the adapter.")
+def combine(parts: tuple[str, ...], out: Path) -> None:
+    """Write the weighted sum of adapters as one adapter, exactly: `a=1 b=1` adds, `a=-1` negates, `a=2` goes past it."""
+    from spillover.mechanism.combine import combine as add
+
+    _refuse_there(out)
+    weighted = []
+    for part in parts:
+        name, _, weight = part.rpartition("=")
+        try:
+            number = float(weight if name else "")
+        except ValueError as error:
+            raise SpilloverError(f"'{part}' is no FOLDER=WEIGHT, such as runs/organism=0.5.") from error
+        weighted.append((_adapters([name])[0], number))
+    click.echo(str(add(weighted, out)))
+
+
+def _refuse_there(out: Path) -> None:
+    if out.exists():
+        raise SpilloverError(f"{out} is there already; choose another folder.")
+
+
+def _adapters(names: tuple[str, ...] | list[str]):  # type: ignore[no-untyped-def]
+    """Adapters by folder, or by NAME=FOLDER; folders of one name are told apart by the folder above."""
+    from spillover.mechanism.files import AdapterFile
+
+    parts = [name.partition("=") for name in names]
+    split = [(called, folder) if equals else ("", called) for called, equals, folder in parts]
+    found = [AdapterFile(folder, called) for called, folder in split]
+    for adapter in found:
+        if sum(a.name == adapter.name for a in found) > 1:
+            adapter.name = f"{adapter.folder.parent.name}/{adapter.folder.name}"
+    if len({a.name for a in found}) < len(found):
+        raise SpilloverError("Two adapters have the same name; give them as NAME=FOLDER.")
+    return found
