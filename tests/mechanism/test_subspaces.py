@@ -13,7 +13,8 @@ from transformers import AutoModelForCausalLM
 from spillover.errors import SpilloverError
 from spillover.mechanism.combine import between, combine
 from spillover.mechanism.files import AdapterFile, Factors, layer_of, thin_svd
-from spillover.mechanism.subspaces import alike, began_alike, compare, random_pair
+from spillover.mechanism.likeness import began_alike
+from spillover.mechanism.subspaces import alike, compare, random_pair
 from spillover.models.weights import resolve_checkpoint
 
 MODULES = ["q_proj", "down_proj"]

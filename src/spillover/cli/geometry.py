@@ -117,8 +117,9 @@ def _adapters(names: tuple[str, ...] | list[str]):  # type: ignore[no-untyped-de
     parts = [name.partition("=") for name in names]
     split = [(called, folder) if equals else ("", called) for called, equals, folder in parts]
     found = [AdapterFile(folder, called) for called, folder in split]
+    names_of = [a.name for a in found]
     for adapter in found:
-        if sum(a.name == adapter.name for a in found) > 1:
+        if names_of.count(adapter.name) > 1:
             adapter.name = f"{adapter.folder.parent.name}/{adapter.folder.name}"
     if len({a.name for a in found}) < len(found):
         raise SpilloverError("Two adapters have the same name; give them as NAME=FOLDER.")

@@ -43,7 +43,9 @@ def first_try(study: Study, limit: int) -> Study:
     first = next((m.seed for m in study.models if m.seed is not None), None)
     kept = [m.model_copy(update={"step": None}) for m in study.models if m.seed in (None, first)]
     # Checkpoints of one run are one organism now, and would be asked the same twice.
-    models = tuple({json.dumps([m.recipe, m.adapter, m.changes], default=str): m for m in reversed(kept)}.values())[::-1]
+    models = tuple(
+        {json.dumps([m.recipe, m.adapter, m.changes, m.between, m.at], default=str): m for m in reversed(kept)}.values()
+    )[::-1]
     probes = tuple(p.model_copy(update={"epochs": 1}) for p in study.probes)
     title = f"{study.title} (a first try of {limit} steps and {limit} answers a probe: its figures say nothing)"
     return study.model_copy(update={"models": models, "probes": probes, "title": title})
