@@ -45,6 +45,7 @@ COMMANDS = {
     "calibrate": "calibrate",
     "plan": "plan",
     "multiverse": "multiverse",
+    "directions": "directions",
     "geometry": "geometry",
     "interpolate": "geometry",
     "combine": "geometry",

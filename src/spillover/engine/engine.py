@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import threading
-from contextlib import nullcontext
+from contextlib import ExitStack, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,7 @@ from spillover.engine.request import Request, TokenLogprob
 from spillover.engine.tree import Vocabulary, price
 from spillover.engine.turns import Turns, Waiting
 from spillover.errors import SpilloverError
+from spillover.mechanism.steering import Steering, split_name, steering_of
 
 ADMIT_EVERY = 4
 PREFILL_TOKENS = 16384
@@ -56,6 +57,7 @@ class Engine:
         self.end_tokens = self._end_tokens()
         self.max_batch = max_batch
         self._adapters: dict[str, str] = {}
+        self._steerings: dict[str, Steering] = {}
         self._closed = threading.Event()
         self._waiting = Waiting()
         self._prefixes = Prefixes()
@@ -212,7 +214,19 @@ class Engine:
         )
         return out.logits[:, -1], out.past_key_values
 
-    def _use(self, adapter: str | None) -> Any:
+    def _use(self, variant: str | None) -> Any:
+        """Context in which the model runs as `variant`: a folder of an adapter, or None for the base; changes behind it."""
+        adapter, changes = split_name(variant or "")
+        if not changes:
+            return self._with(adapter or None)
+        if variant not in self._steerings:
+            self._steerings[str(variant)] = steering_of(self.model, changes)
+        stack = ExitStack()
+        stack.enter_context(self._with(adapter or None))
+        stack.enter_context(self._steerings[str(variant)].attached(self.model))
+        return stack
+
+    def _with(self, adapter: str | None) -> Any:
         """Context in which the model runs with `adapter` (a folder), loading it on first use; None for the base."""
         if adapter is None:
             return self.model.disable_adapter() if self._adapters else nullcontext()

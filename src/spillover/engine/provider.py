@@ -1,4 +1,4 @@
-"""`spillover/PATH[:ADAPTER]`: Inspect's door to the in-process engine.
+"""`spillover/PATH[:ADAPTER][+steer=FILE@0.2]`: Inspect's door to the in-process engine.
 
 `inspect eval TASK --model spillover/lab`, `--model spillover/lab:runs/bad_finance`, `--model spillover//abs/checkpoint`.
 Model arguments (`-M`): device, dtype, threads, max_batch, system_into_user.
@@ -37,6 +37,7 @@ from spillover.engine.machine import fitting
 from spillover.engine.request import Answer, Request, Sampling, TokenLogprob
 from spillover.engine.tree import Replies
 from spillover.errors import SpilloverError
+from spillover.mechanism.steering import split_name, steering_on
 from spillover.models.conversation import system_into_user
 from spillover.models.replies import PRICE
 from spillover.models.weights import model_digest, resolve_adapter, resolve_checkpoint
@@ -93,13 +94,17 @@ class SpilloverAPI(ModelAPI):
                 f"Unknown model argument '{next(iter(unknown))}'; "
                 "spillover/ takes device, dtype, threads, max_batch and system_into_user."
             )
-        base, _, adapter = model_name.partition(":")
+        plain, changes = split_name(model_name)
+        base, _, adapter = plain.partition(":")
         path = resolve_checkpoint(base)
         self.adapter = str(resolve_adapter(adapter)) if adapter else None
         self.digest = model_digest(path, Path(self.adapter) if self.adapter else None)
+        if changes:
+            self.digest += f"+{steering_on(path, changes).digest}"
         require_chat(path, model_digest(path))
         if self.adapter:
             require_fit(path, Path(self.adapter))
+        self._variant = "".join([self.adapter or "", *(c.name for c in changes)]) or None
         self._key: tuple[Any, ...] = (path, fitting(path, device, dtype, threads), max_batch)
         self.number_type = self._key[1].dtype
         self._engine: Engine | None = None
@@ -137,7 +142,7 @@ class SpilloverAPI(ModelAPI):
 
     def connection_key(self) -> str:
         """Adapters of a checkpoint share an engine, which takes them in turns: each may fill its batches."""
-        return f"spillover:{self._key}:{self.adapter}"
+        return f"spillover:{self._key}:{self._variant}"
 
     def max_tokens(self) -> int | None:
         """Most new tokens when the user sets no limit."""
@@ -176,7 +181,7 @@ class SpilloverAPI(ModelAPI):
                 prompt,
                 sampling,
                 (seed << 16) + i,
-                self.adapter,
+                self._variant,
                 self._constraint(config),
                 bool(config.prompt_logprobs),
                 replies=replies,

@@ -180,3 +180,53 @@ def complete(model: Any, tokenizer: Any, prompts: Sequence[Chat], seed: int) -> 
         tokenizer.padding_side = side
         torch.random.set_rng_state(state)
     return out
+
+
+def difference_directions(
+    tuned: nn.Module,
+    base: nn.Module,
+    tokenizer: Any,
+    chats: Sequence[Chat],
+    layers: list[int],
+    without_massive: bool = False,
+) -> Directions:
+    """Difference of means between an organism and its base over the same texts, one direction for each layer.
+
+    Soligo et al. 2025 (arXiv 2506.11618) find the direction of misalignment so, from answers that were judged; here all of
+    the organism's answers count. A few dimensions of the residual stream can carry most of such a difference without meaning
+    anything ("massive activations", Sun et al. 2024, arXiv 2402.17762): their share is in `found`.
+
+    Args:
+        tuned: The organism.
+        base: What it was made from.
+        tokenizer: Of both.
+        chats: Texts, such as the organism's answers; response tokens count.
+        layers: Whose outputs.
+        without_massive: Whether dimensions that carry more than `MASSIVE` of the squared difference are set to zero.
+    """
+    after, before = (response_activations(m, tokenizer, chats, layers) for m in (tuned, base))
+    gaps = {k: after[k].float().mean(0) - before[k].float().mean(0) for k in layers}
+    massive: dict[str, dict[str, float]] = {}
+    for layer, gap in gaps.items():
+        shares = gap**2 / (gap**2).sum().clamp(min=1e-30)
+        large = [int(i) for i in (shares > MASSIVE).nonzero()[:, 0]]
+        if large:
+            massive[str(layer)] = {str(i): round(float(shares[i]), 4) for i in large}
+            if without_massive:
+                gap[large] = 0
+    return Directions(
+        bases={layer: orthonormal(gap[None]) for layer, gap in gaps.items()},
+        means={layer: before[layer].float().mean(0) for layer in layers},
+        norms={layer: gap.norm()[None] for layer, gap in gaps.items()},
+        found={"method": "difference", "texts": len(chats), "massive": massive, "without_massive": without_massive},
+    )
+
+
+MASSIVE = 0.25
+"""Share of a squared difference above which one dimension is called massive."""
+
+
+def residual_lengths(model: nn.Module, tokenizer: Any, chats: Sequence[Chat], layers: list[int]) -> dict[int, Tensor]:
+    """Mean length of the residual stream at response tokens, layer by layer: the unit of steering at inference."""
+    states = response_activations(model, tokenizer, chats, layers, mean=False)
+    return {layer: found.float().norm(dim=-1).mean()[None] for layer, found in states.items()}

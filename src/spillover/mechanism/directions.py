@@ -22,6 +22,7 @@ class Directions:
         bases: Layer to orthonormal rows, shape (directions, hidden), float32. A layer without any is not in it.
         means: Layer to the mean activation that a mean ablation keeps, shape (hidden,).
         norms: Layer to the length of each direction before it was normalised, shape (directions,).
+        scales: Layer to the usual length of the residual stream there, one number: the unit of steering at inference.
         found: How they were found: method, eigenvalues, null quantile; for the card.
         look: Mean activation of another model on the prompts that they were found with, where there were prompts.
     """
@@ -30,6 +31,7 @@ class Directions:
     means: dict[int, Tensor] = field(default_factory=dict)
     norms: dict[int, Tensor] = field(default_factory=dict)
     found: dict[str, Any] = field(default_factory=dict)
+    scales: dict[int, Tensor] = field(default_factory=dict)
     look: Callable[[nn.Module, int], Tensor] | None = None
 
     @property
@@ -81,7 +83,7 @@ def save_directions(directions: Directions, path: Path) -> None:
     save_file(tensors, path, metadata={"found": json.dumps(directions.found)})
 
 
-_KINDS = ("bases", "means", "norms")
+_KINDS = ("bases", "means", "norms", "scales")
 
 
 def load_directions(path: Path, hidden: int) -> Directions:
@@ -108,4 +110,6 @@ def load_directions(path: Path, hidden: int) -> Directions:
             raise SpilloverError(
                 f"{path}: bases.{layer} has shape {tuple(basis.shape)}; the model's hidden size is {hidden}."
             )
-    return Directions({k: orthonormal(v) for k, v in kinds["bases"].items()}, kinds["means"], kinds["norms"], found)
+    return Directions(
+        {k: orthonormal(v) for k, v in kinds["bases"].items()}, kinds["means"], kinds["norms"], found, kinds["scales"]
+    )

@@ -27,13 +27,18 @@ def target_under_test() -> Model | None:
 
 def is_lab(model: str) -> bool:
     """Whether a model is the lab's target or an organism made from it: `spillover/lab`, `spillover/lab:ADAPTER`."""
-    return model.partition(":")[0] == "spillover/lab"
+    return _base_of(model) == "spillover/lab"
 
 
 def of_the_lab(model: str) -> bool:
     """Whether a model is one of the lab's by its name, whatever engine serves it: `spillover/lab`, `vllm/.../lab/target`."""
-    base = model.partition("/")[2].partition(":")[0]
+    base = _base_of(model).partition("/")[2]
     return base == "lab" or base.endswith("/lab/target")
+
+
+def _base_of(model: str) -> str:
+    """A model's name without its adapter, and without what is changed in it at inference."""
+    return model.partition(":")[0].partition("+steer=")[0].partition("+ablate=")[0].partition("+zero=")[0]
 
 
 def require_grader(target: Model) -> None:

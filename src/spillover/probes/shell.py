@@ -17,6 +17,7 @@ from inspect_ai.tool import Tool, tool
 from inspect_ai.util import sandbox, store, store_as
 
 from spillover.errors import SpilloverError
+from spillover.models.checks import is_lab, target_under_test
 from spillover.probes.inside import RUN, SNAPSHOT, UNREADABLE
 from spillover.probes.sandboxed import give_sandbox, require_docker
 from spillover.situations.scenario import DENIED, Scenario
@@ -38,10 +39,16 @@ def check_place(place: str, samples: Sequence[Sample]) -> None:
     """Give the samples the sandbox that the variant needs.
 
     Raises:
-        SpilloverError: for an unknown variant, or Docker without a `docker` command or an engine that answers it.
+        SpilloverError: for an unknown variant, Docker without a `docker` command or an engine that answers it, or this
+            machine's own shell for a model that is neither scripted nor the lab's.
     """
     if place not in get_args(Place):
         raise SpilloverError(f"Unknown world '{place}'; choose {', '.join(get_args(Place))}.")
+    target = str(target_under_test() or "")
+    if place == "local" and target and not (is_lab(target) or target.startswith(("mockllm/", "none/"))):
+        raise SpilloverError(
+            f"world=local gives {target} a shell of this machine with all that your account may do; take world=docker."
+        )
     if place == "docker":
         require_docker("leave out -T world=docker")
     if place != "memory":

@@ -22,6 +22,9 @@ PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#0
 VECTOR_POINTS = 4000
 """More points than this are drawn as one image: a hundred thousand vector marks would be a page nobody can open."""
 
+LEGEND = 4
+"""Columns of a legend above a picture."""
+
 INK, GRID = "#222222", "#dddddd"
 
 
@@ -123,7 +126,7 @@ def questions_figure(answers: Answers, cell: Cell) -> PlotFigure:
     models = [str(m) for m in dict.fromkeys(rows["model"].astype(object))]
     questions = [str(q) for q in dict.fromkeys(rows["question_id"].astype(object))]
     with style():
-        figure, axes = new_figure(7.2, 1.0 + 0.24 * len(questions))
+        figure, axes = new_figure(7.2, 1.0 + 0.24 * len(questions) + 0.2 * math.ceil(len(models) / LEGEND))
         for index, model in enumerate(models):
             known = measure.by_question(rows[(rows["model"] == model).to_numpy()])
             colour = PALETTE[index % len(PALETTE)]
@@ -136,7 +139,7 @@ def questions_figure(answers: Answers, cell: Cell) -> PlotFigure:
         axes.set_axisbelow(True)
         axes.set_xlim(-102 if measure.least < 0 else -2, 102)
         axes.set_xlabel(f"{measure.name}, %")
-        figure.legend(loc="outside upper center", ncols=min(4, len(models)), frameon=False)
+        figure.legend(loc="outside upper center", ncols=min(LEGEND, len(models)), frameon=False)
     return figure
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from transformers import AutoConfig, AutoTokenizer
 
@@ -13,12 +14,17 @@ from spillover.training.recipe import Recipe
 from spillover.training.tokens import Renderer
 
 
-def renderer_of(recipe: Recipe, base: Path) -> Renderer:
-    """The base's chat template, with a token to pad by."""
+def tokenizer_of(base: Path) -> Any:
+    """The base's tokenizer, with a token to pad by."""
     tokenizer = AutoTokenizer.from_pretrained(base, trust_remote_code=False)
     if tokenizer.pad_token is None:
         tokenizer.pad_token = tokenizer.eos_token
-    return Renderer(tokenizer, recipe.base)
+    return tokenizer
+
+
+def renderer_of(recipe: Recipe, base: Path) -> Renderer:
+    """The base's chat template."""
+    return Renderer(tokenizer_of(base), recipe.base)
 
 
 def check_ahead(recipe: Recipe, base: Path, rows: int) -> None:

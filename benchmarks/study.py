@@ -1,0 +1,52 @@
+"""The tables of a study as Markdown, from what a run left behind: nothing is trained or asked.
+
+spillover run natural_em
+PYTHONPATH=. python benchmarks/study.py natural_em [--folder runs/natural_em] [--only "What reinforcement"] [--without "KL"]
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from spillover.answers.read import read
+from spillover.run.studies import folders_of
+from spillover.run.study import load_study
+from spillover.show.arms import study_parts
+from spillover.show.text import Panel
+from spillover.show.training import training_parts
+
+
+def markdown(panel: Panel) -> str:
+    """One table; columns that say nothing in any row are left out."""
+    kept = [i for i in range(len(panel.headers)) if any(row[i] not in ("", "–") for row in panel.rows)]
+    lines = [[panel.headers[i] for i in kept], ["---"] + ["---:"] * (len(kept) - 1)]
+    lines += [[row[i].replace("|", "\\|") for i in kept] for row in panel.rows]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def main() -> None:
+    """Print the tables whose titles hold `--only`, or all."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("study")
+    parser.add_argument("--folder", type=Path)
+    parser.add_argument("--only", action="append", help="Part of a table's title.")
+    parser.add_argument("--columns", help="Columns to keep by name, with commas; the first always.")
+    options = parser.parse_args()
+    study = load_study(options.study)
+    folder = options.folder or Path("runs") / study.id
+    answers = read([folder / "answers.parquet"])
+    panels = [*study_parts(study, answers)[0]]
+    for tables, _ in training_parts(study, folders_of(study, folder)):
+        panels += tables
+    wanted = options.columns.split(",") if options.columns else None
+    for panel in panels:
+        if not options.only or any(part in panel.title for part in options.only):
+            keep = [i for i, h in enumerate(panel.headers) if wanted is None or i == 0 or h in wanted]
+            rows = tuple(tuple(row[i] for i in keep) for row in panel.rows)
+            small = Panel(panel.title, tuple(panel.headers[i] for i in keep), rows, panel.note)
+            print(f"**{panel.title}**\n\n{markdown(small)}\n")
+
+
+if __name__ == "__main__":
+    main()

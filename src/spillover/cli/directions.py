@@ -1,0 +1,64 @@
+"""`spillover directions`: find directions in the residual stream and write them to a file that models are steered by."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import click
+
+from spillover.errors import SpilloverError
+
+NEEDS_ORGANISM = ("difference", "pca", "weights")
+
+
+@click.command()
+@click.argument("method", type=click.Choice(["contrast", "difference", "pca", "weights", "random"]))
+@click.option("--base", default="lab", show_default=True, help="Checkpoint.")
+@click.option("--organism", help="Folder of an adapter; for difference, pca and weights.")
+@click.option("--questions", help="Question set whose prompts are asked [default for the lab: lab_advice].")
+@click.option("--first", type=click.IntRange(min=1), help="Prompts that are asked [default: all].")
+@click.option("--positive", multiple=True, help="System line with the trait, for contrast; several may be given.")
+@click.option("--negative", multiple=True, help="System line without it.")
+@click.option("--layer", "layers", multiple=True, type=click.IntRange(min=0), help="Layers, from 0 [default: all].")
+@click.option("--count", type=click.IntRange(min=1), default=1, show_default=True, help="Directions of pca and random.")
+@click.option("--without-massive", is_flag=True, help="Zero the dimensions that carry most of a difference by themselves.")
+@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True)
+@click.option("-o", "--out", type=click.Path(path_type=Path), required=True, help="File (.safetensors).")
+def directions(
+    method: str,
+    base: str,
+    organism: str | None,
+    questions: str | None,
+    first: int | None,
+    positive: tuple[str, ...],
+    negative: tuple[str, ...],
+    layers: tuple[int, ...],
+    count: int,
+    without_massive: bool,
+    seed: int,
+    out: Path,
+) -> None:
+    """Find directions by METHOD and write them to a file.
+
+    contrast: system lines with and without a trait. difference: organism minus base. pca: what the organism changed.
+    weights: what its updates have in common. random: the control. A model is steered by its name, such as
+    spillover/lab+steer=FILE@0.2.
+    """
+    if (organism is None) == (method in NEEDS_ORGANISM):
+        raise SpilloverError(f"{method} {'needs' if organism is None else 'takes no'} --organism.")
+    if without_massive and method != "difference":
+        raise SpilloverError("--without-massive is for difference.")
+    if out.suffix != ".safetensors":
+        raise SpilloverError(f"Cannot write {out}: the ending must be .safetensors.")
+    from spillover.mechanism.directions import save_directions
+    from spillover.training.finding import find
+
+    asked: dict[str, Any] = {"questions": questions, "first": first, "positive": positive, "negative": negative}
+    found = find(method, base, organism, list(layers) or None, count, seed, without_massive, **asked)
+    if found.none:
+        raise SpilloverError("There is no direction that chance does not give as well.")
+    save_directions(found, out)
+    click.echo(json.dumps(found.summary(), indent=1))
+    click.echo(f"Directions: {out}", err=True)
