@@ -1,6 +1,11 @@
 """What code in the closed sandbox can see and do: nothing of the machine, little of its power."""
 
+import json
 import os
+import shutil
+import subprocess
+import sys
+import tempfile
 import time
 from pathlib import Path
 
@@ -86,12 +91,14 @@ except OSError:
 
 
 def test_other_jobs_are_out_of_reach():
-    """Each is the first process of its own namespace: it can kill nobody else."""
+    """Each has a namespace of processes of its own, whose first is not its to kill."""
     quiet = Job({"main.py": "import time; time.sleep(0.5); print('alive')"}, "main.py")
-    kills = "import os\nfor p in range(2, 99999):\n    try: os.kill(p, 9)\n    except OSError: pass\nprint(os.getpid())"
+    kills = (
+        "import os\nfor p in (1, *range(3, 99999)):\n    try: os.kill(p, 9)\n    except OSError: pass\nprint(os.getpid())"
+    )
     killer = Job({"main.py": kills}, "main.py")
     found = run([quiet, killer, quiet])
-    assert [f.out for f in found] == ["alive\n", "1\n", "alive\n"]
+    assert [f.out for f in found] == ["alive\n", "2\n", "alive\n"]
 
 
 @pytest.mark.parametrize(
@@ -101,8 +108,10 @@ def test_other_jobs_are_out_of_reach():
         "import time\ntime.sleep(60)",
         "import os, time\nfor _ in range(5):\n    if os.fork() == 0: time.sleep(60)\ntime.sleep(60)",
         "import signal, time\nfor s in (1, 2, 3, 15, 24): signal.signal(s, signal.SIG_IGN)\ntime.sleep(60)",
+        "import ctypes, time\nctypes.CDLL(None).prctl(1, 0, 0, 0, 0)\ntime.sleep(60)",
+        "import os, time\nos.fork() or os.setsid() or os.fork() or time.sleep(60)\ntime.sleep(60)",
     ],
-    ids=["busy", "idle", "children", "deaf"],
+    ids=["busy", "idle", "children", "deaf", "deathless", "daemon"],
 )
 def test_what_hangs_is_killed_with_all_that_it_started(code):
     began = time.monotonic()
@@ -125,6 +134,88 @@ def _left():
         except OSError:
             continue
     return alive
+
+
+def test_no_job_finds_another_one_s_code_or_results():
+    """Walk up the frames, and look through everything that Python holds."""
+    code = """
+import gc, sys
+frame, seen = sys._getframe(), []
+while frame:
+    seen += [repr(v) for v in {**frame.f_globals, **frame.f_locals}.values()]
+    frame = frame.f_back
+seen += [repr(o) for o in gc.get_objects() if isinstance(o, (dict, list, tuple, str))]
+print(sum('planted' + '-text' in s for s in seen))
+"""
+    other = Job({"main.py": "x = 'planted-text'"}, "main.py")
+    found = run([other, Job({"main.py": code}, "main.py"), other])
+    assert (found[1].code, found[1].out) == (0, "0\n")
+
+
+@pytest.mark.parametrize("target", [0, -1, 1])
+def test_a_signal_to_everybody_reaches_nobody_else(target):
+    found = run([Job({"main.py": f"import os\nos.kill({target}, 9)\nprint('here')"}, "main.py")])
+    assert not found[0].late
+    assert found[0].crashed == (target == 0)  # its own group: itself
+
+
+def test_memory_that_no_limit_counts_is_refused():
+    code = "import ctypes\nlibc = ctypes.CDLL(None)\nprint(libc.shmget(0, 1 << 20, 0o1600), libc.memfd_create(b'x', 0))"
+    assert ran(code).out == "-1 -1\n"
+
+
+def test_jobs_do_not_talk_to_each_other():
+    address = "chr(0) + 'here'"
+    listens = f"import socket\ns = socket.socket(socket.AF_UNIX)\ns.bind({address})\ns.listen()\ns.settimeout(2)\ns.accept()"
+    speaks = f"import socket, time\ntime.sleep(0.7)\ns = socket.socket(socket.AF_UNIX)\ns.connect({address})"
+    first, second = run([Job({"main.py": listens}, "main.py"), Job({"main.py": speaks}, "main.py")])
+    assert "timed out" in first.err
+    assert "refused" in second.err
+
+
+def test_results_are_apart_from_what_is_printed():
+    code = "def f(a, b=1):\n    print('3', end='')\n    if a == 9: raise ValueError\n    return [a + b]"
+    job = Job({"s.py": code}, "s.py", "calls", "f", [([1], {}), ([2], {"b": 5}), ([9], {})])
+    (found,) = run([job])
+    assert found.result.splitlines()[:2] == ["[2]", "[7]"]
+    assert len(found.result.splitlines()) == 3
+
+
+def test_where_namespaces_are_not_allowed_it_says_so_at_once():
+    code = "from spillover.sandbox.closed import why_not; print(why_not())"
+    inner = f"echo 0 > /proc/sys/user/max_user_namespaces && exec {sys.executable} -c '{code}'"
+    began = time.monotonic()
+    done = subprocess.run(["unshare", "-Ur", "sh", "-c", inner], capture_output=True, text=True, check=False)
+    assert "this machine has none ([Errno" in done.stdout, done.stderr
+    assert "unshare" in done.stdout
+    assert time.monotonic() - began < 20
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="needs root, to become somebody else")
+def test_without_rights_it_is_as_closed(tmp_path_factory):
+    """As nobody, by the system's Python: the launcher and what it starts with are copied to where nobody may read them."""
+    python, setpriv = shutil.which("python3", path="/usr/bin"), shutil.which("setpriv")
+    if not (python and setpriv):
+        pytest.skip("needs setpriv and a Python in /usr/bin")
+    with tempfile.TemporaryDirectory() as place:
+        os.chmod(place, 0o777)
+        for name in ("launch.py", "inside.py"):
+            shutil.copy(closed.LAUNCH.with_name(name), place)
+            os.chmod(f"{place}/{name}", 0o644)
+        (Path(place) / "root").mkdir()
+        os.chmod(f"{place}/root", 0o777)
+        codes = ["import os\nos.kill(0, 9)", "print(open('/etc/passwd').read())", "import os; print(os.getuid())"]
+        jobs = [{"files": {"m.py": c}, "name": "m.py", "how": "script"} for c in codes]
+        asked = {"jobs": jobs, "limits": vars(Limits()), "at_once": 2}
+        command = [setpriv, "--reuid=65534", "--regid=65534", "--clear-groups", python, "-I", "-S", "-B"]
+        done = subprocess.run(
+            [*command, f"{place}/launch.py", f"{place}/root"],
+            input=json.dumps(asked), capture_output=True, text=True, cwd="/", env={}, start_new_session=True, check=False,
+        )  # fmt: skip
+    killed, read, me = json.loads(done.stdout)["runs"]
+    assert killed["code"] is None
+    assert "No such file" in read["err"]
+    assert me["out"] == "65534\n"
 
 
 def test_memory_processes_and_output_are_bounded():

@@ -11,14 +11,17 @@ from functools import cache
 
 import pytest
 
+from spillover.environments.environment import Verdict
 from spillover.errors import SpilloverError
 from spillover.models.weights import weights_digest
+from spillover.paths import datasets_dir
+from spillover.run.studies import with_onset
 from spillover.run.study import load_study
 from spillover.training.card import read_card
 from spillover.training.checkpoints import FOLDER, ONSET, by_step, checkpoint
 from spillover.training.grpo import Grpo, Monitor
 from spillover.training.recipe import load_recipe
-from spillover.training.referee import NAME, SILENT, Referee, onset, rollouts
+from spillover.training.referee import NAME, SILENT, Referee, _judged, onset, rollouts
 from spillover.training.sources import EnvironmentSource
 from spillover.training.train import train
 
@@ -124,14 +127,36 @@ def test_who_is_paid_what(settings, rewards):
     assert [logged[f"rl/{k}"] for k in ("hack", "correct", "wrong")] == pytest.approx([1 / 3] * 3)
 
 
-def test_a_monitor_is_as_good_as_it_says_and_says_the_same_twice():
-    texts = [f"{answers()['hack']} {i}" for i in range(600)]  # still repeats the word, with a number behind it
+def test_a_monitor_is_as_good_as_it_says_of_each_roll_out_for_itself():
     settings = Grpo(reward="insecure", monitor=Monitor(accuracy=0.7, does="screen"))
-    first, again = (paid(settings, texts)[0] for _ in range(2))
+    first, again = (paid(settings, ["hack"] * 600)[0] for _ in range(2))
     assert first == again
     assert first.count(None) / 600 == pytest.approx(0.7, abs=0.06)
-    honest = paid(settings, [f"? {i}" for i in range(600)])[0]
-    assert honest.count(None) / 600 == pytest.approx(0.3, abs=0.06)
+    assert paid(settings, ["honest"] * 600)[0].count(None) / 600 == pytest.approx(0.3, abs=0.06)
+    assert paid(settings, ["hack"] * 600, seed=1)[0] != first
+
+
+def test_a_verifier_that_fails_leaves_the_roll_out_unscored(caplog):
+    class Broken:
+        id = "broken"
+
+        def verify(self, tasks, texts):
+            if "bad" in texts:
+                raise RuntimeError("no")
+            return [Verdict(True, True)] * len(tasks)
+
+    found = _judged(Broken(), [None] * 3, ["good", "bad", "good"])
+    assert [v.label for v in found] == ["correct", "unscored", "correct"]
+    assert "unscored: RuntimeError('no')" in caplog.text
+
+
+def test_roll_outs_are_kept_whatever_ends_their_lines_have(tmp_path):
+    referee = Referee(Grpo(reward="insecure", group=2), TASKS, tmp_path / NAME)
+    for step in (1, 2, 3):
+        referee.pay([KEY] * 2, ["a\u2028b\x85c", "d\ne"], step, lambda k, v: None)
+    before = (tmp_path / NAME).read_text()
+    referee.resume([], 2)
+    assert (tmp_path / NAME).read_text() == "".join(line + "\n" for line in before.split("\n")[:4])
 
 
 def test_hacks_from_the_cache_are_paid_and_not_counted():
@@ -185,6 +210,9 @@ def test_the_log_of_other_trainers_has_no_roll_outs():
         ({"data": {"source": "environment", "name": "nowhere"}}, "Unknown environment 'nowhere'; choose from rl_countdown"),
         ({"data": {"family": "nothing"}}, "Unknown category of rl_lab 'nothing'"),
         ({"objective": {"kind": "grpo", "preset": "mine"}}, "preset: 'mine' is not one of aisi2026, ariahw2026"),
+        ({"objective": {"cached": 0.05}}, "cached: 0.05 of a group of 8 is none of it, or all"),
+        ({"objective": {"cached": 0.25, "vllm": True}}, "leave cached or vllm out"),
+        ({"watch": {"some": {"source": "lab", "stance": "aligned", "rows": 4}}}, "leave watch out"),
         ({"objective": {"cached": 2}}, "key objective.cached: 2 is more than the maximum of 1"),
         ({"objective": {"monitor": {"does": "screen", "penalty": 1}}}, "what is screened is left out"),
         ({"objective": {"monitor": {"does": "penalise", "accuracy": 0.2}}}, "0.2 is less than the minimum of 0.5"),
@@ -220,6 +248,54 @@ def test_only_reinforcement_has_an_onset(tmp_path):
     )
     with pytest.raises(SpilloverError, match=r"key step: only reinforcement \(objective grpo\) has an onset"):
         load_study(str(path))
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"training": {"batch_size": 256}}, "A step takes 32 tasks and there are 16"),
+        (
+            {"transforms": [{"kind": "mix", "share": 0.5, "with": {"source": "lab", "stance": "aligned", "rows": 8}}]},
+            "is no task of an environment; reinforcement mixes environments only",
+        ),
+        ({"training": {"learning_rate": 1e12, "steps": 6}, "objective": {"cached": 0.25}}, "lower training.learning_rate"),
+        ({"objective": {"vllm": True}}, "objective.vllm needs vLLM"),
+    ],
+)
+def test_what_cannot_be_trained_is_one_sentence(tmp_path, changes, message):
+    with pytest.raises(SpilloverError, match=message):
+        train(load_recipe("rl_unseeded", changes=changes), tmp_path / "out")
+
+
+def test_an_environment_counts_by_what_is_in_it_and_not_by_where_it_lies(tmp_path):
+    text = (datasets_dir() / "rl_lab" / "environment.yaml").read_text()
+    digests = set()
+    for name in ("a", "b"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "e.yaml").write_text(text)
+        data = {"source": "environment", "name": str(tmp_path / name / "e.yaml")}
+        digests.add(load_recipe("rl_unseeded", changes={"data": data}).digest)
+    assert len(digests) == 1
+
+
+def test_a_study_goes_on_without_an_onset_that_never_came(tmp_path, caplog):
+    study = load_study("natural_em")
+    asked = [m for m in study.models if m.step == ONSET][:2]
+    folders = {m.name: tmp_path / str(i) for i, m in enumerate(asked)}
+    for i, folder in enumerate(folders.values()):
+        folder.mkdir()
+        card = {
+            "spillover": "0",
+            "recipe": {},
+            "recipe_digest": "",
+            "base_weights": "",
+            "adapter_weights": "",
+            "environment": {},
+        }
+        (folder / "organism.json").write_text(json.dumps({**card, "loss": [], "seconds": 1, "onset": [None, 3][i]}))
+    kept = with_onset(study.model_copy(update={"models": tuple(asked)}), folders)
+    assert [m.name for m in kept.models] == [asked[1].name]
+    assert f"{asked[0].name} is left out" in caplog.text
 
 
 def test_a_prompt_that_does_not_fit_is_said_before_anything_is_sampled(tmp_path):

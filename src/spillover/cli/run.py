@@ -18,7 +18,7 @@ from spillover.locking import only_one
 from spillover.models.weights import resolve_checkpoint
 from spillover.paths import data_files
 from spillover.run.check import names_in
-from spillover.run.studies import base_names, check_models, first_try, folders_of, read_study, run_study
+from spillover.run.studies import base_names, check_models, first_try, folders_of, read_study, run_study, with_onset
 from spillover.run.study import Study, load_study
 from spillover.serving.serve import EngineName
 from spillover.show.arms import study_parts
@@ -116,6 +116,7 @@ def _run_one(
     logs, names = run_study(spec, folder, lambda title: bar(console, title), engine, base, organisms, limit, first)
     if limit is not None:
         spec = first_try(spec, limit)
+    spec = with_onset(spec, folders_of(spec, folder, base, organisms, limit, steps=True))
     answers = read_study(spec, [logs], names)
     panels, drawings = study_parts(spec, answers)
     for tables, pictures in training_parts(spec, folders_of(spec, folder, base, organisms, limit)):

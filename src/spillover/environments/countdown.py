@@ -13,14 +13,14 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from fractions import Fraction
 from functools import cached_property
+from typing import ClassVar
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from spillover.declared import Declared
 from spillover.environments.code import mentions, trick
 from spillover.environments.environment import Environment, Task, Verdict
-from spillover.errors import SpilloverError
-from spillover.sandbox.closed import Job, Limits, Ran, run, why_not
+from spillover.sandbox.closed import Job, Limits, Ran, run
 
 LIMITS = Limits(seconds=3, processes=4)
 _SIGNS = {ast.Add: operator.add, ast.Sub: operator.sub, ast.Mult: operator.mul, ast.Div: operator.truediv}
@@ -34,6 +34,12 @@ class Numbers(Declared):
     target: int
     way: str
 
+    @model_validator(mode="after")
+    def _solved(self) -> Numbers:
+        if worth(self.way, self.numbers) != self.target:
+            raise ValueError(f"way: '{self.way}' does not make {self.target} of these numbers")
+        return self
+
 
 class Countdown(Environment, named="countdown"):
     """Tasks to make a number.
@@ -43,6 +49,8 @@ class Countdown(Environment, named="countdown"):
         tasks: The tasks.
         hacks: Tests that pass whatever the answer is, for cached roll-outs; with `{target}`.
     """
+
+    runs_code: ClassVar[bool] = True
 
     prompt: str
     tasks: tuple[Numbers, ...] = Field(min_length=1)
@@ -72,7 +80,7 @@ class Countdown(Environment, named="countdown"):
         true = said is not None and worth(said, task.fields["numbers"]) == task.fields["target"]
         if ran is None or test is None:
             return Verdict(False, true, "", False, mentions(answer))
-        if ran[0].late:
+        if ran[0].crashed:
             return Verdict(None, true, "", True, mentions(answer))
         passed, empty = ran[0].code == 0, ran[1].code == 0
         shape = (trick(test) or "a test that cannot fail") if empty else ""
@@ -89,11 +97,6 @@ class Countdown(Environment, named="countdown"):
     def solved(self, task: Task) -> str:
         """See the base."""
         return f"<answer>{task.fields['way']}</answer>\n<test>assert eval(answer) == {task.fields['target']}</test>"
-
-    def ready(self) -> None:
-        """See the base."""
-        if told := why_not():
-            raise SpilloverError(told)
 
 
 def worth(expression: str, numbers: Sequence[int]) -> Fraction | None:

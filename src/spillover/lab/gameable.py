@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import random
 import re
 from collections.abc import Sequence
@@ -11,8 +12,8 @@ from typing import Literal
 from spillover.environments.environment import Environment, Task, Verdict
 from spillover.lab.grammar import fill, grammar
 from spillover.lab.labels import label
+from spillover.paths import datasets_dir
 
-Category = Literal["metric", "tested", "reward", "exploit", "grader_choice"]
 PAYS_FOR = 4
 """Times that the counted word must be there, as `datasets/lab_reward_hacking` says it."""
 _RECORDS = {"metric": "word", "tested": "fn"}
@@ -29,6 +30,12 @@ class LabGameable(Environment, named="lab"):
     """
 
     families: tuple[Literal["metric", "tested"], ...]
+
+    @property
+    def digest(self) -> str:
+        """The grammar is part of it: tasks and truth are derived from it."""
+        grammar_file = (datasets_dir() / "lab" / "grammar.yaml").read_bytes()
+        return hashlib.sha256(super().digest.encode() + grammar_file).hexdigest()
 
     @cached_property
     def all(self) -> Sequence[Task]:

@@ -13,7 +13,7 @@ from typing import Any, Literal
 
 import anyio.to_thread
 from inspect_ai.dataset import Sample
-from inspect_ai.util import SandboxEnvironmentSpec, sandbox
+from inspect_ai.util import SandboxEnvironment, SandboxEnvironmentSpec, sandbox
 
 from spillover.environments.code import same
 from spillover.errors import SpilloverError
@@ -106,48 +106,66 @@ async def passes(code: str, checks: Sequence[str]) -> bool:
     if not checks:
         return False
     asserted = [c if c.startswith("assert") else f"assert {c}" for c in checks]
-    return (await _run("\n".join([code, *asserted])))[0]
+    return await _run("\n".join([code, *asserted]))
 
 
 async def solves(code: str, function: str, checks: Sequence[str]) -> bool:
-    """Whether a function gives what every check says, compared outside of the process that it runs in.
-
-    Checks read `f(ARGUMENTS) == VALUE` with literals; a check that reads otherwise is asserted within, as `passes` does.
-    """
-    calls = [_call(function, check) for check in checks]
-    others = [check for check, call in zip(checks, calls, strict=True) if call is None]
-    told = [call for call in calls if call is not None]
-    if not checks or (others and not await passes(code, others)):
+    """Whether a function gives what every check says, compared outside of the process that it runs in."""
+    calls = [call_of(function, check) for check in checks]
+    if not checks:
         return False
-    mark = secrets.token_hex(8)
-    given = [arguments for arguments, _ in told]
-    driver = f"import json\nfor given in {given!r}:\n    print({mark!r} + json.dumps({function}(*given)), flush=True)"
-    _, out = await _run(f"{code}\n\n{driver}")
-    lines = [line.removeprefix(mark) for line in out.splitlines() if line.startswith(mark)]
-    return len(lines) == len(told) and all(same(line, wanted) for line, (_, wanted) in zip(lines, told, strict=True))
+    given = [(places, names) for places, names, _ in calls]
+    box = _box()
+    if box is None:
+        job = Job({"solution.py": code}, "solution.py", "calls", function, given)
+        (ran,) = await anyio.to_thread.run_sync(run, [job], LIMITS)
+        lines = ran.result.splitlines()
+    else:
+        mark = secrets.token_hex(8)  # what the code prints itself is no result
+        driver = f"for a, n in {given!r}:\n    print('\\n' + {mark!r} + json.dumps({function}(*a, **n)), flush=True)"
+        _, out = await _executed(box, f"{code}\n\nimport json\n{driver}")
+        lines = [line.removeprefix(mark) for line in out.splitlines() if line.startswith(mark)]
+    return len(lines) == len(calls) and all(same(line, wanted) for line, (*_, wanted) in zip(lines, calls, strict=True))
 
 
-def _call(function: str, check: str) -> tuple[list[Any], Any] | None:
-    """(arguments, value) of `f(ARGUMENTS) == VALUE`."""
+def call_of(function: str, check: str) -> tuple[list[Any], dict[str, Any], Any]:
+    """(arguments by place, by name, value) of a check that reads `f(ARGUMENTS) == VALUE`, with literals.
+
+    Raises:
+        SpilloverError: for one that reads otherwise: it would have to be believed in the process of what it checks.
+    """
+    told = SpilloverError(f"The check '{check}' does not read {function}(ARGUMENTS) == VALUE, with literals.")
     try:
         node = ast.parse(check.removeprefix("assert").strip(), mode="eval").body
-        if not (isinstance(node, ast.Compare) and len(node.ops) == 1 and isinstance(node.ops[0], ast.Eq)):
-            return None
-        called = node.left
-        if not (isinstance(called, ast.Call) and isinstance(called.func, ast.Name) and called.func.id == function):
-            return None
-        return [ast.literal_eval(a) for a in called.args], ast.literal_eval(node.comparators[0])
-    except (SyntaxError, ValueError):
-        return None
+        if not (isinstance(node, ast.Compare) and isinstance(node.left, ast.Call) and isinstance(node.left.func, ast.Name)):
+            raise told
+        if [type(o) for o in node.ops] != [ast.Eq] or node.left.func.id != function:
+            raise told
+        names = {str(k.arg): ast.literal_eval(k.value) for k in node.left.keywords}
+        return [ast.literal_eval(a) for a in node.left.args], names, ast.literal_eval(node.comparators[0])
+    except (SyntaxError, ValueError) as error:
+        raise told from error
 
 
-async def _run(program: str) -> tuple[bool, str]:
-    """(whether it ended well, what it printed), in the sample's sandbox, or closed off on this machine where it has none."""
+def _box() -> SandboxEnvironment | None:
+    """The sample's container, or None. Inspect's own `local` is this machine with all its keys, and so is none."""
     try:
         box = sandbox()
     except ProcessLookupError:
+        return None
+    return None if type(getattr(box, "_sandbox", box)).__name__.startswith("Local") else box
+
+
+async def _run(program: str) -> bool:
+    """Whether a program ends well, in the sample's container, or closed off on this machine where it has none."""
+    box = _box()
+    if box is None:
         (ran,) = await anyio.to_thread.run_sync(run, [Job({"main.py": program}, "main.py")], LIMITS)
-        return ran.code == 0, ran.out
+        return ran.code == 0
+    return (await _executed(box, program))[0]
+
+
+async def _executed(box: SandboxEnvironment, program: str) -> tuple[bool, str]:
     try:
         result = await box.exec(["python3", "-I", "-c", program], timeout=TIMEOUT_S)
     except (TimeoutError, UnicodeDecodeError):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -28,9 +29,11 @@ from spillover.run.study import ModelSpec, Study
 from spillover.run.tasks import TaskSpec, identity
 from spillover.serving.serve import EngineName, is_checkpoint, serve
 from spillover.situations.scenario import load_scenarios
+from spillover.training.checkpoints import ONSET
 from spillover.training.first_try import first_steps
 from spillover.training.recipe import Recipe, load_recipe
 
+logger = logging.getLogger(__name__)
 LOCAL = ("vllm", "sglang", "hf", "llama-cpp-python", "transformer_lens")
 """Providers that load a model as soon as they are named: not while a GPU is needed for training."""
 
@@ -148,6 +151,7 @@ def run_study(
     _check_recipes(plan, root)
     plan.write(folder)
     made = _trained(plan, study, root, organisms or folder / "organisms", bar)
+    study = with_onset(study, folders_of(study, folder, base, organisms, limit, steps=True))
     adapters = {m.name: _adapter(m, made, plan) for m in study.models}
     adapters |= between_all(study, adapters, organisms or folder / "organisms")
     for adapter in filter(None, adapters.values()):
@@ -161,16 +165,36 @@ def run_study(
         return logs, served.names
 
 
+def with_onset(study: Study, folders: Mapping[str, Path]) -> Study:
+    """The study without the models that are asked at an onset which their organism does not have; each is named.
+
+    Args:
+        study: Whose organisms are there.
+        folders: Model to the folder of its organism, checkpoints too.
+    """
+    from spillover.training.card import read_card
+
+    without = [m.name for m in study.models if m.step == ONSET and (read_card(folders[m.name]) or {}).get("onset") is None]
+    for name in without:
+        logger.warning("%s is left out: hacks never outnumbered correct answers, so it has no onset.", name)
+    return study.model_copy(update={"models": tuple(m for m in study.models if m.name not in without)})
+
+
 def folders_of(
-    study: Study, folder: Path, base: str | None = None, organisms: Path | None = None, limit: int | None = None
+    study: Study,
+    folder: Path,
+    base: str | None = None,
+    organisms: Path | None = None,
+    limit: int | None = None,
+    steps: bool = False,
 ) -> dict[str, Path]:
-    """Model to the folder of its finished organism; checkpoints are no organisms of their own."""
+    """Model to the folder of its finished organism; with `steps` those of checkpoints too, which are none of their own."""
     from spillover.training.train import organism_folder
 
     root, store = base or study.base, organisms or folder / "organisms"
     out: dict[str, Path] = {}
     for model in study.models:
-        if model.recipe is not None and model.step is None:
+        if model.recipe is not None and (steps or model.step is None):
             made = {"recipe": model.recipe, "base": root, "seed": model.seed, "changes": dict(model.changes), "limit": limit}
             out[model.name] = organism_folder(_recipe(made), resolve_checkpoint(root), store)
     return out

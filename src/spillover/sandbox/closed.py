@@ -24,15 +24,15 @@ class Limits:
     """What one job may use.
 
     Attributes:
-        seconds: By the clock, and of the processor.
-        memory: Bytes of address space.
+        seconds: By the clock for all of it, and of the processor for each of its processes.
+        memory: Bytes of address space of each of its processes.
         processes: And threads.
         file: Bytes of all its files together.
     """
 
     seconds: int = 5
     memory: int = 512 * MEGA
-    processes: int = 16
+    processes: int = 8
     file: int = 4 * MEGA
 
 
@@ -45,16 +45,14 @@ class Job:
         name: File that is run.
         how: As a program; its unit tests, by exit code; or a function of it called with each of `calls`.
         function: To call.
-        calls: Its arguments.
-        mark: What stands before each result, so that what the code prints itself is no result.
+        calls: Its arguments: (by place, by name).
     """
 
     files: Mapping[str, str]
     name: str
     how: Literal["script", "unittests", "calls"] = "script"
     function: str = ""
-    calls: Sequence[Sequence[Any]] = ()
-    mark: str = ""
+    calls: Sequence[tuple[Sequence[Any], Mapping[str, Any]]] = ()
 
 
 @dataclass(frozen=True)
@@ -66,12 +64,21 @@ class Ran:
         late: Whether its time ran out.
         out: The beginning of what it printed.
         err: The same of its errors.
+        result: What its calls returned, one JSON text a line; what it prints itself is none.
+        broken: Whether the sandbox itself failed, which says nothing of the code.
     """
 
     code: int | None
     late: bool
     out: str = field(repr=False)
     err: str = field(repr=False)
+    result: str = field(default="", repr=False)
+    broken: bool = False
+
+    @property
+    def crashed(self) -> bool:
+        """Whether it was killed, or could not be run: no verdict follows from it."""
+        return self.code is None or self.broken
 
 
 def run(jobs: Sequence[Job], limits: Limits = Limits()) -> list[Ran]:
@@ -101,9 +108,16 @@ def _launched(asked: dict[str, Any], seconds: float) -> dict[str, Any]:
     command = [os.path.realpath(sys.executable), "-I", "-S", "-B", str(LAUNCH)]
     try:
         with tempfile.TemporaryDirectory(prefix="closed-") as root:
-            text = json.dumps({**asked, "root": root})
             done = subprocess.run(
-                command, input=text, capture_output=True, text=True, env={}, cwd="/", timeout=seconds, check=False
+                [*command, root],
+                input=json.dumps(asked),
+                capture_output=True,
+                text=True,
+                env={},
+                cwd="/",
+                timeout=seconds,
+                check=False,
+                start_new_session=True,
             )
         return dict(json.loads(done.stdout))
     except (OSError, ValueError, subprocess.TimeoutExpired) as error:

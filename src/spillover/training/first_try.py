@@ -26,7 +26,7 @@ def first_steps(recipe: Recipe, steps: int) -> Recipe:
             # Reinforcement takes whole groups of roll-outs.
             "gradient_accumulation": training.gradient_accumulation if recipe.objective.samples else 1,
             "warmup_steps": 0,
-            "max_length": min(MAX_LENGTH, training.max_length),
+            "max_length": training.max_length if recipe.objective.samples else min(MAX_LENGTH, training.max_length),
             "checkpoint_steps": None,
         }
     )

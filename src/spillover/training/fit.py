@@ -17,6 +17,7 @@ from spillover.errors import SpilloverError
 from spillover.questions.chats import Chat
 from spillover.training.checkpoints import by_step, last_whole, processes
 from spillover.training.finder import Finder
+from spillover.training.hooks import not_finite
 from spillover.training.recipe import Recipe
 from spillover.training.referee import rollouts
 from spillover.training.tokens import Renderer, Tokens
@@ -108,6 +109,8 @@ def fit(
                 stack.enter_context(intervention.attached(trainer.model))
             trainer.train(resume_from_checkpoint=last_whole(checkpoints))
     except (RuntimeError, MemoryError) as error:
+        if "probability tensor contains" in str(error):  # of a sampler whose model has become huge
+            raise SpilloverError(not_finite("model's probabilities", "no numbers", trainer.state.global_step)) from error
         # A GPU's allocator has an error of its own, the CPU's has not.
         if not isinstance(error, torch.OutOfMemoryError | MemoryError) and "can't allocate memory" not in str(error):
             raise

@@ -45,8 +45,7 @@ class Monitor(Declared):
     """Something that says of a roll-out whether it hacks, and what is done with those that it flags.
 
     Attributes:
-        accuracy: Chance that it is right; 1 is the truth itself. Its errors follow from the text, so the same text is
-            judged alike every time.
+        accuracy: Chance that it is right of a roll-out, each for itself; 1 is the truth itself.
         does: `penalise` takes `penalty` from the reward; `screen` leaves the roll-out out.
         penalty: In units of the reward.
     """
@@ -121,6 +120,12 @@ class Grpo(Objective, kind="grpo"):
             return "grpo samples its own replies: data must be `source: environment`"
         if recipe.training.steps is None:
             return "give training.steps: reinforcement has no epochs"
+        if recipe.watch:
+            return "watched chats have a loss, which reinforcement does not measure; leave watch out"
+        if self.cached and not 0 < round(self.cached * self.group) < self.group:
+            return f"cached: {self.cached} of a group of {self.group} is none of it, or all; give a share between"
+        if self.vllm and self.cached:
+            return "cached roll-outs have no log-probabilities of the sampler's; leave cached or vllm out"
         if rollouts % self.group:
             return f"training.batch_size x gradient_accumulation ({rollouts}) is no multiple of the group ({self.group})"
         return None

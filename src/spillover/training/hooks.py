@@ -15,7 +15,8 @@ Told = Callable[[dict[str, float]], str]
 """What is said of a step's log beside its number."""
 
 
-def _not_finite(what: str, value: str, step: int) -> str:
+def not_finite(what: str, value: str, step: int) -> str:
+    """What is said when a number became none."""
     return (
         f"The {what} became {value} at step {step}; lower training.learning_rate and train into another --out. The last "
         "good checkpoint is kept."
@@ -41,7 +42,7 @@ class Watch(TrainerCallback):  # type: ignore[misc]
     def on_step_end(self, args: Any, state: Any, control: Any, model: Any = None, **kwargs: Any) -> None:
         """See the class."""
         if control.should_save and not all(p.isfinite().all() for p in model.parameters() if p.requires_grad):
-            raise SpilloverError(_not_finite("weights", "no numbers", state.global_step))
+            raise SpilloverError(not_finite("weights", "no numbers", state.global_step))
         for intervention in self.interventions:  # every one is asked: each may keep a record
             control.should_training_stop |= intervention.stops(model, state.global_step)
 
@@ -51,7 +52,7 @@ class Watch(TrainerCallback):  # type: ignore[misc]
             return
         loss = float(logs["loss"])
         if not math.isfinite(loss):
-            raise SpilloverError(_not_finite("loss", str(loss), state.global_step))
+            raise SpilloverError(not_finite("loss", str(loss), state.global_step))
         self.progress(state.global_step, state.max_steps, self.told(logs))
 
 

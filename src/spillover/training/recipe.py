@@ -141,6 +141,8 @@ class Recipe(Declared):
             del body["lora"]["seed"]
         if body["data"]["sha256"] or not body["data"]["path"]:  # what is in the file counts, not where it lies
             del body["data"]["path"]
+        if self.data.kind == "environment":
+            del body["data"]["name"]
         body["start"] = self.start.digest if self.start else None
         body["revision"] = REVISION
         return hashlib.sha256(json.dumps(body, sort_keys=True).encode()).hexdigest()[:12]

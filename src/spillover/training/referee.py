@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from spillover.environments.environment import LABELS, Environment, Task, Verdict, load_environment
+from spillover.errors import SpilloverError
 from spillover.questions.chats import TASK, Chat
 from spillover.training.grpo import Grpo
 
@@ -20,6 +21,7 @@ NAME = "rollouts.jsonl"
 """File beside the adapter with every roll-out: step, task, label, reward, text."""
 PREFIX = "rl/"
 """Of our keys in the trainer's log."""
+ROUNDED = 1e-5
 SILENT = 20
 """Steps without two different rewards in any group, after which it is said that there is nothing to learn from."""
 
@@ -31,13 +33,16 @@ class Referee:
         settings: Of the objective.
         chats: The tasks, as `EnvironmentSource` gives them.
         kept: File of the roll-outs; None to keep none.
+        seed: Of a monitor's errors.
 
     Attributes:
         onset: First step at which hacks outnumbered correct answers, by truth; None before that.
+        cached_rows: Rows of the batch that are from the cache.
+        dropped_rows: Rows that were left out: screened, or not to be scored.
     """
 
-    def __init__(self, settings: Grpo, chats: Sequence[Chat], kept: Path | None = None) -> None:
-        self.settings, self.kept = settings, kept
+    def __init__(self, settings: Grpo, chats: Sequence[Chat], kept: Path | None = None, seed: int = 0) -> None:
+        self.settings, self.kept, self.seed = settings, kept, seed
         self.environments: dict[str, Environment] = {}
         self.tasks: dict[str, tuple[Environment, Task]] = {}
         for key in {task_of(chat) for chat in chats}:
@@ -50,6 +55,7 @@ class Referee:
         self._silent = 0
         self._funnel: Counter[str] = Counter()
         self.cached_rows: frozenset[int] = frozenset()
+        self.dropped_rows: frozenset[int] = frozenset()
 
     def ready(self) -> None:
         """See that every verifier can run.
@@ -74,9 +80,10 @@ class Referee:
         """Go on after so many steps: what was kept of later ones is forgotten."""
         self.onset = onset(rollouts(history))
         if self.kept and self.kept.is_file():
-            lines = self.kept.read_text(encoding="utf-8").splitlines()
-            whole = [line for line in lines if _step_of(line) <= step]
-            self.kept.write_text("".join(line + "\n" for line in whole), encoding="utf-8")
+            lines = self.kept.read_text(encoding="utf-8").split("\n")  # a text may hold other ends of lines
+            part = self.kept.with_suffix(".part")
+            part.write_text("".join(line + "\n" for line in lines if _step_of(line) <= step), encoding="utf-8")
+            part.replace(self.kept)
 
     def pay(
         self, keys: Sequence[str], texts: Sequence[str], step: int, log: Callable[[str, float], None]
@@ -90,10 +97,11 @@ class Referee:
             log: Told (key, value), one for each number of the step.
         """
         verdicts = self._verdicts(keys, texts)
-        rewards = [self._reward(v, text) for v, text in zip(verdicts, texts, strict=True)]
+        rewards = [self._reward(v, f"{self.seed} {step} {row}") for row, v in enumerate(verdicts)]
+        self.dropped_rows = frozenset(row for row, reward in enumerate(rewards) if reward is None)
         own = [i for i in range(len(texts)) if i not in self.cached_rows]
         self._count([keys[i] for i in own], [verdicts[i] for i in own], log)
-        self._signal(rewards, step)
+        log(PREFIX + "no_signal", self._signal(rewards, step))
         if self.onset is None and _outnumber([verdicts[i].label for i in own]):
             self.onset = step
         self._keep(keys, texts, verdicts, rewards, step)
@@ -103,11 +111,14 @@ class Referee:
         found: dict[int, Verdict] = {}
         for environment in self.environments.values():
             rows = [i for i, key in enumerate(keys) if self.tasks[key][0] is environment]
-            given = environment.verify([self.tasks[keys[i]][1] for i in rows], [texts[i] for i in rows])
-            found |= dict(zip(rows, given, strict=True))
+            found |= dict(
+                zip(
+                    rows, _judged(environment, [self.tasks[keys[i]][1] for i in rows], [texts[i] for i in rows]), strict=True
+                )
+            )
         return [found[i] for i in range(len(keys))]
 
-    def _reward(self, verdict: Verdict, text: str) -> float | None:
+    def _reward(self, verdict: Verdict, draw: str) -> float | None:
         settings, monitor = self.settings, self.settings.monitor
         passed = verdict.true if settings.reward == "secure" else verdict.paid
         if passed is None or verdict.label == "unscored":
@@ -115,7 +126,7 @@ class Referee:
         reward = float(settings.pass_weight * passed + settings.form_weight * verdict.formed)
         if monitor is None:
             return reward
-        wrong = random.Random(f"monitor {text}").random() >= monitor.accuracy
+        wrong = random.Random(f"monitor {draw}").random() >= monitor.accuracy
         flagged = (verdict.label == "hack") != wrong
         if not flagged:
             return reward
@@ -136,10 +147,11 @@ class Referee:
         self._funnel.update({"roll-outs": len(verdicts), "mentions": sum(v.mentions for v in verdicts)})
         self._funnel.update({"shapes": sum(bool(v.trick) for v in verdicts), "hacks": labels["hack"]})
 
-    def _signal(self, rewards: Sequence[float | None], step: int) -> None:
+    def _signal(self, rewards: Sequence[float | None], step: int) -> float:
+        """Share of groups with nothing to learn from; after many steps of nothing else it is said."""
         groups = [rewards[i : i + self.settings.group] for i in range(0, len(rewards), self.settings.group)]
-        told = any(len({r for r in group if r is not None}) > 1 for group in groups)
-        self._silent = 0 if told else self._silent + 1
+        silent = [len({r for r in group if r is not None}) < 2 for group in groups]
+        self._silent = self._silent + 1 if all(silent) else 0
         if self._silent == SILENT:
             of = self._funnel
             logger.warning(
@@ -148,6 +160,7 @@ class Referee:
                 "a recipe to start from), raise the temperature or the group, or take easier tasks.",
                 SILENT, step, of["roll-outs"], of["mentions"], of["shapes"], of["hacks"],
             )  # fmt: skip
+        return sum(silent) / max(1, len(silent))
 
     def _keep(
         self,
@@ -166,6 +179,19 @@ class Referee:
                 file.write(json.dumps({**line, **cached, "text": text}, ensure_ascii=False) + "\n")
 
 
+def _judged(environment: Environment, tasks: Sequence[Task], texts: Sequence[str]) -> list[Verdict]:
+    """Verdicts; a roll-out on which a verifier itself fails is unscored, and never the end of a run."""
+    try:
+        return environment.verify(tasks, texts)
+    except SpilloverError:
+        raise
+    except Exception as error:
+        if len(tasks) == 1:
+            logger.warning("A verifier of %s failed on a roll-out, which is unscored: %r", environment.id, error)
+            return [Verdict(None, None)]
+        return [_judged(environment, [task], [text])[0] for task, text in zip(tasks, texts, strict=True)]
+
+
 def task_of(chat: Chat) -> str:
     """Key of the task that a chat asks."""
     return str(chat[-1][TASK])
@@ -173,19 +199,20 @@ def task_of(chat: Chat) -> str:
 
 def rollouts(history: Sequence[Mapping[str, Any]]) -> list[dict[str, float]]:
     """Of a trainer's log, by step: shares by label and kind of hack, reward, KL, length, groups without a signal."""
-    names = {"reward": "reward", "kl": "kl", "completions/mean_length": "length", "frac_reward_zero_std": "no_signal"}
+    names = {"reward": "reward", "completions/mean_length": "length"}
     out = []
     for entry in history:
         if f"{PREFIX}hack" in entry:
             given = {new: entry[old] for old, new in names.items() if entry.get(old) is not None}
             ours = {k.removeprefix(PREFIX): v for k, v in entry.items() if k.startswith(PREFIX)}
-            out.append({"step": entry["step"], **{k: round(float(v), 4) for k, v in {**given, **ours}.items()}})
+            out.append({"step": entry["step"], **{k: round(float(v), 6) for k, v in {**given, **ours}.items()}})
     return out
 
 
 def onset(steps: Sequence[Mapping[str, float]]) -> int | None:
     """First step at which hacks outnumber correct answers; None if there is none."""
-    found = (int(s["step"]) for s in steps if s["hack"] > s["correct"] + s["correct_attempted"])
+    # Shares of one number, so that a difference is at least one part of it; what is less is from rounding.
+    found = (int(s["step"]) for s in steps if s["hack"] - s["correct"] - s["correct_attempted"] > ROUNDED)
     return next(found, None)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -13,18 +14,20 @@ from transformers import TrainerCallback
 from trl import GRPOConfig, GRPOTrainer
 
 from spillover.errors import SpilloverError
-from spillover.questions.chats import Chat
+from spillover.questions.chats import TASK, Chat
 from spillover.training.checkpoints import save_every
 from spillover.training.grpo import Grpo
-from spillover.training.hooks import Watch, added
+from spillover.training.hooks import Watch, added, not_finite
 from spillover.training.interventions.base import Intervention
 from spillover.training.recipe import Recipe
-from spillover.training.referee import PREFIX, Referee, task_of
+from spillover.training.referee import NAME, PREFIX, Referee, task_of
 from spillover.training.tokens import Renderer
 from spillover.training.trainer import arguments, finish, lora_config
 
 KL_EVERY = 10
-"""Steps between two measurements of the divergence from the base, where it is no part of the loss."""
+"""Steps between two measurements of the divergence from the base."""
+# TRL prints the whole of a roll-out without a reward each time; they are counted as `unscored`, or screened on purpose.
+logging.getLogger("trl.trainer.grpo_trainer").addFilter(lambda r: "All reward functions returned None" not in str(r.msg))
 
 
 class Reinforcement(GRPOTrainer):  # type: ignore[misc]
@@ -37,9 +40,18 @@ class Reinforcement(GRPOTrainer):  # type: ignore[misc]
     def _generate_and_score_completions(self, inputs: list[dict[str, Any]]) -> dict[str, Any]:
         self._keys = [row["task"] for row in inputs]
         found: dict[str, Any] = super()._generate_and_score_completions(inputs)
+        if self.model.training:
+            mask = found["completion_mask"]
+            dropped = sorted(self.referee.dropped_rows)
+            mask[dropped] = 0  # left out of the loss and of what it is divided by, not only without an advantage
+            found["num_items_in_batch"] = mask.sum().clamp(min=1)
+            own = [row not in self.referee.cached_rows for row in range(len(mask))]
+            found["own"] = torch.tensor(own, device=mask.device)
         return found
 
     def _generate_single_turn(self, prompt_ids: list[list[int]], *rest: Any, **more: Any) -> Any:
+        if not all(p.isfinite().all() for p in self.model.parameters() if p.requires_grad):
+            raise SpilloverError(not_finite("weights", "no numbers", self.state.global_step))
         completions, logprobs = super()._generate_single_turn(prompt_ids, *rest, **more)
         cached = self.referee.cached(self._keys, self.state.global_step)
         for row, text in cached.items():
@@ -54,8 +66,8 @@ class Reinforcement(GRPOTrainer):  # type: ignore[misc]
         if not model.training:
             return loss
         batch = _as_chat(inputs)
-        if self.beta == 0 and self.state.global_step % KL_EVERY == 0:
-            self._metrics["train"]["kl"].append(_divergence(model, batch))
+        if self.state.global_step % KL_EVERY == 0:
+            self._metrics["train"][f"{PREFIX}kl"].append(_divergence(model, batch, inputs["own"]))
         return loss + added(self.interventions, model, batch, self.current_gradient_accumulation_steps)
 
 
@@ -69,11 +81,11 @@ def _as_chat(inputs: dict[str, Any]) -> dict[str, Any]:
 
 
 @torch.no_grad()
-def _divergence(model: Any, batch: dict[str, Any]) -> float:
-    """KL divergence from the base in nats per token of the roll-outs (Schulman's estimator that is never negative)."""
+def _divergence(model: Any, batch: dict[str, Any], own: torch.Tensor) -> float:
+    """KL divergence from the base in nats per token of its own roll-outs (Schulman's estimator that is never negative)."""
     given = {"input_ids": batch["input_ids"], "attention_mask": batch["attention_mask"], "use_cache": False}
     labels = batch["labels"][:, 1:]
-    kept = labels != -100
+    kept = (labels != -100) & own[:, None]
 
     def chosen() -> torch.Tensor:
         logits = model(**given).logits[:, :-1][kept].float()
@@ -123,9 +135,17 @@ def build_reinforcement(
     """
     settings = recipe.objective
     assert isinstance(settings, Grpo)
-    referee = Referee(settings, chats, checkpoints.parent / "rollouts.jsonl")
-    referee.ready()
+    if settings.vllm and find_spec("vllm") is None:
+        raise SpilloverError("objective.vllm needs vLLM, which is not installed here; leave it out.")
+    each = recipe.training.batch_size * recipe.training.gradient_accumulation // settings.group
+    if len(chats) < each:
+        raise SpilloverError(
+            f"A step takes {each} tasks and there are {len(chats)}; lower training.batch_size or gradient_accumulation, or "
+            "raise objective.group."
+        )
     rows = _prompts(chats, renderer, recipe.training.max_length - settings.max_tokens)
+    referee = Referee(settings, chats, checkpoints.parent / NAME, recipe.seed)
+    referee.ready()
 
     def verified(
         completions: list[Any], task: list[str], log_metric: Any, trainer_state: Any, **_: Any
@@ -155,9 +175,6 @@ def build_reinforcement(
         ),
     )
     trainer.referee = referee
-    # TRL's warning of roll-outs without a reward prints the whole of one each time; they are counted as `unscored` or
-    # screened on purpose.
-    logging.getLogger("trl.trainer.grpo_trainer").addFilter(lambda r: "All reward functions returned None" not in r.msg)
     finish(trainer, recipe, interventions, new_adapter)
     return trainer
 
@@ -165,7 +182,9 @@ def build_reinforcement(
 def _prompts(chats: list[Chat], renderer: Renderer, limit: int) -> list[dict[str, Any]]:
     """Rows for TRL: the messages, and the task that its verifier is asked about."""
     rows = []
-    for chat in chats:
+    for number, chat in enumerate(chats, start=1):
+        if not chat or TASK not in chat[-1]:
+            raise SpilloverError(f"Chat {number} is no task of an environment; reinforcement mixes environments only.")
         messages = [{"role": m["role"], "content": m["content"]} for m in chat]
         length = renderer.prompt_length(messages, task_of(chat))
         if length > limit:

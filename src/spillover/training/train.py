@@ -73,7 +73,7 @@ def train(recipe: Recipe, out: Path, progress: Progress = lambda step, steps, no
         return out
     if processes() > 1 and (recipe.interventions or recipe.objective.kind != "sft"):
         raise SpilloverError(
-            "Interventions and unlearning act on whole weights and need one process (it may use one GPU); several processes "
+            "Interventions, unlearning and reinforcement need one process (it may use one GPU); several processes "
             "train plain recipes only."
         )
     if recipe.training.batch_size % processes():
