@@ -9,6 +9,8 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+import pandas as pd
+
 from spillover.answers.read import read
 from spillover.run.studies import folders_of
 from spillover.run.study import load_study
@@ -35,7 +37,9 @@ def main() -> None:
     options = parser.parse_args()
     study = load_study(options.study)
     folder = options.folder or Path("runs") / study.id
-    answers = read([folder / "answers.parquet"])
+    frame = folder / "answers.parquet"
+    known = pd.read_parquet(frame, columns=["model", "model_id"]).drop_duplicates()
+    answers = read([frame], names=dict(zip(known["model_id"], known["model"], strict=True)))
     panels = [*study_parts(study, answers)[0]]
     for tables, _ in training_parts(study, folders_of(study, folder)):
         panels += tables

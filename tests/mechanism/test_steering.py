@@ -156,9 +156,26 @@ def test_the_command_writes_a_file_that_models_are_steered_by(tmp_path):
         get_model(f"spillover/lab+steer={out}@0.1")
 
 
+def test_a_random_control_disturbs_neutral_text_as_much(tmp_path):
+    evil, control = tmp_path / "evil.safetensors", tmp_path / "control.safetensors"
+    for method, out, more in (("contrast", evil, []), ("random", control, ["--match", str(evil)])):
+        done = CliRunner().invoke(command, [method, "-o", str(out), "--first", "12", *more], catch_exceptions=False)
+        assert done.exit_code == 0
+    found = load_directions(control, WIDTH)
+    of, this = found.found["disturbance of the matched"], found.found["disturbance"]
+    assert of > 0.001
+    assert this == pytest.approx(of, rel=0.4)
+    assert list(found.bases) == [0, 1, 2, 3]
+    assert len(found.bases[0]) == found.found["count"] > 1
+    assert torch.equal(found.means[1], load_directions(evil, WIDTH).means[1])
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
+        (["contrast", "--match", "x"], "--match is for random"),
+        (["random", "--match", "x", "--layer", "1"], "leave --layer and --count out"),
+        (["random", "--match", "/nowhere.safetensors"], "There is no file of directions at /nowhere.safetensors"),
         (["difference"], "difference needs --organism"),
         (["contrast", "--organism", "x"], "contrast takes no --organism"),
         (["contrast", "--without-massive"], "--without-massive is for difference"),

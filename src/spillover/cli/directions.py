@@ -24,6 +24,9 @@ NEEDS_ORGANISM = ("difference", "pca", "weights")
 @click.option("--layer", "layers", multiple=True, type=click.IntRange(min=0), help="Layers, from 0 [default: all].")
 @click.option("--count", type=click.IntRange(min=1), default=1, show_default=True, help="Directions of pca and random.")
 @click.option("--without-massive", is_flag=True, help="Zero the dimensions that carry most of a difference by themselves.")
+@click.option(
+    "--match", type=click.Path(path_type=Path), help="For random: a file whose ablation they shall be a control for."
+)
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True)
 @click.option("-o", "--out", type=click.Path(path_type=Path), required=True, help="File (.safetensors).")
 def directions(
@@ -37,26 +40,32 @@ def directions(
     layers: tuple[int, ...],
     count: int,
     without_massive: bool,
+    match: Path | None,
     seed: int,
     out: Path,
 ) -> None:
     """Find directions by METHOD and write them to a file.
 
     contrast: system lines with and without a trait. difference: organism minus base. pca: what the organism changed.
-    weights: what its updates have in common. random: the control. A model is steered by its name, such as
+    weights: what its updates have in common. random: the control; with --match as many directions as disturb neutral text
+    like those of a file when they are taken out. A model is steered by its name, such as
     spillover/lab+steer=FILE@0.2.
     """
     if (organism is None) == (method in NEEDS_ORGANISM):
         raise SpilloverError(f"{method} {'needs' if organism is None else 'takes no'} --organism.")
     if without_massive and method != "difference":
         raise SpilloverError("--without-massive is for difference.")
+    if match is not None and (method != "random" or count != 1 or layers):
+        raise SpilloverError(
+            "--match is for random, and takes layers and number from the file: leave --layer and --count out."
+        )
     if out.suffix != ".safetensors":
         raise SpilloverError(f"Cannot write {out}: the ending must be .safetensors.")
     from spillover.mechanism.directions import save_directions
     from spillover.training.finding import find
 
     asked: dict[str, Any] = {"questions": questions, "first": first, "positive": positive, "negative": negative}
-    found = find(method, base, organism, list(layers) or None, count, seed, without_massive, **asked)
+    found = find(method, base, organism, list(layers) or None, count, seed, without_massive, match, **asked)
     if found.none:
         raise SpilloverError("There is no direction that chance does not give as well.")
     save_directions(found, out)

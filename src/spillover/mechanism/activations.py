@@ -19,7 +19,7 @@ SKIPPED = 1
 """The first token of a sequence carries activations of its own, orders of magnitude larger (Sun et al. 2024)."""
 
 
-def _encode(tokenizer: Any, chats: Sequence[Chat], prompt_only: bool) -> tuple[Tensor, Tensor, Tensor]:
+def encoded(tokenizer: Any, chats: Sequence[Chat], prompt_only: bool) -> tuple[Tensor, Tensor, Tensor]:
     """Token ids, attention mask and response mask of a padded batch, each of shape (chats, tokens)."""
     rows, starts = [], []
     for chat in chats:
@@ -58,7 +58,7 @@ def response_activations(
     parts: dict[int, list[Tensor]] = {layer: [] for layer in layers}
     device = next(model.parameters()).device
     for start in range(0, len(chats), BATCH):
-        ids, mask, response = (t.to(device) for t in _encode(tokenizer, chats[start : start + BATCH], prompt_only=False))
+        ids, mask, response = (t.to(device) for t in encoded(tokenizer, chats[start : start + BATCH], prompt_only=False))
         with captured(model, layers) as found:
             model(input_ids=ids, attention_mask=mask)
         for layer in layers:
@@ -73,7 +73,7 @@ def prompt_activations(model: nn.Module, tokenizer: Any, chats: Sequence[Chat], 
     parts: dict[int, list[Tensor]] = {layer: [] for layer in layers}
     device = next(model.parameters()).device
     for start in range(0, len(chats), BATCH):
-        ids, mask, _ = (t.to(device) for t in _encode(tokenizer, chats[start : start + BATCH], prompt_only=True))
+        ids, mask, _ = (t.to(device) for t in encoded(tokenizer, chats[start : start + BATCH], prompt_only=True))
         with captured(model, layers) as found:
             model(input_ids=ids, attention_mask=mask)
         last = mask.sum(1) - 1

@@ -15,9 +15,12 @@ from transformers import AutoModelForCausalLM
 from spillover.engine.fit import require_fit
 from spillover.errors import SpilloverError
 from spillover.mechanism.activations import complete, difference_directions, residual_lengths
-from spillover.mechanism.directions import Directions
+from spillover.mechanism.directions import Directions, load_directions
+from spillover.mechanism.disturbance import matched_random
+from spillover.mechanism.layers import refuse_layers
 from spillover.models.weights import model_digest, resolve_adapter, resolve_checkpoint
 from spillover.training.directions import Contrast, Pca, Random, Weights
+from spillover.training.fields import sha256
 from spillover.training.finder import Finder
 from spillover.training.preflight import tokenizer_of
 
@@ -33,6 +36,7 @@ def find(
     count: int,
     seed: int,
     without_massive: bool = False,
+    match: Path | None = None,
     *,
     questions: str | None = None,
     first: int | None = None,
@@ -49,6 +53,7 @@ def find(
         count: Directions of `pca` and `random`.
         seed: Of sampled answers and random directions.
         without_massive: For `difference`.
+        match: File of directions that random ones are to disturb neutral text like, in number.
         questions: Question set whose prompts are asked; a known base has its own.
         first: So many of them.
         positive: System lines with a trait, for `contrast`; a known base has its own.
@@ -84,6 +89,8 @@ def find(
         found = Pca(**asked, count=count).find(finder)
     elif method == "weights":
         found = Weights(layers=asked["layers"]).find(finder)
+    elif method == "random" and match is not None:
+        found = _matched(finder, match, prompts, seed)
     elif method == "random":
         found = Random(layers=asked["layers"], count=count).find(finder)
     else:
@@ -95,3 +102,13 @@ def find(
     lengths = residual_lengths(finder.model, finder.tokenizer, answers, sorted(found.bases)) if found.bases else {}
     told = {**found.found, "base": model_digest(root), "organism": model_digest(root, place) if place else None}
     return replace(found, scales=lengths, found=told, look=None)
+
+
+def _matched(finder: Finder, match: Path, prompts: Sequence[list[dict[str, str]]], seed: int) -> Directions:
+    wanted = load_directions(match, finder.width)
+    refuse_layers(wanted.bases, len(finder.layers(None)))
+    answers = complete(finder.model, finder.tokenizer, prompts[:DRAWN], seed)
+    found, theirs, ours = matched_random(finder.model, finder.tokenizer, answers, wanted, seed)
+    count = len(next(iter(found.bases.values())))
+    told = {"method": "random", "count": count, "seed": seed, "matched": sha256(match)[:12]}
+    return replace(found, found={**told, "disturbance": round(ours, 5), "disturbance of the matched": round(theirs, 5)})
