@@ -33,7 +33,7 @@ def main() -> None:
     parser.add_argument("study")
     parser.add_argument("--folder", type=Path)
     parser.add_argument("--only", action="append", help="Part of a table's title.")
-    parser.add_argument("--columns", help="Columns to keep by name, with commas; the first always.")
+    parser.add_argument("--columns", help="Columns to keep by name, with semicolons; the first always.")
     options = parser.parse_args()
     study = load_study(options.study)
     folder = options.folder or Path("runs") / study.id
@@ -43,7 +43,7 @@ def main() -> None:
     panels = [*study_parts(study, answers)[0]]
     for tables, _ in training_parts(study, folders_of(study, folder)):
         panels += tables
-    wanted = options.columns.split(",") if options.columns else None
+    wanted = options.columns.split(";") if options.columns else None
     for panel in panels:
         if not options.only or any(part in panel.title for part in options.only):
             keep = [i for i, h in enumerate(panel.headers) if wanted is None or i == 0 or h in wanted]

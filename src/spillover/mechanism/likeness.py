@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 ALIKE = 0.3
-"""Cosine of two A matrices above which they began alike. Unrelated ones begin near 0; training alone can bring them to 0.1."""
+"""Cosine of two A matrices above which they began alike. Unrelated ones begin near 0; training can bring them to 0.1."""
 
 
 @dataclass(frozen=True)
