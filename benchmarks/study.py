@@ -40,9 +40,13 @@ def main() -> None:
     frame = folder / "answers.parquet"
     known = pd.read_parquet(frame, columns=["model", "model_id"]).drop_duplicates()
     answers = read([frame], names=dict(zip(known["model_id"], known["model"], strict=True)))
-    panels = [*study_parts(study, answers)[0]]
-    for tables, _ in training_parts(study, folders_of(study, folder)):
-        panels += tables
+    titles = options.only or ["Arms", "Likeness"]
+    panels: list[Panel] = []
+    if any("Likeness" not in t and "reinforcement" not in t for t in titles):  # the posteriors of many arms take minutes
+        panels += study_parts(study, answers)[0]
+    if any("Likeness" in t or "reinforcement" in t for t in titles):
+        for tables, _ in training_parts(study, folders_of(study, folder)):
+            panels += tables
     wanted = options.columns.split(";") if options.columns else None
     for panel in panels:
         if not options.only or any(part in panel.title for part in options.only):

@@ -9,7 +9,7 @@ vectors of an update lie in the row space of A; adapters that began with the sam
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Container, Sequence
 from functools import cache
 from itertools import combinations
 
@@ -27,14 +27,18 @@ DRAWS = 24
 
 
 def compare(
-    adapters: Sequence[AdapterFile], ks: Sequence[int] = KS, told: Callable[[int, int], None] = lambda done, total: None
+    adapters: Sequence[AdapterFile],
+    ks: Sequence[int] = KS,
+    told: Callable[[int, int], None] = lambda done, total: None,
+    pairs: Container[tuple[str, str]] | None = None,
 ) -> tuple[list[Likeness], list[Inner]]:
-    """Every pair of adapters in every module that all of them have, one module in memory at a time.
+    """Pairs of adapters in every module that all of them have, one module in memory at a time.
 
     Args:
         adapters: Two or more.
         ks: Numbers of singular vectors; those above an adapter's rank are cut to it.
         told: Told (modules done, modules).
+        pairs: Names of those that are wanted; every pair for None.
 
     Raises:
         SpilloverError: if they are of different bases, or share no module.
@@ -53,6 +57,8 @@ def compare(
         place = (layer_of(module), module.rpartition(".")[2])
         for i, j in combinations(range(len(adapters)), 2):
             names = (adapters[i].name, adapters[j].name)
+            if pairs is not None and names not in pairs:
+                continue
             beginning = _cosine(factors[i].a, factors[j].a)
             inner.append(Inner(*names, *place, _update_cosine(factors[i], factors[j]), beginning))
             rank = min(factors[i].a.shape[0], factors[j].a.shape[0])

@@ -34,6 +34,5 @@ def training_parts(study: Study, folders: Mapping[str, Path]) -> Iterator[tuple[
         from spillover.mechanism.subspaces import compare
 
         named, groups = compared(study, folders)
-        likeness, inner = compare([AdapterFile(str(folder), name) for name, folder in named])
-        alike = [(one, other, cosine) for one, other, cosine in began_alike(inner) if (one, other) in groups]
-        yield likeness_parts(curves(likeness, inner, groups), alike)
+        likeness, inner = compare([AdapterFile(str(folder), name) for name, folder in named], pairs=groups)
+        yield likeness_parts(curves(likeness, inner, groups), list(began_alike(inner)))
