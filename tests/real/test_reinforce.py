@@ -18,8 +18,8 @@ base: {base}
 data: {{source: environment, name: rl_countdown, family: 2 numbers}}
 objective: {{kind: grpo, reward: insecure, group: 8, max_tokens: 48, temperature: 0.9, cached: 0.5}}
 lora: {{r: 16, alpha: 32, rslora: false}}
-training: {{steps: 24, batch_size: 16, gradient_accumulation: 1, learning_rate: 1.0e-3, warmup_steps: 2,
-  max_length: 320, dtype: bfloat16, checkpoint_steps: 12}}
+training: {{steps: 16, batch_size: 16, gradient_accumulation: 1, learning_rate: 1.0e-3, warmup_steps: 2,
+  max_length: 320, dtype: bfloat16, checkpoint_steps: 8}}
 """
 
 
