@@ -37,12 +37,12 @@ def main() -> None:
     options = parser.parse_args()
     study = load_study(options.study)
     folder = options.folder or Path("runs") / study.id
-    frame = folder / "answers.parquet"
-    known = pd.read_parquet(frame, columns=["model", "model_id"]).drop_duplicates()
-    answers = read([frame], names=dict(zip(known["model_id"], known["model"], strict=True)))
     titles = options.only or ["Arms", "Likeness"]
     panels: list[Panel] = []
     if any("Likeness" not in t and "reinforcement" not in t for t in titles):  # the posteriors of many arms take minutes
+        frame = folder / "answers.parquet"
+        known = pd.read_parquet(frame, columns=["model", "model_id"]).drop_duplicates()
+        answers = read([frame], names=dict(zip(known["model_id"], known["model"], strict=True)))
         panels += study_parts(study, answers)[0]
     if any("Likeness" in t or "reinforcement" in t for t in titles):
         for tables, _ in training_parts(study, folders_of(study, folder)):
