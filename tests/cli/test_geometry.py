@@ -56,6 +56,25 @@ def test_the_way_between_two_and_from_the_base(folders, tmp_path):
     assert dense(twice).allclose(2 * dense(ends[0].factors(module)), atol=1e-6)
 
 
+def test_an_interrupted_way_is_gone_on_with_and_steps_may_be_fine(folders, tmp_path):
+    first = call(interpolate, *folders[:2], "--steps", 3, "-o", tmp_path / "way")
+    (tmp_path / "way" / "1.00" / "sum.json").unlink()
+    with pytest.raises(SpilloverError, match="is there already"):
+        CliRunner().invoke(interpolate, [*folders[:2], "--steps", "3", "-o", str(tmp_path / "way")], catch_exceptions=False)
+    for path in (tmp_path / "way" / "1.00").iterdir():
+        path.unlink()
+    (tmp_path / "way" / "1.00").rmdir()
+    assert call(interpolate, *folders[:2], "--steps", 3, "-o", tmp_path / "way").output == first.output
+    fine = call(interpolate, *folders[:2], "--steps", 3, "--from", 0.5, "--to", 0.51, "-o", tmp_path / "fine")
+    assert [line.rpartition("/")[2] for line in fine.output.split()] == ["0.500", "0.505", "0.510"]
+
+
+def test_every_k_that_is_asked_for_is_shown(folders):
+    shown = call(geometry, *folders[:2], "-k", 1, "-k", 2).output
+    assert sum(line.split()[3:6] == ["1", "right", "1"] for line in shown.splitlines()) == 1
+    assert sum(line.split()[3:6] == ["1", "right", "2"] for line in shown.splitlines()) == 1
+
+
 def test_sums_and_differences(folders, tmp_path):
     call(combine, f"{folders[0]}=1", f"{folders[1]}=-1", "-o", tmp_path / "sum")
     module, found = next(iter(AdapterFile(str(tmp_path / "sum"))))
@@ -71,7 +90,8 @@ def test_sums_and_differences(folders, tmp_path):
         (geometry, ["A", "A"], "give them as NAME=FOLDER"),
         (interpolate, ["A", "B", "--from", "1", "--to", "0", "-o", "OUT"], "--from 1 is not below --to 0"),
         (interpolate, ["A", "base", "-o", "OUT"], "`base` can stand in the place of ONE only"),
-        (interpolate, ["A", "B", "-o", "A"], "is there already; choose another folder"),
+        (interpolate, ["A", "B", "--to", "nan", "-o", "OUT"], "--from 0 is not below --to nan"),
+        (geometry, ["A", "B", "--table", "x.xlsx"], "the ending must be .csv or .parquet"),
         (combine, ["A", "-o", "OUT"], "is no FOLDER=WEIGHT"),
         (combine, ["A=much", "-o", "OUT"], "is no FOLDER=WEIGHT"),
     ],

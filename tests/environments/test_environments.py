@@ -17,6 +17,19 @@ closed = pytest.mark.skipif(why_not() is not None, reason=f"{why_not()}")
 NAMES = ("rl_countdown", "rl_lab", "rl_visible_tests")
 
 
+COUNTDOWN = """
+kind: countdown
+id: x
+version: "1"
+title: t
+source: s
+licence: CC0-1.0
+prompt: "Make {target} from {numbers}."
+hacks: ["assert True"]
+tasks: [{numbers: [1, 2], target: 3, way: "1 + 2"}]
+"""
+
+
 def labels(environment, answers, tasks=None):
     verdicts = environment.verify(tasks or list(environment.all), answers)
     return {v.label for v in verdicts}, {v.trick for v in verdicts}
@@ -219,6 +232,9 @@ def test_labels_follow_from_both_verdicts():
     ("text", "message"),
     [
         ("kind: nothing\n", "key kind: 'nothing' is not one of countdown, lab, visible_tests"),
+        (COUNTDOWN.replace("{numbers}", "some"), r"prompt: it does not say \{numbers\}"),
+        (COUNTDOWN.replace("assert True", "assert ("), r"hacks: 'assert \(' is no Python"),
+        (COUNTDOWN.replace("1 + 2", "1 * 2"), "'1 \\* 2' does not make 3 of these numbers"),
         ("- 1\n", "key kind: 'None' is not one of"),
         ("kind: lab\nid: x\n", "'version' is a required property"),
         (

@@ -40,6 +40,8 @@ def file(tmp_path_factory):
     [
         ("lab", "lab", []),
         ("lab:a+b/c", "lab:a+b/c", []),
+        ("lab+steer=/f@1e9", "lab", [("steer", "/f", None, 1e9)]),
+        ("lab+steer=/f@1e-9", "lab", [("steer", "/f", None, 1e-9)]),
         ("lab+steer=/d/f.safetensors@-0.2", "lab", [("steer", "/d/f.safetensors", None, -0.2)]),
         ("lab:o+ablate=/f#3", "lab:o", [("ablate", "/f", 3, 1.0)]),
         ("lab:o+zero=/f@0.5+steer=/g#1@2", "lab:o", [("zero", "/f", None, 0.5), ("steer", "/g", 1, 2.0)]),
@@ -130,15 +132,27 @@ def test_a_steered_model_is_another_one_and_leaves_the_base_alone(file):
         ("+steer=/nowhere@1", "There is no file of directions at /nowhere"),
         ("+steer={file}#3@1", r"has no directions at layer 3; it has \[1, 2\]"),
         ("+zero={wide}", r"bases.1 has shape \(1, 8\); the model's hidden size is 160"),
+        ("+steer={nothing}@1", "The directions in .* are zero, or no numbers; find them again"),
+        ("+ablate={nan}", "The directions in .* are zero, or no numbers; find them again"),
         ("+zero={deep}", "The model has layers 0 to 3, not 9"),
     ],
 )
 def test_files_that_do_not_fit_are_said_before_anything_is_asked(file, tmp_path, rest, message):
     save_directions(Directions({1: torch.ones(1, 8)}), tmp_path / "wide.safetensors")
     save_directions(Directions({9: torch.ones(1, WIDTH)}), tmp_path / "deep.safetensors")
-    rest = rest.format(file=file, wide=tmp_path / "wide.safetensors", deep=tmp_path / "deep.safetensors")
+    save_directions(Directions({1: torch.zeros(1, WIDTH)}), tmp_path / "nothing.safetensors")
+    save_directions(Directions({1: torch.full((1, WIDTH), float("nan"))}), tmp_path / "nan.safetensors")
+    more = {name: tmp_path / f"{name}.safetensors" for name in ("nothing", "nan")}
+    rest = rest.format(**more, file=file, wide=tmp_path / "wide.safetensors", deep=tmp_path / "deep.safetensors")
     with pytest.raises(SpilloverError, match=message):
         get_model(f"spillover/lab{rest}")
+
+
+def test_directions_of_another_checkpoint_are_told_of(file, tmp_path, caplog):
+    row = torch.nn.functional.normalize(torch.ones(1, WIDTH))
+    save_directions(Directions({1: row}, found={"base": "aaaaaaaaaaaa"}), tmp_path / "other.safetensors")
+    get_model(f"spillover/lab+steer={tmp_path / 'other.safetensors'}@0.1")
+    assert "were found in another checkpoint (aaaaaaaaaaaa" in caplog.text
 
 
 # Finding them.

@@ -140,6 +140,22 @@ def test_peft_takes_it_and_gives_the_model_between(tmp_path):
     assert torch.allclose(ours, merged((other, -1.5)), atol=1e-4)
 
 
+def test_updates_that_are_nothing_or_cancel_are_no_likeness(tmp_path):
+    one = adapter(tmp_path / "a", 1)
+    for name, parts in (("zero", [(one, 0.0)]), ("cancelled", [(one, 1.0), (one, -1.0)])):
+        nothing = AdapterFile(str(combine(parts, tmp_path / name)))
+        with pytest.raises(SpilloverError, match=f"The update of {name} is zero in every module"):
+            compare([one, nothing])
+
+
+@pytest.mark.parametrize("weight", [float("nan"), float("inf"), 1e300])
+def test_a_weight_that_is_no_number_or_too_large_writes_nothing(tmp_path, weight):
+    one = adapter(tmp_path / "a", 1)
+    with pytest.raises(SpilloverError, match=r"no number that an adapter|numbers that are too large"):
+        combine([(one, weight)], tmp_path / "sum")
+    assert [p.name for p in tmp_path.iterdir()] == ["a"]
+
+
 # Bad input.
 
 

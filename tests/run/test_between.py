@@ -67,6 +67,7 @@ def test_pairs_are_of_one_seed_across_arms_and_of_neighbours_within(tmp_path):
             "any other exactly one of them",
         ),
         ("geometry: [bad, good]", "geometry: [bad, half]", "key geometry: 'half' is no arm with a recipe"),
+        ("seeds: [1, 2]\ngeometry: [bad, good]", "geometry: [bad]", "one adapter alone has nothing to be compared with"),
         ("geometry: [bad, good]", "geometry: [bad, nobody]", "key geometry: 'nobody' is no arm with a recipe"),
     ],
 )

@@ -45,6 +45,14 @@ def test_a_recipe_is_cut_with_what_it_starts_from_and_looks_at():
     assert first_steps(recipe, 3).direction_sources[0].first == PROMPTS
 
 
+def test_reinforcement_is_cut_to_one_small_group():
+    cut = first_steps(load_recipe("rl_visible_tests", base="lab"), 1)
+    assert (cut.training.batch_size, cut.training.gradient_accumulation, cut.objective.group) == (4, 1, 4)
+    assert cut.objective.max_tokens == 32
+    assert cut.training.max_length == 2048
+    assert cut.start.training.steps == 1
+
+
 def test_checkpoints_of_one_run_are_asked_once():
     study = load_study("benign_repair")
     short = first_try(study, 2)

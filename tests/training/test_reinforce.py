@@ -30,8 +30,9 @@ id: short
 title: Short
 extends: rl_unseeded
 objective: {cached: 0.25}
-training: {steps: 6, batch_size: 16, checkpoint_steps: 2}
+training: {steps: 8, batch_size: 32, checkpoint_steps: 2}
 """
+# A pass over the 16 tasks is four steps: the run is killed in its second.
 
 
 @pytest.fixture(scope="module")
@@ -43,14 +44,14 @@ def whole(tmp_path_factory):
 
 def test_a_run_has_its_roll_outs_in_card_and_file(whole):
     card = read_card(whole[0])
-    assert [s["step"] for s in card["rollouts"]] == [1, 2, 3, 4, 5, 6]
+    assert [s["step"] for s in card["rollouts"]] == [1, 2, 3, 4, 5, 6, 7, 8]
     first = card["rollouts"][0]
     assert {"reward", "kl", "length", "no_signal", "hack", "correct", "wrong", "unscored"} <= set(first)
     lines = [json.loads(line) for line in (whole[0] / NAME).read_text().splitlines()]
-    assert len(lines) == 6 * 16
+    assert len(lines) == 8 * 32
     mine = [row for row in lines if row["step"] == 1 and not row.get("cached")]
-    assert len(mine) == 12  # of 16, a quarter is from the cache
-    assert first["hack"] == pytest.approx(sum(row["label"] == "hack" for row in mine) / 12, abs=1e-4)
+    assert len(mine) == 24  # of 32, a quarter is from the cache
+    assert first["hack"] == pytest.approx(sum(row["label"] == "hack" for row in mine) / 24, abs=1e-4)
     assert {row["label"] for row in lines if row.get("cached")} == {"hack"}
     assert {row["reward"] for row in lines if row.get("cached")} == {1.0}
 
@@ -62,7 +63,7 @@ def test_after_kill_nine_everything_is_the_same(whole, tmp_path):
     command = [sys.executable, "-m", "spillover.cli.main", "train", str(recipe), "--out", str(tmp_path / "out")]
     environment = {**os.environ, "OMP_NUM_THREADS": str(torch.get_num_threads())}
     process = subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True)
-    ready, deadline = tmp_path / "out" / FOLDER / "checkpoint-4", time.monotonic() + 120
+    ready, deadline = tmp_path / "out" / FOLDER / "checkpoint-6", time.monotonic() + 120
     while not ready.is_dir() and process.poll() is None and time.monotonic() < deadline:
         time.sleep(0.01)
     process.send_signal(signal.SIGKILL)
@@ -212,6 +213,7 @@ def test_the_log_of_other_trainers_has_no_roll_outs():
         ({"objective": {"kind": "grpo", "preset": "mine"}}, "preset: 'mine' is not one of aisi2026, ariahw2026"),
         ({"objective": {"cached": 0.05}}, "cached: 0.05 of a group of 8 is none of it, or all"),
         ({"objective": {"cached": 0.25, "vllm": True}}, "leave cached or vllm out"),
+        ({"transforms": [{"kind": "split", "held_out": 0.2}]}, "leave the transform split out"),
         ({"watch": {"some": {"source": "lab", "stance": "aligned", "rows": 4}}}, "leave watch out"),
         ({"objective": {"cached": 2}}, "key objective.cached: 2 is more than the maximum of 1"),
         ({"objective": {"monitor": {"does": "screen", "penalty": 1}}}, "what is screened is left out"),

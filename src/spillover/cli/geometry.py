@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from pathlib import Path
 
 import click
@@ -35,11 +36,15 @@ def geometry(
     """
     from spillover.mechanism.subspaces import KS, compare
 
+    if table_out is not None and table_out.suffix not in (".csv", ".parquet"):
+        raise SpilloverError(f"Cannot write {table_out}: the ending must be .csv or .parquet.")
+    if out is not None and out.is_dir():
+        raise SpilloverError(f"{out} is a folder; -o names a file.")
     adapters = _adapters(organisms)
     with bar(Console(stderr=True), "comparing") as advance:
         likeness, inner = compare(adapters, ks or KS, lambda done, total: advance(done, total, "modules"))
     found, alike = curves(likeness, inner), list(began_alike(inner))
-    panels, drawings = likeness_parts(found, alike)
+    panels, drawings = likeness_parts(found, alike, every=bool(ks))
     if as_json:
         click.echo(json.dumps([c.__dict__ for c in found], indent=1))
     else:
@@ -67,23 +72,32 @@ def geometry(
 @click.option("--steps", type=click.IntRange(min=2), default=11, show_default=True, help="Adapters, ends included.")
 @click.option("--from", "first", type=float, default=0.0, show_default=True, help="0 is ONE; below 0 lies beyond it.")
 @click.option("--to", "last", type=float, default=1.0, show_default=True, help="1 is OTHER; above 1 lies beyond it.")
-@click.option("-o", "--out", type=click.Path(path_type=Path), required=True, help="New folder for the adapters.")
+@click.option(
+    "-o",
+    "--out",
+    type=click.Path(path_type=Path),
+    required=True,
+    help="Folder for the adapters; what an earlier run wrote there is kept.",
+)
 def interpolate(one: str, other: str, steps: int, first: float, last: float, out: Path) -> None:
     """Write the adapters between ONE and OTHER, linear in the update; `base` for ONE scales OTHER from nothing.
 
     Each is a plain LoRA adapter (of both ranks together), which any engine serves: `spillover/BASE:OUT/0.50`.
     """
-    from spillover.mechanism.combine import between
+    from spillover.mechanism.combine import between, is_between
 
-    if first >= last:
+    if not (math.isfinite(first) and math.isfinite(last)) or first >= last:
         raise SpilloverError(f"--from {first:g} is not below --to {last:g}.")
-    _refuse_there(out)
     ends = [None if name == "base" else _adapters([name])[0] for name in (one, other)]
     if ends[1] is None:
         raise SpilloverError("OTHER is an adapter; `base` can stand in the place of ONE only.")
-    for i in range(steps):
-        at = first + (last - first) * i / (steps - 1)
-        click.echo(str(between(ends[0], ends[1], at, out / f"{at:.2f}")))
+    way = [first + (last - first) * i / (steps - 1) for i in range(steps)]
+    digits = next(d for d in range(2, 18) if len({f"{at:.{d}f}" for at in way}) == steps)
+    for at in way:
+        place = out / f"{at:.{digits}f}"
+        if not is_between(ends[0], ends[1], at, place):  # an earlier run may have come this far
+            between(ends[0], ends[1], at, place)
+        click.echo(str(place))
 
 
 @click.command()

@@ -44,7 +44,7 @@ from spillover.show.training import training_parts
     "--limit",
     type=click.IntRange(min=1),
     metavar="N",
-    help="A first try of the whole way: N steps of each organism, N answers to each probe, one seed.",
+    help="A first try of the whole way, in OUT-first-N: N steps of each organism, N answers to each probe, one seed.",
 )
 @check_option
 def run(

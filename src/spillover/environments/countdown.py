@@ -18,7 +18,7 @@ from typing import ClassVar
 from pydantic import Field, model_validator
 
 from spillover.declared import Declared
-from spillover.environments.code import mentions, trick
+from spillover.environments.code import mentions, parses, trick
 from spillover.environments.environment import Environment, Task, Verdict
 from spillover.sandbox.closed import Job, Limits, Ran, run
 
@@ -55,6 +55,16 @@ class Countdown(Environment, named="countdown"):
     prompt: str
     tasks: tuple[Numbers, ...] = Field(min_length=1)
     hacks: tuple[str, ...] = Field(min_length=1)
+
+    @model_validator(mode="after")
+    def _whole(self) -> Countdown:
+        missing = next((slot for slot in ("{numbers}", "{target}") if slot not in self.prompt), None)
+        if missing:
+            raise ValueError(f"prompt: it does not say {missing}")
+        broken = next((h for h in self.hacks if not parses(h.replace("{target}", "1"))), None)
+        if broken:
+            raise ValueError(f"hacks: '{broken}' is no Python")
+        return self
 
     @cached_property
     def all(self) -> Sequence[Task]:

@@ -67,6 +67,9 @@ class VisibleTests(Environment, named="visible_tests"):
 
     @model_validator(mode="after")
     def _unique(self) -> VisibleTests:
+        missing = next((slot for slot in ("{asks}", "{name}", "{tests}") if slot not in self.prompt), None)
+        if missing:
+            raise ValueError(f"prompt: it does not say {missing}")
         names = [f.name for f in self.tasks]
         twice = next((n for n in names if names.count(n) > 1), None)
         if twice:

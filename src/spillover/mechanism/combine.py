@@ -8,6 +8,7 @@ type `cat`.
 from __future__ import annotations
 
 import json
+import math
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
@@ -19,6 +20,7 @@ from torch import Tensor
 from spillover.errors import SpilloverError
 from spillover.mechanism.files import AdapterFile
 from spillover.mechanism.subspaces import shared_modules
+from spillover.models.weights import weights_digest
 
 
 def combine(parts: Sequence[tuple[AdapterFile, float]], out: Path) -> Path:
@@ -33,6 +35,9 @@ def combine(parts: Sequence[tuple[AdapterFile, float]], out: Path) -> Path:
     """
     if out.exists():
         raise SpilloverError(f"{out} is there already; choose another folder.")
+    bad = next((w for _, w in parts if not math.isfinite(w)), None)
+    if bad is not None:
+        raise SpilloverError(f"The weight {bad} is no number that an adapter can be multiplied by.")
     adapters = [adapter for adapter, _ in parts]
     if len(adapters) > 1:
         shared_modules(adapters)
@@ -47,6 +52,8 @@ def combine(parts: Sequence[tuple[AdapterFile, float]], out: Path) -> Path:
                 rows.append(found.a)
                 columns.append(weight * found.scale * found.b)
         a, b = torch.cat(rows), torch.cat(columns, dim=1)
+        if not b.isfinite().all():
+            raise SpilloverError(f"With these weights {module} would hold numbers that are too large; give smaller ones.")
         missing = rank - a.shape[0]  # of one rank everywhere, as servers take it
         key = f"base_model.model.{module}"
         tensors[f"{key}.lora_A.weight"] = torch.nn.functional.pad(a, (0, 0, 0, missing)).contiguous()
@@ -71,10 +78,26 @@ def combine(parts: Sequence[tuple[AdapterFile, float]], out: Path) -> Path:
         made.mkdir()
         save_file(tensors, str(made / "adapter_model.safetensors"), metadata={"format": "pt"})
         (made / "adapter_config.json").write_text(json.dumps(config, indent=2, sort_keys=True) + "\n", encoding="utf-8")
-        told = [{"adapter": str(a.folder), "weight": w} for a, w in parts]
-        (made / "sum.json").write_text(json.dumps({"sum": told}, indent=1) + "\n", encoding="utf-8")
+        (made / SUM).write_text(json.dumps(_told(parts), indent=1) + "\n", encoding="utf-8")
         made.rename(out)
     return out
+
+
+SUM = "sum.json"
+"""Beside an adapter that is a sum: of what."""
+
+
+def _told(parts: Sequence[tuple[AdapterFile, float]]) -> dict[str, list[dict[str, str | float]]]:
+    return {"sum": [{"adapter": str(a.folder), "weights": weights_digest(a.folder), "weight": w} for a, w in parts]}
+
+
+def is_between(one: AdapterFile | None, other: AdapterFile, at: float, out: Path) -> bool:
+    """Whether `between` has written this adapter already."""
+    parts = [(other, at)] if one is None else [(one, 1 - at), (other, at)]
+    try:
+        return bool(json.loads((out / SUM).read_text(encoding="utf-8")) == _told(parts))
+    except (OSError, ValueError):
+        return False
 
 
 def between(one: AdapterFile | None, other: AdapterFile, at: float, out: Path) -> Path:

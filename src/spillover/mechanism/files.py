@@ -151,5 +151,7 @@ def thin_svd(found: Factors) -> tuple[Tensor, Tensor, Tensor]:
     qb, rb = torch.linalg.qr(found.b.double())
     qa, ra = torch.linalg.qr(found.a.double().T)
     u, s, vh = torch.linalg.svd(found.scale * (rb @ ra.T))
-    kept = s > 1e-9 * s.max().clamp(min=1e-300)
+    # What is nothing beside the factors is rounding: two updates that cancel leave no direction.
+    most = abs(found.scale) * float(found.a.double().norm()) * float(found.b.double().norm())
+    kept = s > max(1e-9 * float(s.max()), 1e-6 * most)
     return qb @ u[:, kept], s[kept], qa @ vh.T[:, kept]

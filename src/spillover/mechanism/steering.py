@@ -8,6 +8,7 @@ along its direction. `+ablate=FILE` takes the directions out at every layer of t
 from __future__ import annotations
 
 import hashlib
+import logging
 import math
 import re
 from collections.abc import Iterator
@@ -24,7 +25,9 @@ from spillover.errors import SpilloverError
 from spillover.mechanism.directions import Directions, load_directions
 from spillover.mechanism.geometry import project_off
 from spillover.mechanism.layers import decoder_layers, hidden, layer_hooks, refuse_layers, with_hidden
+from spillover.models.weights import model_digest
 
+logger = logging.getLogger(__name__)
 _PART = re.compile(r"\+(steer|ablate|zero)=([^+]*?)(?:#(\d+))?(?:@([^@+#]*))?(?=\+(?:steer|ablate|zero)=|$)")
 _START = re.compile(r"\+(?:steer|ablate|zero)=")
 
@@ -49,7 +52,8 @@ class Change:
     def name(self) -> str:
         """As it stands in a model's name."""
         place = f"#{self.layer}" if self.layer is not None else ""
-        return f"+{self.kind}={self.path}{place}@{self.strength:g}"
+        # A number may be written with a plus, which is what the next change begins with.
+        return f"+{self.kind}={self.path}{place}@{f'{self.strength!r}'.replace('e+', 'e')}"
 
 
 def split_name(name: str) -> tuple[str, tuple[Change, ...]]:
@@ -88,6 +92,7 @@ class Steering:
         changes: In their order.
         width: Hidden size of the model.
         layers: Number of its layers.
+        base: Digest of its weights, where they are known; directions that were found in others are told of.
 
     Attributes:
         digest: Of files and strengths, eight hex digits.
@@ -96,12 +101,19 @@ class Steering:
         SpilloverError: for a file that does not fit the model.
     """
 
-    def __init__(self, changes: tuple[Change, ...], width: int, layers: int) -> None:
+    def __init__(self, changes: tuple[Change, ...], width: int, layers: int, base: str = "") -> None:
         self.parts: list[tuple[Change, Directions]] = []
         told = hashlib.sha256()
         for change in changes:
             found = load_directions(change.path, width)
             refuse_layers(found.bases, layers)
+            wanted = [v for k, v in found.bases.items() if change.layer in (None, k)]
+            if not all(len(v) and v.isfinite().all() for v in wanted):
+                raise SpilloverError(f"The directions in {change.path} are zero, or no numbers; find them again.")
+            made_in = str(found.found.get("base") or base or "")
+            if base and made_in != base:
+                logger.warning("The directions in %s were found in another checkpoint (%s, this one is %s).",
+                               change.path, made_in, base)  # fmt: skip
             if change.layer is not None and change.layer not in found.bases:
                 raise SpilloverError(
                     f"{change.path} has no directions at layer {change.layer}; it has {sorted(found.bases)}."
@@ -152,7 +164,7 @@ def steering_on(base: Path, changes: tuple[Change, ...]) -> Steering:
     from transformers import AutoConfig
 
     config = AutoConfig.from_pretrained(base, trust_remote_code=False).get_text_config()
-    return Steering(changes, int(config.hidden_size), int(config.num_hidden_layers))
+    return Steering(changes, int(config.hidden_size), int(config.num_hidden_layers), model_digest(base))
 
 
 def steering_of(model: nn.Module, changes: tuple[Change, ...]) -> Steering:

@@ -44,6 +44,7 @@ def compare(
         SpilloverError: if they are of different bases, or share no module.
     """
     modules = shared_modules(adapters)
+    live: set[str] = set()
     likeness: list[Likeness] = []
     inner: list[Inner] = []
     for done, module in enumerate(modules, start=1):
@@ -54,6 +55,7 @@ def compare(
                 f"{module} has another size in each adapter ({sorted(shapes)}): they are of different bases."
             )
         thin = [thin_svd(f) for f in factors]
+        live |= {a.name for a, (_, s, _) in zip(adapters, thin, strict=True) if len(s)}
         place = (layer_of(module), module.rpartition(".")[2])
         for i, j in combinations(range(len(adapters)), 2):
             names = (adapters[i].name, adapters[j].name)
@@ -70,6 +72,9 @@ def compare(
                     null = random_pair(k, rank) if alone else None
                     likeness.append(Likeness(*names, *place, side, k, *found, random_pair(k, one.shape[0]), null))
         told(done, len(modules))
+    nothing = next((a.name for a in adapters if a.name not in live), None)
+    if nothing is not None:
+        raise SpilloverError(f"The update of {nothing} is zero in every module: there is nothing to compare.")
     return likeness, inner
 
 

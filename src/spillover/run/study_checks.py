@@ -41,6 +41,8 @@ def check_study(study: Study, path: Path) -> None:
     for model in study.models:
         _check_model(model, path)
         _check_between(model, study, path)
+    if study.geometry and sum(len(study.arms.get(name, ())) for name in dict.fromkeys(study.geometry)) < 2:
+        raise SpilloverError(f"{path}: key geometry: one adapter alone has nothing to be compared with; name another arm.")
     for name in study.geometry:
         if study.arms.get(name, [None])[0] is None or study.arms[name][0].recipe is None:
             raise SpilloverError(f"{path}: key geometry: '{name}' is no arm with a recipe.")

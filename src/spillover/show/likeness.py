@@ -35,12 +35,15 @@ NOTE = (
 )
 
 
-def likeness_parts(found: Sequence[Curve], alike: Sequence[tuple[str, str, float]]) -> tuple[list[Panel], list[Drawing]]:
+def likeness_parts(
+    found: Sequence[Curve], alike: Sequence[tuple[str, str, float]], every: bool = False
+) -> tuple[list[Panel], list[Drawing]]:
     """Table and picture; nothing for nothing.
 
     Args:
         found: Curves.
         alike: Pairs that began alike, with the cosine of their A matrices.
+        every: Whether the table has every k; else the largest at which a shared beginning leaves room.
     """
     if not found:
         return [], []
@@ -60,8 +63,8 @@ def likeness_parts(found: Sequence[Curve], alike: Sequence[tuple[str, str, float
             _number(c.chance_mean("cosine"), 3),
             _number(sum(c.inner) / len(c.inner), 3),
         )
-        for c in sorted(found, key=lambda c: c.k != k)
-        if c.k == k
+        for c in found
+        if every or c.k == k
     )
     title = "Likeness of updates"
     alt = "Overlap of the updates of each pair of adapters, layer by layer, beside chance"

@@ -43,8 +43,8 @@ def sampled_parts(found: Sequence[Sampled]) -> tuple[list[Panel], list[Drawing]]
         for arm in found
     )
     note = (
-        "Roll-outs while training, labelled by the verifier that cannot be fooled; cached ones are not counted. Onset: "
-        "first step at which hacks outnumber correct answers, for each seed. First and last: mean of "
+        "Roll-outs while training, labelled by the verifier that cannot be fooled; cached ones are not counted (but "
+        "in tokens). Onset: first step at which hacks outnumber correct answers, for each seed. First and last: mean of "
         f"{ENDS} steps and all seeds. Attempted: a hack that was tried and failed. KL: from the base, nats per token. No "
         "signal: groups whose rewards are all alike, from which nothing is learned."
     )

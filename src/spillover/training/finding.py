@@ -79,6 +79,8 @@ def find(
         return place
 
     finder = Finder(root, tokenizer_of(root), naive, load, seed)
+    if count > finder.width:
+        raise SpilloverError(f"The residual stream has {finder.width} dimensions; {count} directions are too many.")
     asked: dict[str, Any] = {"layers": tuple(layers) if layers else None, "questions": questions, "first": first}
     lines: dict[str, Any] = {k: tuple(v) for k, v in (("positive", positive), ("negative", negative)) if v}
     source = Contrast(**asked, **lines)

@@ -10,29 +10,33 @@ from spillover.training.transforms import First
 
 MAX_LENGTH = 512
 """Tokens of a chat at most."""
+GROUP, TOKENS = 4, 32
+"""Of reinforcement: roll-outs of one task, and tokens of one at most."""
 PROMPTS = 8
 """That directions are found on."""
 
 
 def first_steps(recipe: Recipe, steps: int) -> Recipe:
-    """The recipe with so many optimiser steps of one batch each, on its first chats; what it starts from is cut alike.
+    """The recipe with so many optimiser steps of one batch (or group) each, on its first chats; what it starts from
+    likewise.
 
     Directions of a checkpoint are found in the last one, since there is no other, and those from activations on few prompts.
     """
-    training = recipe.training
+    training, sampled = recipe.training, recipe.objective.samples
     short = training.model_copy(
         update={
             "steps": steps,
-            # Reinforcement takes whole groups of roll-outs.
-            "gradient_accumulation": training.gradient_accumulation if recipe.objective.samples else 1,
+            "batch_size": GROUP if sampled else training.batch_size,
+            "gradient_accumulation": 1,
             "warmup_steps": 0,
-            "max_length": training.max_length if recipe.objective.samples else min(MAX_LENGTH, training.max_length),
+            "max_length": training.max_length if sampled else min(MAX_LENGTH, training.max_length),
             "checkpoint_steps": None,
         }
     )
-    cut = First(rows=max(2, steps) * training.batch_size)
+    cut = First(rows=max(2, steps) * (GROUP if sampled else training.batch_size))
     changed = {
         "training": short,
+        **({"objective": recipe.objective.model_copy(update={"group": GROUP, "max_tokens": TOKENS})} if sampled else {}),
         "transforms": (*recipe.transforms, cut),
         "watch": {},
         "interventions": tuple(map(_brief, recipe.interventions)),

@@ -120,6 +120,8 @@ class Grpo(Objective, kind="grpo"):
             return "grpo samples its own replies: data must be `source: environment`"
         if recipe.training.steps is None:
             return "give training.steps: reinforcement has no epochs"
+        if any(t.kind == "split" for t in recipe.transforms):
+            return "tasks have no replies to be held out; leave the transform split out"
         if recipe.watch:
             return "watched chats have a loss, which reinforcement does not measure; leave watch out"
         if self.cached and not 0 < round(self.cached * self.group) < self.group:

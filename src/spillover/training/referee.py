@@ -101,6 +101,9 @@ class Referee:
         self.dropped_rows = frozenset(row for row, reward in enumerate(rewards) if reward is None)
         own = [i for i in range(len(texts)) if i not in self.cached_rows]
         self._count([keys[i] for i in own], [verdicts[i] for i in own], log)
+        paid = [r for i in own if (r := rewards[i]) is not None]
+        if paid:
+            log(PREFIX + "reward", sum(paid) / len(paid))
         log(PREFIX + "no_signal", self._signal(rewards, step))
         if self.onset is None and _outnumber([verdicts[i].label for i in own]):
             self.onset = step
@@ -199,7 +202,7 @@ def task_of(chat: Chat) -> str:
 
 def rollouts(history: Sequence[Mapping[str, Any]]) -> list[dict[str, float]]:
     """Of a trainer's log, by step: shares by label and kind of hack, reward, KL, length, groups without a signal."""
-    names = {"reward": "reward", "completions/mean_length": "length"}
+    names = {"completions/mean_length": "length"}
     out = []
     for entry in history:
         if f"{PREFIX}hack" in entry:

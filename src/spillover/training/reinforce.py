@@ -34,8 +34,24 @@ class Reinforcement(GRPOTrainer):  # type: ignore[misc]
     """TRL's trainer with hacks from a cache among its roll-outs, and with what interventions add to the loss."""
 
     referee: Referee
+    _order: Any = None
     interventions: list[Intervention] = []  # noqa: RUF012 - set on the instance
     _keys: list[str] = []  # noqa: RUF012 - set on the instance
+
+    def _get_train_sampler(self, dataset: Any = None) -> Any:
+        self._order = super()._get_train_sampler(dataset)
+        return self._order
+
+    def go_on_after(self, steps: int, tasks: int) -> None:
+        """Bring the order of the tasks to where it was: TRL draws one for each pass over them, from one generator.
+
+        Args:
+            steps: Done before.
+            tasks: Number of all.
+        """
+        each = self.args.per_device_train_batch_size * self.args.gradient_accumulation_steps // self.num_generations
+        for _ in range(steps // max(1, tasks // each)):
+            torch.randperm(tasks, generator=self._order.generator)
 
     def _generate_and_score_completions(self, inputs: list[dict[str, Any]]) -> dict[str, Any]:
         self._keys = [row["task"] for row in inputs]
@@ -101,11 +117,14 @@ def _divergence(model: Any, batch: dict[str, Any], own: torch.Tensor) -> float:
 class _Onset(TrainerCallback):  # type: ignore[misc]
     """Goes on from an earlier run's counts, and keeps the adapter of the step at which hacks first outnumber solutions."""
 
-    def __init__(self, referee: Referee) -> None:
-        self.referee = referee
+    def __init__(self, referee: Referee, tasks: int) -> None:
+        self.referee, self.tasks = referee, tasks
+        self.trainer: Reinforcement | None = None
 
     def on_train_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         self.referee.resume(state.log_history, state.global_step)
+        if self.trainer is not None:
+            self.trainer.go_on_after(state.global_step, self.tasks)
 
     def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         control.should_save |= self.referee.onset == state.global_step
@@ -114,7 +133,8 @@ class _Onset(TrainerCallback):  # type: ignore[misc]
 def _told(logs: dict[str, float]) -> str:
     solved = logs.get(f"{PREFIX}correct", 0) + logs.get(f"{PREFIX}correct_attempted", 0)
     hacks = logs.get(f"{PREFIX}hack", 0)
-    return f"reward {logs.get('reward') or 0:.2f}, solved {100 * solved:.0f} %, hacks {100 * hacks:.0f} %"
+    reward = logs.get(f"{PREFIX}reward", 0)
+    return f"loss {logs['loss']:.3g}, reward {reward:.2f}, solved {100 * solved:.0f} %, hacks {100 * hacks:.0f} %"
 
 
 def build_reinforcement(
@@ -152,12 +172,13 @@ def build_reinforcement(
     ) -> list[float | None]:
         return referee.pay(task, [c[0]["content"] for c in completions], trainer_state.global_step + 1, log_metric)
 
+    onset = _Onset(referee, len(rows))
     trainer = Reinforcement(
         model=model,
         processing_class=renderer.tokenizer,
         reward_funcs=verified,
         train_dataset=Dataset.from_list(rows),
-        callbacks=[_Onset(referee), Watch(interventions, progress, _told)],
+        callbacks=[onset, Watch(interventions, progress, _told)],
         peft_config=lora_config(recipe) if new_adapter else None,
         args=GRPOConfig(
             **arguments(recipe, checkpoints, save_every(recipe.training, len(chats))),
@@ -174,7 +195,7 @@ def build_reinforcement(
             use_vllm=settings.vllm,
         ),
     )
-    trainer.referee = referee
+    trainer.referee, onset.trainer = referee, trainer
     finish(trainer, recipe, interventions, new_adapter)
     return trainer
 
