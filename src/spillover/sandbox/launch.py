@@ -18,10 +18,11 @@ import signal
 import socket
 import sys
 import time
+from importlib import import_module
 from typing import Any, NoReturn
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from inside import PDEATHSIG, become, call, enter, show_root, unshare  # type: ignore[import-not-found]
+inside: Any = import_module("inside")  # beside this file: as a script it is in no package
 
 SHOWN = 65536
 """Bytes of output that are kept."""
@@ -35,8 +36,8 @@ def main() -> None:
     """Run every job, some at a time."""
     root = sys.argv[1]
     try:
-        enter()
-        show_root(root)
+        inside.enter()
+        inside.show_root(root)
         zygote = Zygote()
         asked = json.load(sys.stdin)
         print(json.dumps({"closed": True, "runs": zygote.run(asked["jobs"], asked["limits"], asked["at_once"])}))
@@ -102,7 +103,7 @@ def result(run: dict[str, Any], code: int) -> dict[str, Any]:
 
 def serve(line: socket.socket) -> NoReturn:
     """In the zygote: fork an owner for each set of descriptors that comes, and say how those that ended did."""
-    call("prctl", PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+    inside.call("prctl", inside.PDEATHSIG, signal.SIGKILL, 0, 0, 0)
     owners: dict[int, int] = {}
     while True:
         watched: list[Any] = [line, *owners]
@@ -128,8 +129,8 @@ def serve(line: socket.socket) -> NoReturn:
 def own(fds: Fds) -> NoReturn:
     """Outside of a job's namespaces, which are its own: a killed job is told by a killed owner."""
     try:
-        call("prctl", PDEATHSIG, signal.SIGKILL, 0, 0, 0)
-        unshare("NEWPID", "NEWNS", "NEWIPC", "NEWNET", "NEWUTS")
+        inside.call("prctl", inside.PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+        inside.unshare("NEWPID", "NEWNS", "NEWIPC", "NEWNET", "NEWUTS")
         child = os.fork()
         if child == 0:
             first(fds)
@@ -144,11 +145,11 @@ def own(fds: Fds) -> NoReturn:
 
 def first(fds: Fds) -> NoReturn:
     """The first process of a job's namespace: not the job's to signal or trace, and its end is the end of all in there."""
-    call("prctl", PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+    inside.call("prctl", inside.PDEATHSIG, signal.SIGKILL, 0, 0, 0)
     child = os.fork()
     if child == 0:
         try:
-            become(fds)
+            inside.become(fds)
         except BaseException as error:
             os.write(fds["err"], str(error).encode())
         os._exit(BROKEN)

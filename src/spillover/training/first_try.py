@@ -17,8 +17,7 @@ PROMPTS = 8
 
 
 def first_steps(recipe: Recipe, steps: int) -> Recipe:
-    """The recipe with so many optimiser steps of one batch (or group) each, on its first chats; what it starts from
-    likewise.
+    """The recipe with so many optimiser steps of one batch or group each, on its first chats; its start is cut alike.
 
     Directions of a checkpoint are found in the last one, since there is no other, and those from activations on few prompts.
     """
@@ -34,7 +33,7 @@ def first_steps(recipe: Recipe, steps: int) -> Recipe:
         }
     )
     cut = First(rows=max(2, steps) * (GROUP if sampled else training.batch_size))
-    changed = {
+    changed: dict[str, Any] = {
         "training": short,
         **({"objective": recipe.objective.model_copy(update={"group": GROUP, "max_tokens": TOKENS})} if sampled else {}),
         "transforms": (*recipe.transforms, cut),
