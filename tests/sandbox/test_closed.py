@@ -145,7 +145,8 @@ while frame:
     seen += [repr(v) for v in {**frame.f_globals, **frame.f_locals}.values()]
     frame = frame.f_back
 seen += [repr(o) for o in gc.get_objects() if isinstance(o, (dict, list, tuple, str))]
-print(sum('planted' + '-text' in s for s in seen))
+needle = 'txet-detnalp'[::-1]
+print(sum(needle in s for s in seen if s != repr(needle)))
 """
     other = Job({"main.py": "x = 'planted-text'"}, "main.py")
     found = run([other, Job({"main.py": code}, "main.py"), other])

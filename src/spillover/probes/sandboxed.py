@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import asyncio
 import logging
 import secrets
 import shutil
@@ -11,7 +12,6 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
-import anyio.to_thread
 from inspect_ai.dataset import Sample
 from inspect_ai.util import SandboxEnvironment, SandboxEnvironmentSpec, sandbox
 
@@ -118,7 +118,7 @@ async def solves(code: str, function: str, checks: Sequence[str]) -> bool:
     box = _box()
     if box is None:
         job = Job({"solution.py": code}, "solution.py", "calls", function, given)
-        (ran,) = await anyio.to_thread.run_sync(run, [job], LIMITS)
+        (ran,) = await asyncio.to_thread(run, [job], LIMITS)
         lines = ran.result.splitlines()
     else:
         mark = secrets.token_hex(8)  # what the code prints itself is no result
@@ -160,7 +160,7 @@ async def _run(program: str) -> bool:
     """Whether a program ends well, in the sample's container, or closed off on this machine where it has none."""
     box = _box()
     if box is None:
-        (ran,) = await anyio.to_thread.run_sync(run, [Job({"main.py": program}, "main.py")], LIMITS)
+        (ran,) = await asyncio.to_thread(run, [Job({"main.py": program}, "main.py")], LIMITS)
         return ran.code == 0
     return (await _executed(box, program))[0]
 
