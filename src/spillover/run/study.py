@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import Field, WithJsonSchema
 
 from spillover.declared import Declared, parse
 from spillover.errors import unknown
@@ -18,6 +18,10 @@ from spillover.schema import read_yaml
 Role = Literal["base", "organism", "control", "mitigation", "baseline"]
 Text = Annotated[str, Field(min_length=1)]
 Count = Annotated[int, Field(ge=1)]
+
+
+AT = {"anyOf": [{"type": "number"}, {"type": "string", "pattern": "^\\{.*\\}$"}, {"type": "null"}]}
+"""A number, or in the file the name of one under `each`."""
 
 
 class ModelSpec(Declared):
@@ -46,7 +50,7 @@ class ModelSpec(Declared):
     step: Count | Literal["onset"] | None = None
     adapter: Text | None = None
     between: tuple[Text, Text] | None = None
-    at: float | int | None = None
+    at: Annotated[float | int | None, WithJsonSchema(AT)] = None
     topic: str = ""
     values: Mapping[str, Any] = {}
     arm: str = ""
