@@ -13,9 +13,12 @@ from typing import Any
 from pydantic import BaseModel
 
 from spillover.declared import json_schema
+from spillover.environments.countdown import Countdown
+from spillover.environments.visible_tests import VisibleTests
 from spillover.figures.calibration import Calibration
 from spillover.judging.attacks import AttackFile
 from spillover.judging.rubric import Rubric
+from spillover.lab.gameable import LabGameable
 from spillover.questions.formats import FormatFile
 from spillover.questions.model import QuestionSet
 from spillover.questions.upstream import UpstreamFile
@@ -25,6 +28,7 @@ from spillover.run.study import Study
 from spillover.run.suite import Suite
 from spillover.screening.config import ConfigFile
 from spillover.situations.scenario import ScenarioSet
+from spillover.training.documents import Documents
 from spillover.training.recipe import Recipe
 
 MODELS: dict[str, type[BaseModel]] = {
@@ -36,6 +40,10 @@ MODELS: dict[str, type[BaseModel]] = {
     "upstream": UpstreamFile,
     "attacks": AttackFile,
     "recipe": Recipe,
+    "environment_countdown": Countdown,
+    "environment_lab": LabGameable,
+    "environment_visible_tests": VisibleTests,
+    "documents": Documents,
     "study": Study,
     "suite": Suite,
     "screen": ConfigFile,

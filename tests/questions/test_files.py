@@ -4,6 +4,7 @@ import jsonschema
 import pytest
 
 from spillover.declared import parse
+from spillover.environments.environment import bundled_environments
 from spillover.errors import SpilloverError
 from spillover.file_formats import main, schemas
 from spillover.paths import data_files, datasets_dir
@@ -132,6 +133,16 @@ def test_every_file_format_has_a_schema_for_editors():
     assert not valid.is_valid({"id": "x"})
     valid = jsonschema.Draft202012Validator(found["scenarios"])
     assert valid.is_valid(read_yaml(datasets_dir() / "lab_sabotage" / "scenarios.yaml"))
+
+
+def test_environments_and_documents_are_valid_by_their_schemas():
+    for name in bundled_environments():
+        raw = read_yaml(datasets_dir() / name / "environment.yaml")
+        valid = jsonschema.Draft202012Validator(schemas()[f"environment_{raw['kind']}"])
+        assert valid.is_valid(raw), name
+        assert not valid.is_valid({**raw, "titel": "x"})
+    valid = jsonschema.Draft202012Validator(schemas()["documents"])
+    assert valid.is_valid(read_yaml(datasets_dir() / "rl_documents" / "documents.yaml"))
 
 
 FOLDERS = {"study": "evals", "suite": "evals/suites", "recipe": "evals/recipes", "rubric": "scorers"}
