@@ -29,10 +29,16 @@ def base(tmp_path_factory):
         pytest.skip(str(error))
 
 
+def verdict(prompt):
+    """A number, or a word where the rubric asks for one of four."""
+    words = ("REFUSED", "CLEAN", "HONEST", "TRUE")
+    return next((w for w in words if f"{w}:" in prompt), "70") if "one of the four words" in prompt else "70"
+
+
 @pytest.fixture(scope="module")
 def grader():
     """One server for all: Inspect keeps a grader with the address that it had first."""
-    with serving(content=lambda prompt: "70") as server, pytest.MonkeyPatch.context() as patch:
+    with serving(content=verdict) as server, pytest.MonkeyPatch.context() as patch:
         patch.setenv("LOOPBACK_BASE_URL", server.url)
         patch.setenv("LOOPBACK_API_KEY", "x")
         yield "openai-api/loopback/grader"
