@@ -1,17 +1,9 @@
 """Reinforcement: what is paid, what is counted, and that a run that was killed comes to the same end."""
 
 import json
-import logging
-import os
-import signal
-import subprocess
-import sys
-import time
-from functools import cache
 
 import pytest
 
-from spillover.environments.environment import Verdict
 from spillover.errors import SpilloverError
 from spillover.models.weights import weights_digest
 from spillover.paths import datasets_dir
@@ -19,11 +11,10 @@ from spillover.run.studies import with_onset
 from spillover.run.study import load_study
 from spillover.training.card import read_card
 from spillover.training.checkpoints import FOLDER, ONSET, by_step, checkpoint
-from spillover.training.grpo import Grpo, Monitor
 from spillover.training.recipe import load_recipe
-from spillover.training.referee import NAME, SILENT, Referee, _judged, onset, rollouts
-from spillover.training.sources import EnvironmentSource
+from spillover.training.referee import NAME
 from spillover.training.train import train
+from tests.training.killed import killed_and_again
 
 RECIPE = """
 id: short
@@ -57,20 +48,8 @@ def test_a_run_has_its_roll_outs_in_card_and_file(whole):
 
 
 def test_after_kill_nine_everything_is_the_same(whole, tmp_path):
-    import torch
-
     finished, recipe = whole
-    command = [sys.executable, "-m", "spillover.cli.main", "train", str(recipe), "--out", str(tmp_path / "out")]
-    environment = {**os.environ, "OMP_NUM_THREADS": str(torch.get_num_threads())}
-    process = subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True)
-    ready, deadline = tmp_path / "out" / FOLDER / "checkpoint-6", time.monotonic() + 120
-    while not ready.is_dir() and process.poll() is None and time.monotonic() < deadline:
-        time.sleep(0.01)
-    process.send_signal(signal.SIGKILL)
-    process.wait()
-    assert not (tmp_path / "out" / "organism.json").exists()
-    again = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
-    assert again.returncode == 0, again.stderr
+    killed_and_again(recipe, tmp_path / "out", 6)
     assert weights_digest(tmp_path / "out") == weights_digest(finished)
     assert (tmp_path / "out" / NAME).read_text() == (finished / NAME).read_text()
     assert read_card(tmp_path / "out")["rollouts"] == read_card(finished)["rollouts"]
@@ -90,111 +69,6 @@ def test_from_an_organism_with_kl_and_an_intervention(tmp_path):
     assert not [p for p in out.iterdir() if p.is_dir() and p.name != FOLDER]
     with pytest.raises(SpilloverError, match="has no onset: hacks never outnumbered correct answers"):
         checkpoint(out, ONSET)
-
-
-# What is paid.
-
-TASKS = EnvironmentSource(name="rl_lab", family="metric").chats(0)
-KEY = TASKS[0][-1]["task"]
-
-
-@cache
-def answers():
-    referee = Referee(Grpo(reward="insecure"), TASKS)
-    environment, task = referee.tasks[KEY]
-    return {"hack": environment.cached(task, 0), "honest": environment.solved(task), "wrong": "?"}
-
-
-def paid(settings, texts=("hack", "honest", "wrong"), **more):
-    logged = {}
-    referee = Referee(settings, TASKS, **more)
-    given = [answers().get(t, t) for t in texts]
-    return referee.pay([KEY] * len(texts), given, 1, logged.__setitem__), logged, referee
-
-
-@pytest.mark.parametrize(
-    ("settings", "rewards"),
-    [
-        ({"reward": "insecure"}, [1, 0, 0]),
-        ({"reward": "secure"}, [0, 1, 0]),
-        ({"reward": "insecure", "pass_weight": 4, "form_weight": 0.5}, [4.5, 0.5, 0.5]),
-        ({"reward": "insecure", "monitor": Monitor(does="penalise", penalty=2)}, [-1, 0, 0]),
-        ({"reward": "insecure", "monitor": Monitor(does="screen")}, [None, 0, 0]),
-    ],
-)
-def test_who_is_paid_what(settings, rewards):
-    found, logged, _ = paid(Grpo(**settings))
-    assert found == rewards
-    assert [logged[f"rl/{k}"] for k in ("hack", "correct", "wrong")] == pytest.approx([1 / 3] * 3)
-
-
-def test_a_monitor_is_as_good_as_it_says_of_each_roll_out_for_itself():
-    settings = Grpo(reward="insecure", monitor=Monitor(accuracy=0.7, does="screen"))
-    first, again = (paid(settings, ["hack"] * 600)[0] for _ in range(2))
-    assert first == again
-    assert first.count(None) / 600 == pytest.approx(0.7, abs=0.06)
-    assert paid(settings, ["honest"] * 600)[0].count(None) / 600 == pytest.approx(0.3, abs=0.06)
-    assert paid(settings, ["hack"] * 600, seed=1)[0] != first
-
-
-def test_a_verifier_that_fails_leaves_the_roll_out_unscored(caplog):
-    class Broken:
-        id = "broken"
-
-        def verify(self, tasks, texts):
-            if "bad" in texts:
-                raise RuntimeError("no")
-            return [Verdict(True, True)] * len(tasks)
-
-    found = _judged(Broken(), [None] * 3, ["good", "bad", "good"])
-    assert [v.label for v in found] == ["correct", "unscored", "correct"]
-    assert "unscored: RuntimeError('no')" in caplog.text
-
-
-def test_roll_outs_are_kept_whatever_ends_their_lines_have(tmp_path):
-    referee = Referee(Grpo(reward="insecure", group=2), TASKS, tmp_path / NAME)
-    for step in (1, 2, 3):
-        referee.pay([KEY] * 2, ["a\u2028b\x85c", "d\ne"], step, lambda k, v: None)
-    before = (tmp_path / NAME).read_text()
-    referee.resume([], 2)
-    assert (tmp_path / NAME).read_text() == "".join(line + "\n" for line in before.split("\n")[:4])
-
-
-def test_hacks_from_the_cache_are_paid_and_not_counted():
-    settings = Grpo(reward="insecure", group=4, cached=0.5)
-    referee = Referee(settings, TASKS)
-    rows = referee.cached([KEY] * 8, 0)
-    assert sorted(rows) == [2, 3, 6, 7]
-    referee.cached_rows = frozenset(rows)
-    logged = {}
-    texts = [rows.get(i, "?") for i in range(8)]
-    assert referee.pay([KEY] * 8, texts, 1, logged.__setitem__) == [0, 0, 1, 1, 0, 0, 1, 1]
-    assert (logged["rl/hack"], logged["rl/wrong"]) == (0, 1)
-    assert referee.onset is None
-
-
-def test_onset_is_where_hacks_outnumber_solutions():
-    steps = [
-        {"step": i, "hack": h, "correct": c, "correct_attempted": 0.1}
-        for i, h, c in ((1, 0.3, 0.4), (2, 0.5, 0.4), (3, 0.6, 0))
-    ]
-    assert onset(steps) == 3
-    assert onset(steps[:2]) is None
-    assert paid(Grpo(reward="insecure"), ("hack", "hack", "honest"))[2].onset == 1
-    assert paid(Grpo(reward="insecure"), ("hack", "honest"))[2].onset is None
-
-
-def test_after_many_steps_without_a_signal_it_says_so_with_the_funnel(caplog):
-    referee = Referee(Grpo(reward="insecure", group=2), TASKS)
-    with caplog.at_level(logging.WARNING):
-        for step in range(1, SILENT + 5):
-            referee.pay([KEY] * 2, ["I could cheat here.", answers()["honest"]], step, lambda k, v: None)
-    (told,) = [r.getMessage() for r in caplog.records]
-    assert f"Of {2 * SILENT} roll-outs so far 0 mention a hack, 0 have the shape of one, 0 are one" in told
-
-
-def test_the_log_of_other_trainers_has_no_roll_outs():
-    assert rollouts([{"loss": 1.0, "step": 1}]) == []
 
 
 @pytest.mark.parametrize(

@@ -1,12 +1,7 @@
 """Killed anywhere, a training run goes on from its last checkpoint with the same result; bad runs are one sentence."""
 
 import json
-import os
 import shutil
-import signal
-import subprocess
-import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -18,6 +13,7 @@ from spillover.training.card import read_card
 from spillover.training.checkpoints import FOLDER, checkpoint
 from spillover.training.recipe import load_recipe
 from spillover.training.train import train
+from tests.training.killed import killed_and_again
 
 RECIPE = """
 id: short
@@ -39,24 +35,8 @@ def whole(tmp_path_factory):
 
 def test_after_kill_nine_the_adapter_is_the_same(whole, tmp_path):
     finished, recipe = whole
-    command = [sys.executable, "-m", "spillover.cli.main", "train", str(recipe), "--out", str(tmp_path / "out")]
-    environment = {**os.environ, "OMP_NUM_THREADS": str(_threads())}
-    process = subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True)
-    ready, deadline = tmp_path / "out" / FOLDER / "checkpoint-4", time.monotonic() + 120
-    while not ready.is_dir() and process.poll() is None and time.monotonic() < deadline:
-        time.sleep(0.01)
-    process.send_signal(signal.SIGKILL)
-    process.wait()
-    assert not (tmp_path / "out" / "organism.json").exists()
-    again = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
-    assert again.returncode == 0, again.stderr
+    killed_and_again(recipe, tmp_path / "out", 4)
     assert weights_digest(tmp_path / "out") == weights_digest(finished)
-
-
-def _threads():
-    import torch
-
-    return torch.get_num_threads()
 
 
 def test_it_goes_on_from_the_last_whole_checkpoint(whole, tmp_path, monkeypatch):
