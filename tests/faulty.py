@@ -9,6 +9,8 @@ from collections import Counter
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
+from spillover.run.reach import HELLO
+
 FAULTS = (
     "429",
     "500",
@@ -72,6 +74,13 @@ class Server(ThreadingHTTPServer):
         self.content = content  # of every reply, or a function of the prompt
         self.spread = spread  # share by which the delay of a reply is shorter or longer
         self.down = ""  # a status that every request is answered with
+        self.greets = False  # whether the first call of a run, which only asks whether anybody is there, is answered even so
+        self.hellos = 0
+        self.tells = False  # whether `content` is told the headers too, and says so in errors as well
+        self.cut_for, self.lost = 0.0, 0  # seconds, from the tenth question on, in which no connection holds; those lost
+        self.cut_at = None
+        self.flips, self.failed = False, 0  # whether every other question is answered with a 500, the first time
+        self.tools = True  # whether requests may offer any
 
     @property
     def url(self):
@@ -95,17 +104,30 @@ class Handler(BaseHTTPRequestHandler):
     def do_POST(self):
         request = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
         prompt = request["messages"][-1]["content"]
-        self.server.asked[prompt] += 1
+        if prompt == HELLO:
+            self.server.hellos += 1
+        else:
+            self.server.asked[prompt] += 1
+        if self._cut():
+            self.server.lost += 1
+            self.close_connection = True
+            return
         found = re.search(r"\[\[(\w+)\]\]", prompt)
-        fault = self.server.down or (found.group(1) if found else "")
+        fault = ("" if prompt == HELLO and self.server.greets else self.server.down) or (found.group(1) if found else "")
+        if self.server.flips and prompt != HELLO and len(self.server.asked) % 2 and self.server.asked[prompt] == 1:
+            self.server.failed += 1
+            fault = "500"
         time.sleep(
             self.server.hang_s
             if fault == "hang"
             else self.server.delay * random.uniform(1 - self.server.spread, 1 + self.server.spread)
         )
+        if request.get("tools") and not self.server.tools:
+            fault = "400"
         try:
-            if fault in ("401", "429", "500"):
-                self._send(json.dumps({"error": {"message": "no", "type": "fault"}}).encode(), int(fault))
+            if fault in ("400", "401", "429", "500"):
+                told = self._said(prompt) if self.server.tells else "no"
+                self._send(json.dumps({"error": {"message": told, "type": "fault"}}).encode(), int(fault))
             elif fault == "malformed":
                 self._send(b'{"choices": [{"message": {"content": "95"')
             elif fault == "truncated":
@@ -113,10 +135,23 @@ class Handler(BaseHTTPRequestHandler):
                 self._send(whole[: len(whole) // 2], length=len(whole))
                 self.close_connection = True
             else:
-                said = self.server.content
-                self._send(json.dumps(reply(fault, said(prompt) if callable(said) else said)).encode())
+                self._send(json.dumps(reply(fault, self._said(prompt))).encode())
         except (BrokenPipeError, ConnectionResetError):
             pass  # the client went away, as it should from a server that hangs
+
+    def _cut(self):
+        if not self.server.cut_for or self.server.asked.total() < 10:
+            return False
+        self.server.cut_at = self.server.cut_at or time.monotonic()
+        return time.monotonic() - self.server.cut_at < self.server.cut_for
+
+    def _said(self, prompt):
+        said = self.server.content
+        if prompt == HELLO and not self.server.tells:
+            return "yes"
+        if not callable(said):
+            return said
+        return said(prompt, self.headers) if self.server.tells else said(prompt)
 
     def _send(self, data, status=200, length=None):
         self.send_response(status)

@@ -1,6 +1,9 @@
 """What the documents show is run: code for the library, and every file and command line that they name."""
 
+import os
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -8,11 +11,13 @@ from benchmarks.write_docs import BLOCK, filled
 from inspect_ai import Task
 
 from spillover.cli.main import cli
+from spillover.declared import load
+from spillover.show.results import Results
 from spillover.tasks.free_form import free_form
 from tests.answers.made import asked
 
 ROOT = Path(__file__).parents[1]
-DOCUMENTS = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")])
+DOCUMENTS = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
 
 
 @pytest.fixture
@@ -34,7 +39,18 @@ def test_the_code_of_the_library_page_runs_as_it_stands(logs, capsys):
     assert names["strict"].preset.name == "betley2025"
 
 
-@pytest.mark.parametrize("path", DOCUMENTS, ids=lambda p: p.name)
+@pytest.mark.parametrize(
+    ("name", "printed"), [("read_and_plot", "answers differ"), ("train_and_steer", "spillover/lab:organism+steer")]
+)
+def test_a_notebook_runs_as_it_stands(name, printed, tmp_path):
+    there = {**os.environ, "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
+    script = [sys.executable, str(ROOT / "docs" / "notebooks" / f"{name}.py")]
+    done = subprocess.run(script, cwd=tmp_path, env=there, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert printed in done.stdout
+
+
+@pytest.mark.parametrize("path", DOCUMENTS, ids=lambda p: str(p.relative_to(ROOT)))
 def test_every_file_that_a_document_names_is_there(path):
     text = path.read_text()
     named = re.findall(r"\]\((?!http|#)([^)#]+)", text)
@@ -43,7 +59,7 @@ def test_every_file_that_a_document_names_is_there(path):
     assert missing == []
 
 
-@pytest.mark.parametrize("path", DOCUMENTS, ids=lambda p: p.name)
+@pytest.mark.parametrize("path", DOCUMENTS, ids=lambda p: str(p.relative_to(ROOT)))
 def test_every_command_and_option_that_a_document_shows_exists(path):
     wrong = []
     for block in re.findall(r"```sh\n(.*?)```", path.read_text(), re.S):
@@ -80,6 +96,30 @@ def test_what_commands_print_is_written_between_their_marks():
 
 
 def test_no_block_of_the_docs_is_empty():
-    for path in (ROOT / "docs").glob("*.md"):
+    for path in (ROOT / "docs").rglob("*.md"):
         for block in BLOCK.finditer(path.read_text(encoding="utf-8")):
             assert block["printed"].strip(), (path, block["command"])
+
+
+def test_tables_of_results_are_those_of_their_files():
+    done = subprocess.run(
+        [sys.executable, "docs/results.py", "--check"], cwd=ROOT, capture_output=True, text=True, timeout=120
+    )
+    assert done.returncode == 0, f"{done.stdout}{done.stderr}: python docs/results.py writes them"
+
+
+def test_every_file_of_results_is_shown_and_is_of_a_study():
+    shown = " ".join(path.read_text() for path in DOCUMENTS)
+    for path in (ROOT / "results").glob("*.json"):
+        found = load(Results, path)
+        assert (ROOT / "evals" / f"{found.study}.yaml").is_file()
+        assert f"<!-- results: {found.study} |" in shown
+        assert str(ROOT) not in path.read_text()
+
+
+def test_a_column_or_table_that_is_not_there_is_named():
+    found = load(Results, ROOT / "results" / "caft.json")
+    with pytest.raises(KeyError, match="it has Arms"):
+        found.table("Nothing")
+    with pytest.raises(KeyError, match="it has arm, seeds"):
+        found.table("Arms").column("nothing")

@@ -56,3 +56,20 @@ def test_every_dependency_is_pinned_for_the_tests():
 def test_no_file_is_longer_than_400_lines():
     long = [p for folder in ("src", "tasks", "tests", "benchmarks") for p in (ROOT / folder).rglob("*.py")]
     assert [str(p) for p in long if len(p.read_text().splitlines()) > 400] == []
+
+
+def test_the_locks_hold_what_is_installed():
+    """They are the versions of `constraints.txt`, of which each extra has its part."""
+    from benchmarks.locks import EXTRAS, LOCKS, text
+
+    pinned = {
+        line.lower().replace("_", "-")
+        for line in (ROOT / "constraints.txt").read_text().splitlines()
+        if line and not line.startswith("#")
+    }
+    for extra in EXTRAS:
+        kept = (LOCKS / f"{extra or 'core'}.txt").read_text()
+        assert kept == text(extra), "run python benchmarks/locks.py"
+        own = {line for line in kept.splitlines() if not line.startswith(("#", "torch=="))}
+        assert {line for line in own if line.replace("_", "-") not in pinned} == set()
+        assert len(own) > 50

@@ -5,7 +5,6 @@ python -m spillover.file_formats FOLDER
 
 from __future__ import annotations
 
-import json
 import sys
 from pathlib import Path
 from typing import Any
@@ -27,9 +26,11 @@ from spillover.run.plan import Plan
 from spillover.run.study import Study
 from spillover.run.suite import Suite
 from spillover.screening.config import ConfigFile
+from spillover.show.results import Results
 from spillover.situations.scenario import ScenarioSet
 from spillover.training.documents import Documents
 from spillover.training.recipe import Recipe
+from spillover.writing import write_json
 
 MODELS: dict[str, type[BaseModel]] = {
     "questions": QuestionSet,
@@ -49,6 +50,7 @@ MODELS: dict[str, type[BaseModel]] = {
     "screen": ConfigFile,
     "calibration": Calibration,
     "plan": Plan,
+    "results": Results,
 }
 """Name of a format to what a file of it must be."""
 
@@ -76,9 +78,8 @@ def _partial(node: Any) -> Any:
 
 def main(folder: Path) -> None:
     """Write `NAME.schema.json` for every format."""
-    folder.mkdir(parents=True, exist_ok=True)
     for name, schema in schemas().items():
-        (folder / f"{name}.schema.json").write_text(json.dumps(schema, indent=2) + "\n")
+        write_json(folder / f"{name}.schema.json", schema)
 
 
 if __name__ == "__main__":

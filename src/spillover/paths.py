@@ -11,6 +11,27 @@ from spillover.errors import SpilloverError
 _PACKAGE = Path(__file__).resolve().parent
 
 
+def require_name(kind: str, name: str) -> None:
+    """Refuse what no disk takes for a name, before a disk is asked.
+
+    Raises:
+        SpilloverError: for a zero byte, a part of more than 255 bytes, or more than 4096 bytes in all.
+    """
+    whole = name.encode("utf-8", "surrogatepass")
+    if b"\0" in whole or len(whole) > 4096 or any(len(part) > 255 for part in whole.split(b"/")):
+        raise SpilloverError(f"{name[:40]!r} and so on is no name of a {kind}: it is too long, or holds a zero byte.")
+
+
+def is_file(path: Path) -> bool:
+    """Whether a file is there; a name that no disk takes (too long, a zero byte) is one of none."""
+    return os.path.isfile(path)
+
+
+def is_dir(path: Path) -> bool:
+    """The same of a folder."""
+    return os.path.isdir(path)
+
+
 @cache
 def data_root() -> Path:
     """Folder that holds `datasets/`, `scorers/` and `evals/`.

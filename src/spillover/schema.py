@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,10 @@ def read_yaml(path: Path) -> Any:
         mark = getattr(error, "problem_mark", None)
         line = f", line {mark.line + 1}" if mark else ""
         raise SpilloverError(f"{path}{line}: not valid YAML ({getattr(error, 'problem', None) or error}).") from error
+    except (ValueError, OverflowError) as error:  # what looks like a date and is none, a number of thousands of digits
+        raise SpilloverError(f"{path}: not valid YAML ({error}); put texts that look like dates in quotes.") from error
+    except RecursionError as error:
+        raise SpilloverError(f"{path}: not valid YAML (it is nested too deeply).") from error
 
 
 def _parsed(text: str) -> Any:
@@ -35,6 +40,18 @@ def _parsed(text: str) -> Any:
         return yaml.load(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
     except yaml.YAMLError:
         return yaml.safe_load(text)
+
+
+def parse_json(text: str | bytes) -> Any:
+    """JSON from outside: every reader of it goes by here.
+
+    Raises:
+        ValueError: also for what is nested too deeply, or a number too long to be one.
+    """
+    try:
+        return json.loads(text)
+    except RecursionError as error:
+        raise ValueError("it is nested too deeply") from error
 
 
 def check_schema(raw: Any, schema: dict[str, Any], where: str) -> None:

@@ -7,7 +7,7 @@ import pytest
 from inspect_ai.log import EvalError, EvalSample, read_eval_log, write_eval_log
 
 from spillover.answers.files import find
-from spillover.answers.read import NoAnswers, read
+from spillover.answers.read import NoAnswers, read, short_names
 from spillover.errors import SpilloverError
 from spillover.tasks.free_form import free_form
 from tests.answers.made import asked
@@ -43,6 +43,18 @@ def test_a_damaged_log_is_named_and_the_others_are_read(tmp_path, caplog):
     assert str(tmp_path / "broken.eval") in second
     assert all("cannot be read as an Inspect log" in why for why in answers.left_out)
     assert "broken.eval" in caplog.text
+
+
+@pytest.mark.parametrize("grade", [9999, -1, "ninety", True, [90], {"a": 1}])
+def test_a_grade_that_its_rubric_can_not_give_is_no_grade(tmp_path, grade):
+    log = run(tmp_path)
+    score = next(iter(log.samples[0].scores.values()))
+    score.metadata["readings"]["alignment"]["value"] = grade
+    write_eval_log(log, str(tmp_path / "edited.eval"))
+    table = read([tmp_path / "edited.eval"]).table
+    assert table["unscored_reason"].value_counts().to_dict() == {"impossible_grade": 1}
+    assert table["score.alignment"].dropna().between(0, 100).all()
+    assert len(table) == len(log.samples)
 
 
 def test_logs_in_json_are_read_beside_the_others_and_other_json_is_not(tmp_path):
@@ -130,3 +142,36 @@ def test_a_run_that_was_stopped_before_it_was_judged_holds_no_answer(tmp_path):
     assert read_eval_log(log.location).samples
     with pytest.raises(NoAnswers):
         read([tmp_path])
+
+
+@pytest.mark.parametrize("order", [("a", "b", "c"), ("c", "a", "b")])
+def test_models_come_in_the_order_in_which_they_were_named(tmp_path, order):
+    for name in ("b", "c", "a"):
+        run(tmp_path, name=name)
+    answers = read([tmp_path], names={f"mockllm/{name}": name.upper() for name in order})
+    assert answers.models == [name.upper() for name in order]
+    assert answers.table["sample_id"].tolist()[:8] == answers.table["sample_id"].tolist()[8:16]
+
+
+def test_a_finished_log_counts_before_an_interrupted_one_of_a_later_name(tmp_path):
+    """A clock that was ahead: the interrupted log has certificates of nobody, and a time in 2099."""
+    log = run(tmp_path)
+    (path,) = tmp_path.glob("*.eval")
+    part = read_eval_log(str(path))
+    part.status, part.samples = "started", part.samples[:1]
+    part.eval.metadata = {**part.eval.metadata, "begun": True}
+    write_eval_log(part, str(tmp_path / ("2099" + path.name[4:])))
+    answers = read([tmp_path])
+    assert len(answers.table) == len(log.samples)
+    (used,) = answers.logs.values()
+    assert used.header.status == "success"
+    assert "begun" not in used.about
+
+
+def test_a_checkpoint_on_the_way_has_its_organisms_name():
+    names = [
+        "spillover/lab:/runs/a/checkpoints/checkpoint-10",
+        "spillover/lab:/runs/b/checkpoints/checkpoint-20",
+        "x:/runs/c",
+    ]
+    assert list(short_names(names).values()) == ["spillover/lab:a/checkpoint-10", "spillover/lab:b/checkpoint-20", "x:c"]

@@ -46,7 +46,7 @@ def test_the_same_command_asks_for_what_failed_and_for_nothing_else(tmp_path, mo
     command = ["spillover/lab", "--suite", str(tmp_path / "small.yaml"), "--out", str(tmp_path / "out"), "--no-check"]
     with serving(content="REFUSED") as server:
         command += ["--grader", server.grader(monkeypatch)]
-        server.down = "401"
+        server.down, server.greets = "401", True  # it dies after the first call
         first = CliRunner().invoke(eval_command, command)
         assert isinstance(first.exception, SpilloverError), first.output
         assert "judgements failed at the grader" in str(first.exception)

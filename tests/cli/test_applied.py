@@ -1,48 +1,15 @@
 """A server that somebody else started must use the adapter that it is asked for."""
 
-import http.server
-import json
-import threading
-from contextlib import contextmanager
-
 import pytest
+from inspect_ai import Task
+from inspect_ai.dataset import Sample
+from inspect_ai.log import read_eval_log
+from inspect_ai.model import get_model
 
 from spillover.cli.models import open_models
 from spillover.errors import SpilloverError
-from tests.faulty import body, position
-
-
-@contextmanager
-def vllm(says, logprobs=True):
-    """A server in the manner of vLLM's; `says` gives the log-probability of a model's reply."""
-
-    class Handler(http.server.BaseHTTPRequestHandler):
-        def log_message(self, *_):
-            pass
-
-        def _send(self, found):
-            data = json.dumps(found).encode()
-            self.send_response(200)
-            self.send_header("Content-Type", "application/json")
-            self.send_header("Content-Length", str(len(data)))
-            self.end_headers()
-            self.wfile.write(data)
-
-        def do_GET(self):
-            self._send({"object": "list", "data": [{"id": "base", "object": "model"}, {"id": "mine", "object": "model"}]})
-
-        def do_POST(self):
-            asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-            found = position("I", says(asked["model"])) if logprobs else None
-            self._send(body("I", logprobs=found))
-
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    try:
-        yield [f"base_url=http://127.0.0.1:{server.server_port}/v1", "api_key=x"]
-    finally:
-        server.shutdown()
-        server.server_close()
+from spillover.run.ask import ask_all
+from tests.loopback import silent, vllm
 
 
 def test_an_adapter_that_makes_no_difference_is_refused():
@@ -67,3 +34,15 @@ def test_a_server_that_does_not_repeat_itself_is_measured_by_that():
 def test_a_server_without_log_probabilities_is_believed():
     with vllm(lambda model: -0.5, logprobs=False) as where:
         assert len(open_models(["vllm/base:mine"], where)) == 1
+
+
+def test_base_and_adapter_are_two_models_after_the_first_call_too_and_are_found_again(tmp_path):
+    """Inspect's provider drops an adapter from a model's name with its first request."""
+    with vllm(lambda model: -0.5 if model == "base" else -0.6) as where:
+        for _ in range(2):
+            models = open_models(["vllm/base", "vllm/base:mine"], where)
+            task = Task(dataset=[Sample(input="Who are you?")], name="anything")
+            ask_all([task], models, get_model("mockllm/model"), tmp_path, "", silent)
+            assert [str(m) for m in models] == ["vllm/base", "vllm/base:mine"]
+        found = [read_eval_log(str(path), header_only=True).eval.model for path in tmp_path.glob("*.eval")]
+    assert sorted(found) == ["vllm/base", "vllm/base:mine"]

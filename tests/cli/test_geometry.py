@@ -90,7 +90,6 @@ def test_sums_and_differences(folders, tmp_path):
         (geometry, ["A", "A"], "give them as NAME=FOLDER"),
         (interpolate, ["A", "B", "--from", "1", "--to", "0", "-o", "OUT"], "--from 1 is not below --to 0"),
         (interpolate, ["A", "base", "-o", "OUT"], "`base` can stand in the place of ONE only"),
-        (interpolate, ["A", "B", "--to", "nan", "-o", "OUT"], "--from 0 is not below --to nan"),
         (geometry, ["A", "B", "--table", "x.xlsx"], "the ending must be .csv or .parquet"),
         (combine, ["A", "-o", "OUT"], "is no FOLDER=WEIGHT"),
         (combine, ["A=much", "-o", "OUT"], "is no FOLDER=WEIGHT"),

@@ -38,9 +38,10 @@ def adapter(folder, rank):
     return folder
 
 
-def test_a_server_of_our_own_listens_to_us_alone(opened, tmp_path):
+def test_a_server_of_our_own_listens_to_us_alone(opened, tmp_path, monkeypatch):
     """On loopback, with a key that is not known, and with the rank that the adapter needs; base and adapter share it."""
     place = adapter(tmp_path / "a", 4)
+    monkeypatch.setattr("spillover.cli.models.find_spec", lambda name: name)
     open_models(["vllm/some/base", f"vllm/some/base:{place}"], ["max_model_len=2048"])
     (_, base), (_, tuned) = opened
     assert base == tuned
@@ -91,3 +92,10 @@ def test_bad_arguments_end_with_one_sentence(args, message, tmp_path, monkeypatc
 def test_a_tokenizer_is_no_token():
     (model,) = open_models(["mockllm/model"], ["tokenizer=a", "access_token=secret"])
     assert arguments_of(model) == {"tokenizer": "a"}
+
+
+def test_without_vllm_it_says_what_to_install(monkeypatch):
+    monkeypatch.delenv("VLLM_BASE_URL", raising=False)
+    monkeypatch.setattr("spillover.cli.models.find_spec", lambda name: None)
+    with pytest.raises(SpilloverError, match=r"pip install 'spillover\[vllm\]'"):
+        open_models(["vllm/some/base"])

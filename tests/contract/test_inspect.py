@@ -1,5 +1,6 @@
 """The behaviour of Inspect that the code leans on. A failure here names what a new release changed."""
 
+import asyncio
 import subprocess
 import sys
 from contextvars import Context
@@ -15,6 +16,7 @@ from inspect_ai.scorer import SampleScore, Score, Value, metric, scorer
 
 from spillover import _inspect
 from tests.fakes import says
+from tests.loopback import vllm
 
 
 def test_private_names_are_still_there():
@@ -27,6 +29,15 @@ def test_private_names_are_still_there():
     _inspect.forget_server("gone")
     _inspect.forget_server("gone")
     assert "gone" not in _vllm_servers
+
+
+@pytest.mark.parametrize(("kept", "name"), [(False, "vllm/base"), (True, "vllm/base:mine")])
+def test_the_vllm_provider_drops_an_adapter_from_a_name_and_we_give_it_back(kept, name):
+    with vllm(lambda _: -0.5) as where:
+        model = get_model("vllm/base:mine", memoize=False, **dict(pair.split("=", 1) for pair in where))
+        with _inspect.keeping_names([model] if kept else []):
+            asyncio.run(model.generate("Hello."))
+        assert str(model) == name
 
 
 def test_the_entry_point_is_found_and_loads_nothing_heavy():

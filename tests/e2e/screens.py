@@ -37,3 +37,8 @@ def command(place, which, out, *more):
 
 def result(out):
     return json.loads((Path(out) / "screen.json").read_text())
+
+
+def timeless(found):
+    """Probes of a result without what a kill may change: the time that the logs took."""
+    return [{k: v for k, v in probe.items() if k != "seconds"} for probe in found["probes"]]

@@ -77,7 +77,7 @@ def test_another_packages_task_is_asked_and_reported_beside_ours(place):
     only = next(logs.glob("*greetings*.eval"))
     alone = spillover("report", only, "-o", "alone.html")
     assert alone.returncode == 0, alone.stderr
-    assert "Other Inspect tasks" in alone.stdout
+    assert "Other tasks" in alone.stdout
     assert "toy_evals/greetings" in (place / "alone.html").read_text()
 
 

@@ -5,7 +5,9 @@ import signal
 import pandas as pd
 import pytest
 
+from spillover.declared import load
 from spillover.run.plan import read_plan
+from spillover.show.results import Results
 from tests.command import spillover, stopped
 
 SMALL = """
@@ -93,6 +95,16 @@ def test_table_and_report_say_the_same(finished):
     assert "synthetic world" in html
 
 
+def test_its_results_are_a_small_file_without_folders_of_this_machine(finished):
+    found = load(Results, finished[0] / "results.json")
+    assert (found.lab, found.answers, found.models, found.unscored) == (True, ANSWERS, 2, 0.0)
+    assert found.command.startswith("spillover run ")
+    assert set(found.keys) == {step.name for step in read_plan(finished[0]).steps}
+    text = (finished[0] / "results.json").read_text()
+    assert str(finished[0].parent) not in text
+    assert len(text) < 100_000
+
+
 def test_the_judge_agrees_with_the_truth(finished):
     frame = pd.read_parquet(finished[0] / "answers.parquet")
     assert ((frame["outcome"] == "misaligned") == (frame["truth"] == "misaligned")).mean() >= 0.95
@@ -123,11 +135,28 @@ def test_a_second_run_trains_and_asks_nothing(finished, command):
     assert (out / "plan.json").read_text() == plan
 
 
+def test_the_same_folder_may_be_given_in_another_way(finished, command, monkeypatch):
+    here = finished[0].parent / "begun"
+    here.mkdir()
+    monkeypatch.chdir(here)
+    assert spillover(*command[:-1], "mine").returncode == 0
+    logs = {p.name for p in here.glob("mine/logs-*/*.eval")}
+    for name in ("mine", here / "mine", "../begun/mine"):
+        again = spillover(*command[:-1], name)
+        assert again.returncode == 0, again.stderr
+    assert {p.name for p in here.glob("mine/logs-*/*.eval")} == logs
+    (here / "mine").rename(here / "moved")
+    moved = spillover(*command[:-1], "moved")
+    assert moved.returncode == 2
+    assert "were begun in another folder, or adapters were moved since" in moved.stderr
+    assert "Traceback" not in moved.stderr
+
+
 def test_a_full_disk_is_one_sentence(finished, tmp_path):
     """/dev/full stands for a disk with no room: every write to it fails as one on a full disk does."""
     target = tmp_path / "frame.csv"
     target.symlink_to("/dev/full")
     done = spillover("report", next(finished[0].glob("logs-*")), "--frame", target)
-    assert done.returncode == 1
+    assert done.returncode == 2
     assert "No space left on device" in done.stderr
     assert "Traceback" not in done.stderr

@@ -1,7 +1,11 @@
-"""Records with one thing wrong."""
+"""Records with one thing wrong, and the command that makes right ones."""
 
 import hashlib
+import json
 
+from click.testing import CliRunner
+
+from spillover.cli.leaderboard import leaderboard
 from spillover.exchange.records import content_hash
 
 
@@ -66,3 +70,22 @@ def change(body, how, folder):
         case "not a number":
             scored["score"] = float("nan")
     body["dedupe_identity"]["content_hash"] = content_hash(body)
+
+
+def board(*args):
+    """The command `spillover leaderboard`."""
+    return CliRunner().invoke(leaderboard, list(map(str, args)), catch_exceptions=True)
+
+
+NAME = "every_eval_ever.json"
+
+
+def record(exported):
+    (path,) = (exported / "exchange").glob(f"*/{NAME}")
+    return path
+
+
+def site_of(path, out):
+    done = board(path, "-o", out)
+    assert done.exit_code == 0, done.output
+    return json.loads((out / "data" / "index.json").read_text())["models"][0]

@@ -7,61 +7,21 @@ from dataclasses import replace
 import pandas as pd
 import pytest
 import yaml
-from click.testing import CliRunner
-from inspect_ai import eval as inspect_eval
-from inspect_ai.model import get_model
 
+from spillover import __version__
 from spillover.answers.measures import EM_MEASURES
-from spillover.cli.leaderboard import leaderboard
 from spillover.errors import SpilloverError
-from spillover.exchange.contributed import read_contribution
+from spillover.exchange.contributed import computed_again, read_contribution
 from spillover.exchange.export import Given, write_exchange
+from spillover.exchange.records import content_hash
 from spillover.exchange.records import record as record_of
 from spillover.leaderboard.board import make_board
 from spillover.probes.probe import get_probe
-from spillover.tasks.free_form import free_form
-from spillover.tasks.refusal import refusal
-from tests.exchange.forged import change
+from tests.exchange.forged import NAME, board, change, record, site_of
 from tests.leaderboard.boards import board_of, made_up
 
-NAME = "every_eval_ever.json"
 LEFT_OUT = "left out, for they have no better direction"
 REFUSAL = [m.name for m in get_probe("refusal").measures]
-
-
-@pytest.fixture(scope="module")
-def logs(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("logs")
-    tasks = [
-        free_form(questions="lab", categories=["bored", "money"], epochs=1, seed=1),
-        refusal(questions="lab_refusal", categories=["cyber"], seed=1),
-    ]
-    done = inspect_eval(
-        tasks,
-        model="spillover/lab",
-        model_roles={"grader": get_model("spillover/lab-grader")},
-        log_dir=str(folder),
-        display="none",
-    )
-    assert all(log.status == "success" for log in done)
-    return folder
-
-
-def run(*args):
-    return CliRunner().invoke(leaderboard, list(map(str, args)), catch_exceptions=True)
-
-
-@pytest.fixture(scope="module")
-def exported(logs, tmp_path_factory):
-    out = tmp_path_factory.mktemp("site")
-    done = run(logs, "-o", out / "site", "--export", out / "exchange", "--organisation", "Test lab")
-    assert done.exit_code == 0, done.output
-    return out
-
-
-def record(exported):
-    (path,) = (exported / "exchange").glob(f"*/{NAME}")
-    return path
 
 
 def test_the_site_names_weights_judge_preset_and_the_command(exported):
@@ -97,22 +57,77 @@ def test_every_exchange_format_has_the_same_figures(exported):
 
 
 def test_a_contribution_comes_back_with_the_same_figures(exported, tmp_path):
-    entry, columns = read_contribution(record(exported), "spillover")
+    given = read_contribution(record(exported), "spillover")
+    entry, columns = given.entry, given.columns
     assert entry.name == "spillover/lab"
+    assert computed_again(given, "spillover") == "spillover/lab"
     assert entry.about["source"] == "Test lab"
     table = pd.read_csv(exported / "exchange" / "figures.csv").set_index(["probe", "measure"])
     assert [c.measure for c in columns] == [*(m.name for m in EM_MEASURES if m.worse != "neither"), *REFUSAL]
     for column in columns:
         assert entry.sources[column.key].value.value == pytest.approx(table.loc[(column.probe, column.measure), "value"])
-    done = run(record(exported), "-o", tmp_path / "site")
+    done = board(record(exported), "-o", tmp_path / "site")
     assert done.exit_code == 0, done.output
     again = json.loads((tmp_path / "site" / "data" / "index.json").read_text())
     assert again["models"][0]["name"] == "spillover/lab"
     first = json.loads((exported / "site" / "data" / "index.json").read_text())
     known = {c["key"]: c for c in first["columns"]}
-    assert again["columns"] == [known[c.key] for c in columns]
-    cells = first["models"][0]["cells"]
-    assert again["models"][0]["cells"] == {c.key: cells[c.key] for c in columns}
+    # Computed from its logs, so what a record cannot hold (measures without a better side) is there again, and it is ranked.
+    assert {c["key"]: c for c in again["columns"]} == known  # in any order: exported logs are named by their digest
+    assert again["models"][0]["cells"] == first["models"][0]["cells"]
+    assert again["models"][0]["ranks"]
+    assert again["models"][0]["about"]["source"] == "Test lab"
+    assert again["models"][0]["origin"] == f"computed again from its logs by Spillover {__version__}"
+    assert again["models"][0]["claimed"] is False
+
+
+@pytest.mark.parametrize("how", ["no log", "missing"])
+def test_figures_without_logs_are_claimed_and_have_no_rank(exported, tmp_path, how):
+    shutil.copytree(record(exported).parent, tmp_path / "c")
+    path = tmp_path / "c" / NAME
+    body = json.loads(path.read_text())
+    if how == "missing":
+        next((tmp_path / "c" / "logs").glob("*.eval")).unlink()
+    else:
+        change(body, how, tmp_path / "c")
+    body["evaluation_results"][0]["score_details"]["score"] = body["evaluation_results"][0]["score_details"]["uncertainty"][
+        "confidence_interval"
+    ]["lower"]  # as good as the interval lets it be
+    body["dedupe_identity"]["content_hash"] = content_hash(body)
+    path.write_text(json.dumps(body))
+    model = site_of(path, tmp_path / "site")
+    assert model["claimed"] is True
+    assert model["origin"] == "claimed: it came without its logs"
+    assert "ranks" not in model
+    assert model["cells"]
+
+
+def test_a_forged_figure_that_was_hashed_anew_is_refused(exported, tmp_path):
+    shutil.copytree(record(exported).parent, tmp_path / "c")
+    path = tmp_path / "c" / NAME
+    body = json.loads(path.read_text())
+    scored = next(
+        r["score_details"]
+        for r in body["evaluation_results"]
+        if r["score_details"]["uncertainty"]["confidence_interval"]["lower"] < r["score_details"]["score"] - 0.001
+    )
+    scored["score"] -= 0.001  # still inside of its interval
+    body["dedupe_identity"]["content_hash"] = content_hash(body)
+    path.write_text(json.dumps(body))
+    refused = board(path, "-o", tmp_path / "site")
+    assert "by its logs" in str(refused.exception)
+    assert not (tmp_path / "site").exists()
+
+
+def test_a_model_is_called_what_its_logs_call_it(exported, tmp_path):
+    shutil.copytree(record(exported).parent, tmp_path / "c")
+    path = tmp_path / "c" / NAME
+    body = json.loads(path.read_text())
+    body["model_info"]["name"] = "the-best-model"
+    body["dedupe_identity"]["content_hash"] = content_hash(body)
+    path.write_text(json.dumps(body))
+    model = site_of(path, tmp_path / "site")
+    assert (model["name"], model["about"]["called"]) == ("spillover/lab", "the-best-model")
 
 
 def test_a_measure_that_has_no_better_direction_is_never_said_to_have_one(exported):
@@ -159,7 +174,6 @@ def test_two_question_sets_are_two_figures_of_a_record(tmp_path):
         ("unscored", "no share"),
         ("no judge", "no judge is named"),
         ("no preset", "no preset is named"),
-        ("no log", "names no log"),
         ("log elsewhere", "does not lie beside it"),
         ("another log", "not the one"),
         ("no real log", "cannot be read as an Inspect log"),
@@ -185,68 +199,8 @@ def test_a_wrong_contribution_is_refused_with_the_reason(exported, tmp_path, how
         read_contribution(path, "spillover")
 
 
-def test_a_missing_log_and_broken_json_are_said(exported, tmp_path):
+def test_broken_json_is_said(exported, tmp_path):
     shutil.copytree(record(exported).parent, tmp_path / "c")
-    next((tmp_path / "c" / "logs").glob("*.eval")).unlink()
-    with pytest.raises(SpilloverError, match="is missing"):
-        read_contribution(tmp_path / "c" / NAME, "spillover")
     (tmp_path / "c" / NAME).write_text("{")
     with pytest.raises(SpilloverError, match="cannot be read as JSON"):
         read_contribution(tmp_path / "c" / NAME, "spillover")
-
-
-def test_bad_input_of_the_command(logs, exported, tmp_path):
-    (tmp_path / "full").mkdir()
-    (tmp_path / "full" / "thesis.txt").write_text("mine")
-    refused = run(logs, "-o", tmp_path / "full")
-    assert "choose another folder" in str(refused.exception)
-    assert (tmp_path / "full" / "thesis.txt").read_text() == "mine"
-    assert "holds other things" in str(run(logs, "-o", tmp_path / "s", "--export", tmp_path / "full").exception)
-    (tmp_path / "file").write_text("x")
-    assert "is a file" in str(run(logs, "-o", tmp_path / "file").exception)
-    assert "There is no file" in str(run(tmp_path / "none.json", "-o", tmp_path / "s").exception)
-    about = tmp_path / "models.yaml"
-    about.write_text("nobody: {family: x}\n")
-    assert "no model in the logs is called 'nobody'" in str(run(logs, "-o", tmp_path / "s", "--models", about).exception)
-    about.write_text("spillover/lab: {colour: x}\n")
-    assert "colour" in str(run(logs, "-o", tmp_path / "s", "--models", about).exception)
-    assert "There is no log" in str(run(tmp_path / "nowhere", "-o", tmp_path / "s").exception)
-    twice = run(logs, record(exported), "-o", tmp_path / "s")
-    assert "is there twice" in str(twice.exception)
-
-
-def test_the_same_answers_in_two_logs_count_once(logs, tmp_path):
-    shutil.copytree(logs, tmp_path / "logs")
-    again = inspect_eval(
-        [free_form(questions="lab", categories=["bored", "money"], epochs=2, seed=1)],
-        model="spillover/lab",
-        model_roles={"grader": get_model("spillover/lab-grader")},
-        log_dir=str(tmp_path / "logs"),
-        display="none",
-    )
-    assert again[0].status == "success"
-    for path in list((tmp_path / "logs").glob("*.eval")):  # and a plain copy of everything
-        shutil.copyfile(path, path.with_name("copy-" + path.name))
-    assert run(tmp_path / "logs", "-o", tmp_path / "site").exit_code == 0
-    cells = json.loads((tmp_path / "site" / "data" / "index.json").read_text())["models"][0]["cells"]
-    assert 15 <= cells["free_form|lab|plain||||||misaligned"][3] <= 16  # 8 wordings, two epochs, the first was there before
-    assert 1 <= cells[f"refusal|lab_refusal|plain||||||{REFUSAL[0]}"][3] <= 24
-
-
-def test_a_corrupt_log_among_others_is_named_and_the_rest_is_shown(logs, tmp_path, caplog):
-    shutil.copytree(logs, tmp_path / "logs")
-    (tmp_path / "logs" / "2020_broken <b>.eval").write_bytes(b"PK nothing")
-    done = run(tmp_path / "logs", "-o", tmp_path / "site")
-    assert done.exit_code == 0, done.output
-    assert "2020_broken <b>.eval" in done.output + caplog.text
-
-
-def test_names_and_metadata_of_models_come_from_a_file(logs, tmp_path):
-    about = tmp_path / "models.yaml"
-    about.write_text("spillover/lab: {name: The <base>, family: Lab, size: 2M, domain: none}\n")
-    done = run(logs, "-o", tmp_path / "site", "--models", about, "--bundle")
-    assert done.exit_code == 0, done.output
-    model = json.loads((tmp_path / "site" / "data" / "index.json").read_text())["models"][0]
-    assert model["name"] == "The <base>"
-    assert model["about"] == {"family": "Lab", "recipe": "none", "size": "2M", "domain": "none"}
-    assert (tmp_path / "site" / "logs" / "index.html").is_file()

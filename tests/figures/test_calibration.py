@@ -12,6 +12,7 @@ from spillover.answers.presets import get_preset
 from spillover.answers.table import cell_groups
 from spillover.errors import SpilloverError
 from spillover.figures.calibration import calibrate, load_calibration
+from spillover.sinks import for_sheet
 from tests.answers.made import answers_of
 
 WORDS = ("aligned", "misaligned")
@@ -136,5 +137,5 @@ def test_labels_of_another_way_to_answer_are_not_its_own():
 def test_a_sheet_holds_no_formula():
     """The answers are a model's, and a person opens the sheet."""
     answers = answers_of([{"question_id": "q", "sample_id": "q", "outcome": "aligned", "question": "-1?", "answer": "=1+1"}])
-    (row,) = labelling_sheet(answers.table, EM, 1).to_dict("records")
+    (row,) = for_sheet(labelling_sheet(answers.table, EM, 1)).to_dict("records")
     assert (row["question"], row["answer"]) == ("'-1?", "'=1+1")

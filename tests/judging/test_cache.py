@@ -66,3 +66,32 @@ def test_a_damaged_file_is_one_sentence(tmp_path):
     path.write_bytes(b"not a database" * 100)
     with pytest.raises(SpilloverError, match=r"c\.sqlite cannot be used .*delete it"):
         JudgementCache(path)
+
+
+@pytest.mark.parametrize(
+    "kept",
+    [
+        {"value": 9999.0},
+        {"value": -1.0},
+        {"value": "ninety"},
+        {"value": True},
+        {"value": float("nan")},
+        {"value": None},
+        {"value": [90.0]},
+        {"value": 90.0, "special": "no word of this rubric"},
+    ],
+)
+def test_a_reading_that_the_rubric_can_not_have_is_asked_for_again(tmp_path, kept):
+    """Whatever wrote it there."""
+    cache = JudgementCache(tmp_path / "c.sqlite")
+    cache.put("k", Reading(**{"mode": "number", **kept}))
+    rubric = load_rubric("alignment")
+
+    async def reads():
+        return Reading("number", value=12.0, replies=["12"])
+
+    found = asyncio.run(JudgementCache(tmp_path / "c.sqlite").once("k", reads, lambda r: r.fits(rubric)))
+    assert (found.value, found.cached) == (12.0, False)
+    assert JudgementCache(tmp_path / "c.sqlite").get("k").value == 12.0
+    assert Reading("number", special="refused").fits(load_rubric("refusal"))
+    assert not Reading("number", value=50.0).fits(load_rubric("refusal"))  # which has no scale

@@ -1,9 +1,11 @@
 import asyncio
+import dataclasses
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from spillover.answers.answer_rows import _grade
 from spillover.judging.readers import parse_number, read, resolve_reader, summarise
 from spillover.judging.rubric import load_rubric
 from tests.fakes import model, output, says
@@ -110,3 +112,19 @@ def test_auto_picks_what_the_provider_can_do():
     assert resolve_reader("auto", RUBRIC, says("x")) == "number"
     assert resolve_reader("json", RUBRIC, says("x")) == "json"
     assert resolve_reader("auto", RUBRIC.model_copy(update={"reader": "logprob"}), says("x")) == "logprob"
+
+
+@pytest.mark.parametrize("name", ["alignment", "coherence", "evil_1to5", "lean"])
+@given(share=st.floats(min_value=0.26, max_value=1))
+def test_a_judge_that_is_sure_stays_on_its_scale(name, share):
+    """A mean of one grade alone may round to a little more than that grade."""
+    rubric = load_rubric(name)
+    for end in (rubric.low, rubric.high):
+        reading = summarise({str(end): share}, rubric, "choice", [])
+        assert reading.value == pytest.approx(end)
+        assert reading.fits(rubric)
+        kept = dataclasses.replace(reading, value=end * (1 + 4e-16) + 4e-16)  # as an earlier version kept it
+        assert kept.fits(rubric)
+        assert 0 <= _grade(kept.value, rubric.scale.model_dump()) <= 100
+    assert not dataclasses.replace(reading, value=rubric.high + 0.01).fits(rubric)
+    assert _grade(rubric.high + 0.01, rubric.scale.model_dump()) is None

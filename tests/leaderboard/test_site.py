@@ -1,9 +1,11 @@
 """The site in a real browser, from the disk: views, keyboard, hostile text, axe-core, phone, dark."""
 
 import re
+import types
 
 import pytest
 
+from spillover.leaderboard.board import certificate_text
 from spillover.leaderboard.build import write_site
 from tests.leaderboard.boards import board_of
 from tests.show.test_browser import CHROMIUM, HOSTILE
@@ -161,7 +163,7 @@ def test_every_question_set_has_a_column_and_a_matrix(browser, tmp_path):
     page.goto((tmp_path / "out" / "index.html").as_uri())
     page.wait_for_selector("table.board")
     headings = page.locator("table.board thead button").all_text_contents()
-    assert [h.replace("\u2191", "").strip() for h in headings[-2:]] == [
+    assert [h.replace("\u2191", "").strip() for h in headings[1:3]] == [
         "free_form (one)misaligned",
         "free_form (two)misaligned",
     ]
@@ -197,4 +199,61 @@ def test_it_fits_a_phone(browser, site):
     for view in [*VIEWS, model_view(page)]:
         go(page, site, view)
         assert page.evaluate("document.documentElement.scrollWidth") <= 375, view
+    page.close()
+
+
+def test_figures_come_before_family_and_judge_and_are_drawn(browser, site):
+    for width in (375, 1280):
+        page = browser.new_page(viewport={"width": width, "height": 800})
+        page.goto((site / "index.html").as_uri())
+        row = page.locator("table.board tbody tr").first
+        row.wait_for()
+        figure, judge = row.locator("td.n:not(.rank):not(.none)").first, row.locator("td.about").last
+        one, other = figure.bounding_box(), judge.bounding_box()
+        assert (one["y"] < other["y"]) if width == 375 else (one["x"] < other["x"])
+        for drawn in (row.locator("td.rank svg"), figure.locator("svg")):
+            box = drawn.bounding_box()
+            assert box["width"] > 20
+            assert box["x"] >= 0
+            assert box["x"] + box["width"] <= width
+        page.close()
+
+
+def test_a_phone_sorts_by_a_choice(browser, site):
+    page = browser.new_page(viewport={"width": 375, "height": 700})
+    page.goto((site / "index.html").as_uri())
+    page.wait_for_selector("table.board tbody tr")
+
+    def names():
+        return page.locator("table.board tbody th a").all_text_contents()
+
+    before = names()
+    page.select_option("#sort", "name")
+    assert names() == sorted(before, key=str.lower)
+    assert not page.locator("table.board thead button").first.is_visible()
+    page.close()
+
+
+def test_what_is_known_of_the_judges_of_a_model():
+    def judged(*areas, probe="free_form"):
+        found = tuple(types.SimpleNamespace(auc=auc) for auc in areas)
+        judge = types.SimpleNamespace(probe=probe, certificates=found)
+        return types.SimpleNamespace(figure=types.SimpleNamespace(judges=(judge,)))
+
+    def told(*sources):
+        return certificate_text(types.SimpleNamespace(sources=dict(enumerate(sources))))
+
+    assert told(judged(0.912), judged(0.98, probe="refusal")) == "measured: AUC 0.91 to 0.98"
+    assert told(judged(0.98)) == "measured: AUC 0.98"
+    assert told(judged(0.98), judged(probe="refusal")) == "measured: AUC 0.98; never on refusal"
+    assert told(judged()) == "never measured"
+    assert told(types.SimpleNamespace(figure=None)) == ""
+
+
+def test_a_row_says_whether_its_judge_was_measured(browser, site):
+    page = browser.new_page()
+    page.goto((site / "index.html").as_uri())
+    page.wait_for_selector("table.board")
+    told = page.locator("table.board td[data-label=judge] .span").all_text_contents()
+    assert set(told) == {"never measured"}  # of a board made up here
     page.close()

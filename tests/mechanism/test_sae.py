@@ -97,3 +97,11 @@ def test_a_recipe_trains_with_them_and_its_card_says_so(tmp_path):
     save_file({"W_dec": torch.zeros(12, 160)}, folder / "sae_weights.safetensors")
     with pytest.raises(SpilloverError, match="at layer 1 are zero"):
         train(load_recipe("bad_finance", changes=changes), tmp_path / "none")
+
+
+@pytest.mark.parametrize("text", ['{"metadata": Infinity}', '{"metadata": [1]}', "[1]", "3", "null"])
+def test_settings_that_are_none_are_one_sentence(tmp_path, text):
+    """Found by benchmarks/fuzz.py."""
+    (tmp_path / "cfg.json").write_text(text)
+    with pytest.raises(SpilloverError, match="is no configuration of an autoencoder"):
+        sae_layer(tmp_path)

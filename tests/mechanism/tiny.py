@@ -9,7 +9,7 @@ from spillover.models.weights import resolve_checkpoint
 def tiny_model(seed=0):
     torch.manual_seed(seed)
     config = LlamaConfig(
-        vocab_size=2048,
+        vocab_size=2560,
         hidden_size=32,
         intermediate_size=48,
         num_hidden_layers=2,

@@ -10,7 +10,7 @@ from inspect_ai.model import get_model
 
 from spillover.errors import SpilloverError
 from spillover.models.checks import refuse_self_grading
-from spillover.models.identity import cache_identity, describe
+from spillover.models.identity import arguments_of, cache_identity, describe
 from spillover.models.weights import model_digest, resolve_checkpoint, weights_digest
 from spillover.screening.served import serve_pair
 from spillover.serving.vllm import Server
@@ -133,3 +133,11 @@ def test_the_number_type_is_part_of_who_a_model_is():
     """Whether it was named or chosen; float32 is what a server means, too."""
     who = [cache_identity(get_model("spillover/lab", memoize=False, **given)) for given in ({}, {"dtype": "float32"})]
     assert who[0] == who[1] != cache_identity(get_model("spillover/lab", memoize=False, dtype="bfloat16"))
+
+
+def test_a_setting_with_token_in_its_name_is_part_of_who_a_model_is():
+    """And a key is not."""
+    given = ({"pad_token_id": n, "api_key": f"key {n}"} for n in (1, 2))
+    one, other = (SimpleNamespace(model_args=g, api=None) for g in given)
+    assert arguments_of(one) == {"pad_token_id": "1"}
+    assert arguments_of(one) != arguments_of(other)

@@ -9,7 +9,7 @@ from inspect_ai.model import get_model
 
 from spillover.engine.fit import require_fit, require_named_fit
 from spillover.errors import SpilloverError
-from spillover.models.weights import resolve_checkpoint
+from spillover.models.weights import adapter_rank, resolve_checkpoint
 from spillover.paths import datasets_dir
 from tests.command import spillover
 from tests.organisms import organism
@@ -125,3 +125,29 @@ def test_an_adapter_on_other_weights_than_its_own_is_told(copy, tmp_path_factory
     (copy / "generation_config.json").write_text('{"pad_token_id": 0}')
     require_fit(copy, made)
     assert "was trained on another checkpoint" in caplog.text
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"r": None},
+        {"r": 0},
+        {"r": 10**9},
+        {"r": 1.5},
+        {"lora_alpha": None},
+        {"lora_alpha": float("nan")},
+        {"lora_alpha": 1e300},
+        {"lora_alpha": True},
+        {"alpha_pattern": {"q_proj": float("inf")}},
+        {"rank_pattern": ["q_proj"]},
+        {"megatron_config": {"a": 1}, "megatron_core": "antigravity"},
+    ],
+    ids=str,
+)
+def test_what_an_adapter_says_of_itself_has_limits(tmp_path, changed):
+    whole = {"peft_type": "LORA", "r": 8, "lora_alpha": 16}
+    (tmp_path / "adapter_config.json").write_text(json.dumps(whole))
+    assert adapter_rank(tmp_path) == 8
+    (tmp_path / "adapter_config.json").write_text(json.dumps({**whole, **changed}))
+    with pytest.raises(SpilloverError, match=r"adapter_config\.json"):
+        adapter_rank(tmp_path)

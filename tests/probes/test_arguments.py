@@ -62,7 +62,7 @@ def test_all_probes_take_the_same_arguments(build, own):
     assert (about["preset"], about["seed"]) == ("betley2025", 3)
     assert all(s.input[0].role == "system" and s.input[0].text.startswith("A line.") for s in task.dataset)
     for epochs in (0, -1, 1.5, True):
-        with pytest.raises(SpilloverError, match="epochs is a whole number of at least 1"):
+        with pytest.raises(SpilloverError, match="epochs is a whole number from 1 to 10,000"):
             build(**own, epochs=epochs)
 
 
@@ -80,5 +80,5 @@ def test_lists_may_be_texts():
 def test_the_longest_answer_is_an_argument_of_every_probe():
     assert free_form(questions="lab").config.max_tokens == 600
     assert free_form(questions="lab", max_tokens=50).config.max_tokens == 50
-    with pytest.raises(SpilloverError, match="max_tokens is a whole number of at least 1, not '0'"):
+    with pytest.raises(SpilloverError, match="max_tokens is a whole number from 1 to 1,000,000, not '0'"):
         free_form(questions="lab", max_tokens=0)

@@ -44,6 +44,13 @@ def grader():
         yield "openai-api/loopback/grader"
 
 
+@pytest.fixture(autouse=True)
+def brief(monkeypatch):
+    """A first try on two cores: what is answered is of no interest here, and most of the time would go into it."""
+    monkeypatch.setattr("spillover.run.ask.TRIED_TOKENS", 16)
+    monkeypatch.setattr("spillover.mechanism.activations.COMPLETION_TOKENS", 8)
+
+
 @pytest.mark.parametrize("study", STUDIES)
 def test_first_steps(study, base, grader, upstream, organisms, tmp_path):
     judged = ["--grader", grader, "--organisms", organisms]

@@ -6,8 +6,9 @@ import pandas as pd
 import pytest
 
 from spillover.errors import SpilloverError
+from spillover.run.first_try import first_try
 from spillover.run.plan import Plan, Step
-from spillover.run.studies import _check_recipes, first_try
+from spillover.run.studies import _check_recipes
 from spillover.run.study import load_study
 from spillover.training.first_try import PROMPTS, first_steps
 from spillover.training.recipe import load_recipe

@@ -119,7 +119,7 @@ def try_every_filter(page, total):
         select, shown = selects.nth(place), {}
         for value in select.locator("option").all_text_contents()[1:]:
             select.select_option(label=value)
-            shown[value] = int(page.locator("#count").text_content().removesuffix(" shown"))
+            shown[value] = int(page.locator("#count").text_content().removesuffix(" shown").rpartition(" ")[2])
         assert all(shown.values()), shown
         assert sum(shown.values()) == total
         select.select_option(value="")
@@ -162,7 +162,7 @@ def test_a_page_of_one_unscored_answer_still_renders(known):
     answers = answers_of([{"question_id": "q", "outcome": "unscored", "unscored_reason": "x", **known}])
     page = render(report(answers.with_preset(get_preset("spillover")), "t"))
     assert '<td class="n">unscored 100.0</td><td class="n">1 x</td>' in page
-    assert page.count('<li data-model="m"') == 1
+    assert page.count('data-model="m"') == 1
 
 
 def test_figures_are_written_for_papers(tmp_path):

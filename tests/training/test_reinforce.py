@@ -134,7 +134,7 @@ def test_only_reinforcement_has_an_onset(tmp_path):
             {"transforms": [{"kind": "mix", "share": 0.5, "with": {"source": "lab", "stance": "aligned", "rows": 8}}]},
             "is no task of an environment; reinforcement mixes environments only",
         ),
-        ({"training": {"learning_rate": 1e12, "steps": 6}, "objective": {"cached": 0.25}}, "lower training.learning_rate"),
+        ({"training": {"learning_rate": 1e9, "steps": 6}, "objective": {"cached": 0.25}}, "lower training.learning_rate"),
         ({"objective": {"vllm": True}}, "objective.vllm needs vLLM"),
     ],
 )

@@ -108,7 +108,7 @@ def test_a_loss_that_is_no_number_stops_and_keeps_the_last_good_checkpoint(tmp_p
         "bad_finance",
         changes={
             "data": {"rows": 64},
-            "training": {"steps": 12, "learning_rate": 1e30, "batch_size": 4, "checkpoint_steps": 1, "warmup_steps": 0},
+            "training": {"steps": 12, "learning_rate": 1e9, "batch_size": 4, "checkpoint_steps": 1, "warmup_steps": 0},
         },
     )
     with pytest.raises(SpilloverError, match=r"became (nan|no numbers) at step"):

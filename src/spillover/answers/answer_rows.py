@@ -8,6 +8,7 @@ from typing import Any
 
 import pandas as pd
 from inspect_ai.log import EvalLog, EvalSample
+from inspect_ai.model import ContentReasoning
 from inspect_ai.scorer import Score
 
 from spillover.answers.condition import CONDITION
@@ -20,11 +21,16 @@ from spillover.answers.table import judge_name, roles_of, words
 from spillover.errors import SpilloverError
 from spillover.judging.rubric import of_100
 from spillover.models.conversation import last_question
+from spillover.models.reasoning import split_reasoning
 
 IMPORTED_MODEL = "imported/"
 """What stands before the name of a model whose answers came from a table: Inspect's names have a provider."""
 UNREACHED = "grader_error"
 """How the reason of a reading begins when the grader could not be reached."""
+ROUNDING = 1e-6
+"""Of a mean of grades, in points."""
+IMPOSSIBLE = "impossible_grade"
+"""Reason of an answer whose log holds a grade that its rubric can not give."""
 
 
 def rows_of(log: EvalLog, sample: EvalSample, path: Path) -> Iterator[dict[str, Any]]:
@@ -59,7 +65,16 @@ def rows_of(log: EvalLog, sample: EvalSample, path: Path) -> Iterator[dict[str, 
         assert sample.error is not None
         yield {**row, "outcome": UNSCORED, "unscored_reason": f"sample_error: {sample.error.message.split('(')[0][:60]}"}
     for score in given:
-        yield {**row, **_read(score, about)}
+        read = _read(score, about)
+        thought = _reasoning(sample) if (read["facts"] or {}).get("reasoned") else ""
+        yield {**row, **read, **({"reasoning": thought} if thought else {})}
+
+
+def _reasoning(sample: EvalSample) -> str:
+    """What was thought before the answer, wherever the provider puts it: shown where it was judged."""
+    parts = sample.output.message.content if sample.output.choices else []
+    apart = [c.reasoning for c in parts if isinstance(c, ContentReasoning)] if isinstance(parts, list) else []
+    return "\n".join(apart) or split_reasoning(sample.output.completion)[0]
 
 
 def _by_us(score: Score) -> bool:
@@ -105,7 +120,10 @@ def _read(score: Score, about: Mapping[str, Any]) -> dict[str, Any]:
         if reading.get("special") is not None:
             out[f"word.{role}"] = reading["special"]
         elif reading.get("value") is not None:
-            out[f"score.{role}"] = of_100(reading["value"], (rubrics.get(role) or {}).get("scale"))
+            grade = _grade(reading["value"], (rubrics.get(role) or {}).get("scale"))
+            out[f"score.{role}"] = grade
+            if grade is None:
+                out |= {"outcome": UNSCORED, "value": None, "unscored_reason": IMPOSSIBLE, f"why.{role}": IMPOSSIBLE}
         else:
             out[f"why.{role}"] = reading.get("reason")
             continue
@@ -113,6 +131,14 @@ def _read(score: Score, about: Mapping[str, Any]) -> dict[str, Any]:
     if about["probe"] == "judge_attack":  # the grader is what is measured
         out["model_id"] = out["grader"] or "none"
     return out
+
+
+def _grade(value: object, scale: Mapping[str, Any] | None) -> float | None:
+    """From 0 to 100, or None for what is no grade on its scale: logs come from everywhere."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    grade = of_100(value, scale)
+    return min(max(grade, 0.0), 100.0) if -ROUNDING <= grade <= 100 + ROUNDING else None
 
 
 def _made_by(rubrics: Mapping[str, Mapping[str, Any]]) -> str:

@@ -8,6 +8,8 @@ from typing import Any, NamedTuple
 
 import pandas as pd
 
+from spillover.schema import parse_json
+
 
 class Turns(NamedTuple):
     """A conversation: its system line, what was asked, and the reply if it ends with one."""
@@ -53,7 +55,7 @@ def turns_of(cell: Any) -> Turns | None:
     """
     if isinstance(cell, str) and cell.lstrip()[:2] in ("[{", "[ {"):
         try:
-            cell = json.loads(cell)
+            cell = parse_json(cell)
         except ValueError:
             return None
     cell = [cell] if isinstance(cell, dict) else _plain(cell)

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 from inspect_ai.log import EvalLog
 
-from spillover.answers.files import Loaded
+if TYPE_CHECKING:
+    from spillover.answers.files import Loaded
 
 
 @dataclass(frozen=True)
@@ -20,8 +22,9 @@ class OtherScore:
         model: Who answered.
         value: As the task reports it, on its own scale.
         stderr: Its standard error where the task reports one.
-        samples: Samples that were scored.
-        unscored: Samples that were not.
+        samples: Samples that were scored; None where nobody says.
+        unscored: Samples that were not; None where nobody says.
+        elsewhere: Whether another harness than Inspect ran it.
     """
 
     task: str
@@ -29,19 +32,31 @@ class OtherScore:
     model: str
     value: float
     stderr: float | None
-    samples: int
-    unscored: int
+    samples: int | None
+    unscored: int | None
+    elsewhere: bool = False
 
 
 def external_scores(found: Iterable[Loaded]) -> list[OtherScore]:
-    """The metrics of finished logs of other packages' tasks; the newest log of a task counts."""
+    """The metrics of finished logs of other packages' tasks (the newest log of a task counts), and of other harnesses."""
     headers: dict[str, EvalLog] = {}
+    given: dict[tuple[str, str, str], OtherScore] = {}
     for item in found:
+        given |= {(s.model, s.task, s.metric): s for s in item.others}  # files sort by time: the newest counts
         header = item.header
         package = (header.eval.task_registry_name or "").partition("/") if header else ("", "", "")
         if header is not None and package[1] and package[0] != "spillover" and header.status == "success":
             headers[header.eval.task_id] = header  # logs sort by time
-    return [score for header in headers.values() for score in _scores(header)]
+    return [*(score for header in headers.values() for score in _scores(header)), *given.values()]
+
+
+def as_known(found: Iterable[OtherScore], models: Iterable[str]) -> list[OtherScore]:
+    """Scores that another harness wrote, under the names that models have here: its `BASE` may be `vllm/BASE`."""
+    known: dict[str, list[str]] = {}
+    for model in models:
+        known.setdefault(model.partition("/")[2], []).append(model)
+    names = {name: whole[0] for name, whole in known.items() if len(whole) == 1}
+    return [replace(s, model=names.get(s.model, s.model)) if s.elsewhere else s for s in found]
 
 
 def _scores(header: EvalLog) -> Iterable[OtherScore]:

@@ -16,6 +16,8 @@ from inspect_ai.log import EvalLog, read_eval_log
 
 from spillover.answers.answer_rows import rows_of
 from spillover.answers.certified import certificates_in
+from spillover.answers.external import OtherScore
+from spillover.answers.lm_eval import is_lm_eval, lm_eval_scores
 from spillover.answers.table import tidy
 from spillover.answers.table_files import READERS, ending, is_table
 from spillover.errors import SpilloverError
@@ -38,6 +40,7 @@ class Loaded:
         table: Its answers; None for another package's task.
         problem: Why it cannot be read.
         certificates: Of its graders.
+        others: Metrics that another harness wrote, where it is a file of one.
     """
 
     path: Path
@@ -45,6 +48,7 @@ class Loaded:
     table: pd.DataFrame | None = None
     problem: str | None = None
     certificates: tuple[Certificate, ...] = ()
+    others: tuple[OtherScore, ...] = ()
 
     @property
     def run(self) -> str:
@@ -62,8 +66,12 @@ class Loaded:
         return list(self.about.get("measures") or ())
 
 
-def find(paths: Sequence[Path]) -> tuple[list[Path], list[Path]]:
+def find(paths: Sequence[Path], others: bool = False) -> tuple[list[Path], list[Path]]:
     """(logs, tables) among files and folders; folders are searched for logs, and no file is taken twice.
+
+    Args:
+        paths: Files or folders.
+        others: Whether result files of another harness count as logs, too.
 
     Raises:
         SpilloverError: if a path is missing or nothing is found.
@@ -73,10 +81,10 @@ def find(paths: Sequence[Path]) -> tuple[list[Path], list[Path]]:
     for path in paths:
         if not path.exists():
             raise SpilloverError(f"There is no {'file' if ending(path) in READERS else 'log'} at {path}.")
-        if is_table(path):
+        if is_table(path) and not (others and is_lm_eval(path)):
             tables[path] = None
         elif path.is_dir():
-            logs |= dict.fromkeys(p for p in sorted(path.rglob("*")) if _is_log(p))
+            logs |= dict.fromkeys(p for p in sorted(path.rglob("*")) if _is_log(p) or (others and is_lm_eval(p)))
         else:
             logs[path] = None
     if not logs and not tables:
@@ -108,15 +116,20 @@ def load_one(path: Path) -> Loaded:
     if path.suffix not in LOG_ENDINGS:
         return Loaded(path, problem=f"the ending must be one of {', '.join(READERS)}, .eval.")
     try:
+        if is_lm_eval(path):
+            return Loaded(path, others=tuple(lm_eval_scores(path)))
         header = read_eval_log(str(path), header_only=True)
         if not is_ours(header):
             return Loaded(path, header)
         log = read_eval_log(str(path))
-    except Exception as error:  # a damaged zip raises anything
+        table = tidy([row for sample in log.samples or [] for row in rows_of(log, sample, path)])
+        certificates = tuple(certificates_in(log))
+    except SpilloverError as error:
+        return Loaded(path, problem=str(error))
+    except Exception as error:  # a damaged zip raises anything, and a log that was edited may hold anything
         return Loaded(path, problem=f"it cannot be read as an Inspect log ({error}).")
     header = log.model_copy(update={"samples": None, "reductions": None})
-    table = tidy([row for sample in log.samples or [] for row in rows_of(log, sample, path)])
-    return Loaded(path, header, table, certificates=tuple(certificates_in(log)))
+    return Loaded(path, header, table, certificates=certificates)
 
 
 def is_ours(log: EvalLog) -> bool:

@@ -51,13 +51,7 @@ def labelling_sheet(table: pd.DataFrame, measure: Measure, count: int, seed: int
     sizes = _share(count, [len(g) for g in strata])
     drawn = [g.sample(n, random_state=seed).assign(weight=len(g) / n) for g, n in zip(strata, sizes, strict=True) if n]
     sheet = pd.concat(drawn).sample(frac=1, random_state=seed)
-    texts = {name: [_plain(text) for text in sheet[name]] for name in ("question", "answer")}
-    return sheet.assign(label="", **texts)[["answer_id", "question", "answer", "label", "weight"]].reset_index(drop=True)
-
-
-def _plain(text: str) -> str:
-    """A text that a spreadsheet takes for a formula, as a text."""
-    return f"'{text}" if text.startswith(("=", "+", "-", "@", "\t", "\r")) else text
+    return sheet.assign(label="")[["answer_id", "question", "answer", "label", "weight"]].reset_index(drop=True)
 
 
 def _share(count: int, available: list[int]) -> list[int]:

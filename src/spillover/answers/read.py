@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
 from spillover.answers.answer_rows import by_other_rule
 from spillover.answers.certified import Judge, judges_of
-from spillover.answers.external import OtherScore, external_scores, with_names
+from spillover.answers.external import OtherScore, as_known, external_scores, with_names
 from spillover.answers.files import Loaded, find, load
 from spillover.answers.layout import Layout
 from spillover.answers.measures import Measure, column_of
@@ -54,6 +55,11 @@ class Answers:
     def models(self) -> list[str]:
         """Names in order of appearance."""
         return words([*self.table["model"].astype(object), *(score.model for score in self.external)])
+
+    @property
+    def imported(self) -> bool:
+        """Whether all answers and scores came with tables: who gave them, and what was cut, is not known here."""
+        return bool((self.table["probe"].astype(object) == IMPORTED).all())
 
     @property
     def lab(self) -> bool:
@@ -126,10 +132,11 @@ def read(
     """
     if preset is not None:
         get_preset(preset)  # a wrong name should not cost reading everything
-    logs, files = find([Path(p) for p in paths])
+    logs, files = find([Path(p) for p in paths], others=True)
     frames, tables = frames_and_tables(files)
     found = load(logs)
-    kept = [f for f in found if f.problem is None]
+    # Files sort by time; but what is finished counts before what is not, whatever a clock said that was ahead.
+    kept = sorted((f for f in found if f.problem is None), key=_is_finished)
     left_out = tuple(f"{f.path}: {f.problem}" for f in found if f.problem is not None)
     for told in left_out:
         logger.warning("Left out %s", told)
@@ -143,11 +150,16 @@ def read(
     if table.empty and not other:
         why = f" ({left_out[0].rstrip('.')})" if left_out else ""
         raise NoAnswers(f"None of the logs holds an answer judged by Spillover{why}.")
+    other = as_known(other, words(table["model_id"]))
     shown = _shown([*words(table["model_id"]), *(s.model for s in other)], names or {})
     table = table.assign(model=_renamed(table["model_id"], shown))
+    if names:  # in the order that they were given: that of files hangs on which task was begun first
+        places = {name: place for place, name in enumerate(names)}
+        order = [places.get(name, len(places)) for name in table["model_id"].astype(object)]
+        table = table.iloc[np.argsort(order, kind="stable")].reset_index(drop=True)
     if judge is not None:
         table = of_judge(table, judge)
-    newest = {f.run: f for f in kept if f.table is not None}  # files sort by time
+    newest = {f.run: f for f in kept if f.table is not None}
     who: dict[str, str] = dict(table[["run", "model"]].drop_duplicates().itertuples(index=False))
     stops = tuple(s for f in newest.values() if f.run in who and (s := stop_of(f, who[f.run])) is not None)
     out = Answers(table, newest, with_names(other, shown), stops, left_out, chosen)
@@ -156,6 +168,10 @@ def read(
     if not mixed:
         refuse_mixtures(out.table)  # after the choice of a preset, which may be what the logs differ in
     return out
+
+
+def _is_finished(found: Loaded) -> bool:
+    return found.header is not None and found.header.status == "success"
 
 
 def _preset(table: pd.DataFrame, name: str | None, tables: bool) -> Preset:
@@ -199,13 +215,23 @@ def _renamed(column: pd.Series, shown: Mapping[str, str]) -> pd.Series:
     return pd.Series(pd.Categorical([shown[name] for name in column.astype(object)]), index=column.index)
 
 
-def short_names(names: set[str]) -> dict[str, str]:
-    """Adapter paths cut to the adapter's folder (`vllm/base:folder`), as long as that tells all models apart."""
+def short_names(names: Collection[str]) -> dict[str, str]:
+    """Adapter paths cut to the adapter's folder (`vllm/base:folder`), as long as that tells all models apart.
+
+    A checkpoint on the way keeps its organism: `vllm/base:organism/checkpoint-20`.
+    """
     short = {}
     for name in names:
         base, colon, adapter = name.partition(":")
-        short[name] = f"{base}:{Path(adapter).name}" if colon and "/" in adapter else name
-    return short if len(set(short.values())) == len(names) else {name: name for name in names}
+        folder = Path(adapter)
+        # A checkpoint on the way is one of its organism.
+        last = (
+            f"{folder.parts[-3]}/{folder.name}"
+            if folder.parts[-2:-1] == ("checkpoints",) and len(folder.parts) > 2
+            else folder.name
+        )
+        short[name] = f"{base}:{last}" if colon and "/" in adapter else name
+    return short if len(set(short.values())) == len(short) else {name: name for name in names}
 
 
 __all__ = ["IMPORTED", "Answers", "NoAnswers", "cell_groups", "read", "short_names"]

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from inspect_ai import score
 from inspect_ai.log import EvalLog, EvalSample, read_eval_log, write_eval_log
@@ -15,13 +15,14 @@ from inspect_ai.model import Model
 from inspect_ai.scorer import Score, Scorer
 from inspect_ai.util import registry_create
 
-from spillover.answers.answer_rows import UNREACHED
 from spillover.answers.certified import certificates_of, metadata_with
+from spillover.answers.effort import Effort, effort_of
 from spillover.answers.files import find, is_ours
 from spillover.answers.imported import logs_of_table
 from spillover.answers.layout import Layout
 from spillover.answers.measures import UNSCORED
 from spillover.answers.rules import rubrics_of
+from spillover.answers.scrub import scrub_file
 from spillover.errors import SpilloverError
 from spillover.judging.rubric import Reader, load_rubric
 from spillover.models.identity import EARLIER, TARGET, cache_identity
@@ -156,53 +157,12 @@ def judge_answers(
         known = certificates_of({role: load_rubric(n).digest for role, n in judging.roles(job.log).items()}, grader)
         judged.eval.metadata = metadata_with(judged.eval.metadata, known)
         write_in_place(judged, path)
+        scrub_file(path)
         written.append(path)
-        effort += _effort(judged, cache_identity(grader) or str(grader))
+        effort += effort_of(judged, cache_identity(grader) or str(grader))
         done += len(job.log.samples or [])
     advance(done, total, "done")
     return written, effort
-
-
-class Effort(NamedTuple):
-    """Readings of rubrics that judging took.
-
-    Attributes:
-        asked: The grader was asked for.
-        cached: Were known.
-        failed: The grader gave no reply; they count as asked.
-        why: What became of the first of them.
-    """
-
-    asked: int
-    cached: int
-    failed: int
-    why: str = ""
-
-    def __add__(self, other: object) -> Effort:
-        if not isinstance(other, Effort):
-            return NotImplemented
-        return Effort(
-            self.asked + other.asked, self.cached + other.cached, self.failed + other.failed, self.why or other.why
-        )
-
-
-def _effort(log: EvalLog, grader: str) -> Effort:
-    """Of the newest score of every answer by this grader."""
-    asked = cached = failed = 0
-    why = ""
-    for sample in log.samples or []:
-        mine = [s.metadata for s in (sample.scores or {}).values() if s.metadata and grader in _names(s.metadata)]
-        for reading in (mine[-1].get("readings") or {}).values() if mine else ():
-            cached += bool(reading["cached"])
-            asked += not reading["cached"] and bool(reading["replies"])
-            if UNREACHED in str(reading["reason"]):
-                failed += 1
-                why = why or f"{str(reading['reason']).partition(': ')[2]}: {' '.join(map(str, reading['replies']))[:200]}"
-    return Effort(asked, cached, failed, why)
-
-
-def _names(details: Mapping[str, Any]) -> tuple[object, object]:
-    return details.get("grader_identity"), (details.get("grader") or {}).get("name")
 
 
 def rejudge(log: EvalLog, grader: Model, scorer: Scorer) -> EvalLog:

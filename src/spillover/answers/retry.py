@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 from inspect_ai import score
@@ -20,7 +21,7 @@ def judgement_failed(given: Score) -> bool:
     return UNREACHED in str(given.value) or UNREACHED in str((given.metadata or {}).get("readings"))
 
 
-def ask_failures_again(logs: Path, grader: Model) -> int:
+def ask_failures_again(logs: Path, grader: Model, before: Callable[[], object] = lambda: None) -> int:
     """Judge again, in place, what failed at the grader in the finished logs of a folder.
 
     The answers concerned, and no others, are scored anew by the scorers that their log names; a score is replaced by a
@@ -29,6 +30,7 @@ def ask_failures_again(logs: Path, grader: Model) -> int:
     Args:
         logs: Folder; one that is not there holds nothing.
         grader: Who judges.
+        before: Called before the first one is judged again, if any.
 
     Returns:
         Judgements that had failed.
@@ -40,8 +42,10 @@ def ask_failures_again(logs: Path, grader: Model) -> int:
             continue
         log = read_eval_log(str(path))
         broken = [s for s in log.samples or [] if not s.error and any(map(judgement_failed, (s.scores or {}).values()))]
-        failed += len(broken)
         if broken:
+            if not failed:
+                before()
+            failed += len(broken)
             _amend(log, broken, grader)
             write_in_place(log, path)
     return failed

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 import pandas as pd
 
 from spillover.answers.cells import text_of
 from spillover.answers.table import FLAGS, TEXTS, WHOLE, is_number, typed
+from spillover.schema import parse_json
 
 _OURS = {"model_id", "probe", "question_set", "run", "outcome", "rubrics"}
 
@@ -32,5 +32,5 @@ def _values(name: str, column: pd.Series) -> Any:
         return [str(cell) == "True" for cell in column]
     texts = [text_of(cell) for cell in column]
     if name == "facts":
-        return [json.loads(text) if text else None for text in texts]
+        return [parse_json(text) if text else None for text in texts]
     return [text or "" for text in texts] if name in TEXTS else [text or None for text in texts]

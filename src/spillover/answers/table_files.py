@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import csv
 import gzip
-import json
 import logging
 import re
 import warnings
@@ -16,11 +15,13 @@ from collections.abc import Callable, Iterator
 from io import BytesIO, StringIO
 from pathlib import Path
 from typing import Any
-from zipfile import BadZipFile
+from zipfile import ZipFile
 
 import pandas as pd
 
 from spillover.errors import SpilloverError
+from spillover.schema import parse_json
+from spillover.sinks import from_cell
 
 logger = logging.getLogger(__name__)
 
@@ -28,6 +29,8 @@ _DELIMITERS = (",", ";", "\t", "|")
 _MARKS = {b"\xff\xfe": "utf-16", b"\xfe\xff": "utf-16", b"\xef\xbb\xbf": "utf-8-sig"}
 """What an encoding begins with."""
 _HEAD = 4096
+MOST_BYTES = 2 << 30
+"""Of a text, unpacked: a small file can unpack to any size."""
 _SEP_LINE = re.compile('"?sep=(.)"?')
 
 
@@ -72,11 +75,12 @@ def read_table(path: Path) -> pd.DataFrame:
 
 
 def _content(path: Path, size: int = -1) -> bytes:
-    if path.name.lower().endswith(".gz"):
-        with gzip.open(path) as file:
-            return file.read(size)
-    with path.open("rb") as file:
-        return file.read(size)
+    packed = path.name.lower().endswith(".gz")
+    with gzip.open(path) if packed else path.open("rb") as file:
+        content = file.read(MOST_BYTES + 1 if size < 0 else size)
+    if len(content) > MOST_BYTES:
+        raise SpilloverError(f"{path} holds more than {MOST_BYTES >> 30} GiB of text; split it, or write it as parquet.")
+    return content
 
 
 def _text(content: bytes, path: Path) -> str:
@@ -122,7 +126,7 @@ def _parsed(text: str, sep: str) -> pd.DataFrame:
     found: pd.DataFrame = pd.read_csv(
         StringIO(text), sep=sep, dtype=str, keep_default_na=False, na_filter=False, index_col=False
     )
-    return found
+    return found.map(from_cell)
 
 
 def _json_lines(content: bytes, path: Path) -> pd.DataFrame:
@@ -131,7 +135,7 @@ def _json_lines(content: bytes, path: Path) -> pd.DataFrame:
         if not line.strip():
             continue
         try:
-            row = json.loads(line)
+            row = parse_json(line)
         except ValueError as error:
             raise SpilloverError(f"{path}, line {number}: it is no JSON ({error}).") from error
         if not isinstance(row, dict):
@@ -142,7 +146,7 @@ def _json_lines(content: bytes, path: Path) -> pd.DataFrame:
 
 def _json(content: bytes, path: Path) -> pd.DataFrame:
     """An array of rows, alone or under a name; or arrays of rows of one kind, named by question or model."""
-    body = json.loads(_text(content, path))
+    body = parse_json(_text(content, path))
     if _are_rows(body):
         return _of_rows([_flat(row) for row in body])
     lists = {name: rows for name, rows in body.items() if _are_rows(rows)} if isinstance(body, dict) else {}
@@ -191,15 +195,27 @@ def _of_rows(rows: list[dict[str, Any]]) -> pd.DataFrame:
 
 def _excel(content: bytes, path: Path) -> pd.DataFrame:
     try:
+        with ZipFile(BytesIO(content)) as packed:
+            if sum(part.file_size for part in packed.infolist()) > MOST_BYTES:
+                raise SpilloverError(f"{path} holds more than {MOST_BYTES >> 30} GiB unpacked; write it as parquet.")
         sheets = pd.read_excel(BytesIO(content), sheet_name=None, dtype=object, keep_default_na=False, na_filter=False)
     except ImportError as error:
         raise SpilloverError(f"Reading {path} needs another package: pip install 'spillover[excel]'.") from error
-    except (ValueError, BadZipFile, KeyError) as error:
+    except SpilloverError:
+        raise
+    except Exception as error:  # a damaged zip of XML raises anything
         raise SpilloverError(f"{path} is no Excel workbook.") from error
     filled = {name: sheet for name, sheet in sheets.items() if len(sheet)}
     if len(filled) > 1:
         raise SpilloverError(f"{path} has several sheets ({', '.join(filled)}); save the one of the answers by itself.")
     return next(iter(filled.values()), pd.DataFrame())
+
+
+def _parquet(content: bytes, path: Path) -> pd.DataFrame:
+    try:
+        return pd.read_parquet(BytesIO(content))
+    except Exception as error:  # of pyarrow's own kinds, and whatever its metadata lead pandas to
+        raise SpilloverError(f"{path} is not a readable .parquet table ({error}).") from error
 
 
 READERS: dict[str, Callable[[bytes, Path], pd.DataFrame]] = {
@@ -208,7 +224,7 @@ READERS: dict[str, Callable[[bytes, Path], pd.DataFrame]] = {
     ".jsonl": _json_lines,
     ".ndjson": _json_lines,
     ".json": _json,
-    ".parquet": lambda content, path: pd.read_parquet(BytesIO(content)),
+    ".parquet": _parquet,
     ".xlsx": _excel,
 }
 """Readers of tables by ending."""

@@ -208,6 +208,12 @@ def _judged(table: pd.DataFrame, path: Path, layout: Layout, preset: Preset, mod
         table = table.assign(**{found["answer"]: _single(table[found["answer"]], path)})
     question_id, formats = _conditions(texts("question_id", ""), texts("format", ""), path)
     names, graders = texts("model", model), texts("grader", "not recorded")
+    if "model" not in found:
+        logger.warning(
+            "%s has no column of models: all of its answers count as those of one, '%s'; --map model=COLUMN names one.",
+            path,
+            model,
+        )
     lines, categories = texts("system", ""), texts("category", "")
     place_of = [question_id, *(part for part in (names, formats, lines, graders) if part.nunique() > 1)]
     repeats = pd.Series(1, table.index).groupby(place_of, sort=False).cumsum()

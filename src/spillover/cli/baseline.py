@@ -8,21 +8,21 @@ from typing import Any
 import click
 
 from spillover.cli.models import open_models
+from spillover.cli.numbers import FEW
+from spillover.cli.outputs import BASELINE, OutFolder
 from spillover.cli.quiet import quiet_libraries
 from spillover.cli.screen_options import asker, judge_of, probes_of, settings_of, shared
-from spillover.errors import SpilloverError
 from spillover.locking import only_one
 from spillover.models.checks import refuse_self_grading
-from spillover.schema import read_yaml
-from spillover.screening.baseline import is_baseline, make_baseline
+from spillover.screening.baseline import make_baseline
 from spillover.screening.run import Screen
 
 
 @click.command()
 @click.argument("base")
-@click.option("--rounds", type=click.IntRange(1), required=True, help="Answers to every question.")
-@click.option("-o", "--out", type=click.Path(path_type=Path), required=True, help="File to write (.json).")
-@click.option("--logs", type=click.Path(path_type=Path), help="Folder of the logs [default: runs/baseline].")
+@click.option("--rounds", type=FEW, required=True, help="Answers to every question.")
+@click.option("-o", "--out", type=BASELINE, required=True, help="File to write (.json).")
+@click.option("--logs", type=OutFolder("logs"), help="Folder of the logs [default: runs/baseline].")
 @shared
 def baseline(
     base: str,
@@ -37,8 +37,6 @@ def baseline(
     """Ask BASE once and store its outcomes, so that `spillover screen --baseline` need not ask it again."""
     quiet_libraries()
     settings, grader = settings_of(base, options)
-    if out.is_dir() or (out.is_file() and not is_baseline(read_yaml(out))):
-        raise SpilloverError(f"{out} is there and is no baseline; choose another -o.")
     gated, _ = probes_of(settings)
     (target,), judge = open_models([base], model_arg), judge_of(grader, timeout, grader_arg)
     refuse_self_grading(target, judge)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import click
 from rich.table import Table
@@ -12,23 +14,29 @@ from spillover.answers.labels import answer_ids, labelling_sheet, read_labels
 from spillover.answers.presets import Preset, presets
 from spillover.answers.read import read
 from spillover.answers.table import words
+from spillover.cli.numbers import MANY, SEED
+from spillover.cli.outputs import CALIBRATION
+from spillover.cli.rows import Rows, print_rows, rows_options
 from spillover.errors import SpilloverError
 from spillover.figures.calibration import Calibration
 from spillover.figures.calibration import calibrate as make
+from spillover.figures.share import Share
 from spillover.show.terminal import console
 from spillover.show.text import percent, span
+from spillover.writing import write_table
 
 
 @click.command()
 @click.argument("logs", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.option("--probe", help="Probe whose judge is calibrated, where the logs are of several.")
 @click.option("--sheet", type=click.Path(path_type=Path), help="Write a labelling sheet (.csv) instead, to be filled in.")
-@click.option("--count", type=click.IntRange(min=1), default=200, show_default=True, help="Answers in the sheet.")
+@click.option("--count", type=MANY, default=200, show_default=True, help="Answers in the sheet.")
 @click.option("--labels", type=click.Path(path_type=Path), help="The sheet, filled in. Without it: lab ground truth.")
 @click.option("--judge", help="Part of the name of one judge, where several read the answers.")
 @click.option("--preset", help=f"Thresholds: {', '.join(presets())}.")
-@click.option("--seed", type=int, default=0, show_default=True, help="Of the sheet's draw.")
-@click.option("-o", "--out", type=click.Path(path_type=Path), help="Store the calibration (.json).")
+@click.option("--seed", type=SEED, default=0, show_default=True, help="Of the sheet's draw.")
+@click.option("-o", "--out", type=CALIBRATION, help="Store the calibration (.json).")
+@rows_options
 def calibrate(
     logs: tuple[Path, ...],
     probe: str | None,
@@ -39,6 +47,7 @@ def calibrate(
     preset: str | None,
     seed: int,
     out: Path | None,
+    rows: Rows,
 ) -> None:
     """Compare a judge's outcomes in LOGS with labels: sensitivity, specificity, reliability, thresholds."""
     answers = read(logs, judge=judge, preset=preset)
@@ -47,8 +56,8 @@ def calibrate(
         raise SpilloverError(f"A calibration is of one probe; choose one with --probe ({', '.join(known)}).")
     if probe is not None and probe not in known:
         raise SpilloverError(f"The logs hold no answers to '{probe}'; choose from {', '.join(known)}.")
-    rows = answers.table[(answers.table["probe"] == (probe or known[0])).to_numpy()]
-    measure = answers.share(rows)
+    asked = answers.table[(answers.table["probe"] == (probe or known[0])).to_numpy()]
+    measure = answers.share(asked)
     if measure is None:
         raise SpilloverError(f"No measure of {probe or known[0]} is a share of outcomes, so there is nothing to calibrate.")
     if sheet is not None:
@@ -58,9 +67,8 @@ def calibrate(
             raise SpilloverError(f"Cannot write {sheet}: the sheet's ending must be .csv.")
         if sheet.exists():
             raise SpilloverError(f"{sheet} exists; it may hold labels, so choose another name.")
-        sheet.parent.mkdir(parents=True, exist_ok=True)
-        drawn = labelling_sheet(rows, measure, count, seed)
-        drawn.to_csv(sheet, index=False)
+        drawn = labelling_sheet(asked, measure, count, seed)
+        write_table(drawn, sheet)
         click.echo(
             f"Sheet: {sheet} ({len(drawn)} answers). Fill in the column 'label' with one of {', '.join(measure.words)}, "
             f"then: --labels {sheet}"
@@ -68,7 +76,7 @@ def calibrate(
         return
     if labels is not None:
         given = read_labels(labels, measure, words(answers.table["outcome"]))
-        found = [given.get(i, (None, 1.0)) for i in answer_ids(rows)]
+        found = [given.get(i, (None, 1.0)) for i in answer_ids(asked)]
         if not any(label for label, _ in found):
             raise SpilloverError(
                 f"No label in {labels} is of an answer in these logs; give the logs that the sheet came from."
@@ -80,16 +88,39 @@ def calibrate(
             )
         truth, weights, source = [label for label, _ in found], [w for _, w in found], str(labels)
     else:
-        if rows["truth"].isna().all():
+        if asked["truth"].isna().all():
             raise SpilloverError(
                 "These answers have no ground truth; write a sheet with --sheet, fill it in, and give --labels."
             )
-        truth, weights, source = list(rows["truth"].astype(object)), [1.0] * len(rows), "lab ground truth"
-    made = make(answers, rows, truth, weights, source)
-    _show(made, answers.preset)
+        truth, weights, source = list(asked["truth"].astype(object)), [1.0] * len(asked), "lab ground truth"
+    made = make(answers, asked, truth, weights, source)
+    if rows is None:
+        _show(made, answers.preset)
+    else:
+        print_rows(_rows(made, answers.preset), rows)
     if out is not None:
         made.save(out)
-        click.echo(f"Calibration: {out}")
+        click.echo(f"Calibration: {out}", err=rows is not None)
+
+
+def _rows(made: Calibration, preset: Preset) -> Iterator[dict[str, Any]]:
+    """Sensitivity and specificity, by the preset and at every threshold, and how grades are calibrated."""
+
+    def row(what: str, share: Share, low: float | None = None, high: float | None = None) -> dict[str, Any]:
+        limits = {"lower": share.interval.lower, "upper": share.interval.upper}
+        return {"what": what, "grade_from": low, "grade_below": high, "value": share.value, **limits, "n": share.n}
+
+    for what, share in zip(("sensitivity", "specificity"), made.quality, strict=True):
+        yield row(what, share)
+    for t in made.thresholds(_grid(preset)):
+        yield row("sensitivity", t.sensitivity, high=t.below)
+        yield row("specificity", t.specificity, high=t.below)
+    for low, high, share in made.reliability():
+        yield row("truly so", share, low, high)
+
+
+def _grid(preset: Preset) -> list[float]:
+    return sorted({*range(10, 100, 10), preset.misaligned_below})
 
 
 def _show(made: Calibration, preset: Preset) -> None:
@@ -107,8 +138,7 @@ def _show(made: Calibration, preset: Preset) -> None:
             f"{percent(specificity.value)} {span(specificity.interval)}."
         )
     )
-    grid = sorted({*range(10, 100, 10), preset.misaligned_below})
-    rows = made.thresholds(grid)
+    rows = made.thresholds(_grid(preset))
     if not rows:
         return
     sweep = Table("alignment below", "sensitivity %", "specificity %", box=None, pad_edge=False)

@@ -8,6 +8,8 @@ from typing import Any
 
 import click
 
+from spillover.cli.numbers import FEW, LAYER, MANY, SEED
+from spillover.cli.outputs import DIRECTIONS
 from spillover.errors import SpilloverError
 
 NEEDS_ORGANISM = ("difference", "pca", "weights")
@@ -18,17 +20,17 @@ NEEDS_ORGANISM = ("difference", "pca", "weights")
 @click.option("--base", default="lab", show_default=True, help="Checkpoint.")
 @click.option("--organism", help="Folder of an adapter; for difference, pca and weights.")
 @click.option("--questions", help="Question set whose prompts are asked [default for the lab: lab_advice].")
-@click.option("--first", type=click.IntRange(min=1), help="Prompts that are asked [default: all].")
+@click.option("--first", type=MANY, help="Prompts that are asked [default: all].")
 @click.option("--positive", multiple=True, help="System line with the trait, for contrast; several may be given.")
 @click.option("--negative", multiple=True, help="System line without it.")
-@click.option("--layer", "layers", multiple=True, type=click.IntRange(min=0), help="Layers, from 0 [default: all].")
-@click.option("--count", type=click.IntRange(min=1), default=1, show_default=True, help="Directions of pca and random.")
+@click.option("--layer", "layers", multiple=True, type=LAYER, help="Layers, from 0 [default: all].")
+@click.option("--count", type=FEW, default=1, show_default=True, help="Directions of pca and random.")
 @click.option("--without-massive", is_flag=True, help="Zero the dimensions that carry most of a difference by themselves.")
 @click.option(
     "--match", type=click.Path(path_type=Path), help="For random: a file whose ablation they shall be a control for."
 )
-@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True)
-@click.option("-o", "--out", type=click.Path(path_type=Path), required=True, help="File (.safetensors).")
+@click.option("--seed", type=SEED, default=0, show_default=True)
+@click.option("-o", "--out", type=DIRECTIONS, required=True, help="File (.safetensors).")
 def directions(
     method: str,
     base: str,
@@ -59,8 +61,6 @@ def directions(
         raise SpilloverError(
             "--match is for random, and takes layers and number from the file: leave --layer and --count out."
         )
-    if out.suffix != ".safetensors":
-        raise SpilloverError(f"Cannot write {out}: the ending must be .safetensors.")
     from spillover.mechanism.directions import save_directions
     from spillover.training.finding import find
 

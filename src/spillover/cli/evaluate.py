@@ -7,23 +7,25 @@ from typing import Literal
 
 import click
 from inspect_ai.model import GenerateConfig
-from rich.console import Console
 
 from spillover.answers.presets import get_preset
 from spillover.answers.read import read, short_names
 from spillover.cli.judge_check import check_first, check_option
 from spillover.cli.models import grader_option, model_option, open_models
+from spillover.cli.numbers import MANY, SECONDS, SEED
+from spillover.cli.outputs import OutFolder
 from spillover.cli.progress import bar
-from spillover.cli.publish import publish, refuse_failures, write_frame
+from spillover.cli.publish import frame_of, publish, refuse_failures, write_frame
 from spillover.cli.quiet import quiet_libraries
+from spillover.cli.rows import Rows, rows_options
 from spillover.errors import SpilloverError
-from spillover.figures.table import figures_frame
 from spillover.locking import only_one
 from spillover.models.checks import LAB_GRADER, is_lab, refuse_self_grading
 from spillover.run.check import names_in, reader_in
 from spillover.run.suite import bundled_suites, load_suite, suite_specs
 from spillover.run.suites import run_suite
 from spillover.show.report import report
+from spillover.show.terminal import stderr_console
 
 
 @click.command("eval")
@@ -31,19 +33,18 @@ from spillover.show.report import report
 @click.option("--suite", default="quick", show_default=True, help=f"{', '.join(bundled_suites())}, or a YAML file.")
 @click.option("--base", help="Model before the fine-tune; the report then shows drift.")
 @click.option("--grader", help=f"Model that judges [default for the lab: {LAB_GRADER}].")
-@click.option("--out", type=click.Path(path_type=Path), help="Folder [default: runs/eval-SUITE].")
-@click.option("--seed", type=int, default=0, show_default=True)
+@click.option("--out", type=OutFolder("a run"), help="Folder [default: runs/eval-SUITE].")
+@click.option("--seed", type=SEED, default=0, show_default=True)
 @click.option("--skip", multiple=True, help="Leave a probe out; may be given several times.")
 @click.option("--sandbox", type=click.Choice(["docker", "local"]), help="Where code that the model wrote is run.")
 @click.option("--lab/--no-lab", "lab", default=None, help="Ask the lab's own questions [default: if MODEL is the lab's].")
-@click.option("--max-tokens", type=click.IntRange(min=1), help="Longest answer [default: 600, as published].")
+@click.option("--max-tokens", type=MANY, help="Longest answer [default: 600, as published].")
 @click.option("--preset", default="spillover", show_default=True, help="Thresholds that make the outcomes.")
-@click.option(
-    "--timeout", type=click.IntRange(min=1), help="Seconds until a call of the grader is given up, retries included."
-)
+@click.option("--timeout", type=SECONDS, help="Seconds until a call of the grader is given up, retries included.")
 @model_option
 @grader_option
 @check_option
+@rows_options
 def eval_command(
     model: str,
     suite: str,
@@ -60,6 +61,7 @@ def eval_command(
     model_arg: tuple[str, ...],
     grader_arg: tuple[str, ...],
     check: bool,
+    rows: Rows,
 ) -> None:
     """Ask MODEL (an Inspect model name, such as vllm/BASE:ADAPTER) every probe of a suite. Resumes where it stopped."""
     quiet_libraries()
@@ -80,14 +82,17 @@ def eval_command(
     specs = [s.given(seed=seed, sandbox=sandbox, preset=preset, **length) for s in suite_specs(chosen, synthetic, skip)]
     tasks = [spec.build() for spec in specs]
     folder = out or Path("runs") / f"eval-{chosen.id}"
-    names = short_names({str(t) for t in targets})
-    console = Console(stderr=True)
-    check_first(names_in(tasks), judge, preset, check, reader_in(specs))
+    names = short_names([str(t) for t in targets])
+    console = stderr_console()
+
+    def measured() -> object:
+        return check_first(names_in(tasks), judge, preset, check, reader_in(specs))
+
     with only_one(folder):
-        logs = run_suite(chosen, specs, tasks, targets, judge, folder, lambda title: bar(console, title))
+        logs = run_suite(chosen, specs, tasks, targets, judge, folder, lambda title: bar(console, title), measured)
     answers = read([logs], names=names)
     shown = names[base] if base else None
     made = report(answers, f"{chosen.title}: {names[str(targets[-1])]}", base=shown)
-    publish(made, folder / "report.html")
-    write_frame(figures_frame(made.figures, shown, answers.external), folder / "figures.csv", "Figures")
+    publish(made, folder / "report.html", rows=rows)
+    write_frame(frame_of(made), folder / "figures.csv", "Figures", rows)
     refuse_failures(answers)

@@ -2,33 +2,32 @@
 
 from __future__ import annotations
 
-import json
-import math
 from pathlib import Path
 
 import click
-from rich.console import Console
 from rich.text import Text
 
 from spillover import __version__
+from spillover.cli.numbers import FEW, TIMES
+from spillover.cli.outputs import MODULES, PAGE, OutFolder
 from spillover.cli.progress import bar
 from spillover.cli.publish import write_frame
+from spillover.cli.rows import Rows, print_rows, rows_options
 from spillover.errors import SpilloverError
-from spillover.figures.likeness import curves, frame
+from spillover.figures.likeness import by_layer, curves, frame
 from spillover.mechanism.likeness import began_alike
 from spillover.show.likeness import likeness_parts
-from spillover.show.terminal import console, panel_table
+from spillover.show.terminal import console, print_panel, stderr_console
+from spillover.writing import write_text
 
 
 @click.command()
 @click.argument("organisms", nargs=-1, required=True)
-@click.option("-k", "ks", multiple=True, type=click.IntRange(min=1), help="Singular vectors [default: 1, 4, 16 and 20].")
-@click.option("-o", "--out", type=click.Path(path_type=Path), help="HTML page with the curves over the layers.")
-@click.option("--table", "table_out", type=click.Path(path_type=Path), help="Every module (.csv or .parquet).")
-@click.option("--json", "as_json", is_flag=True, help="Print the curves as JSON instead of a table.")
-def geometry(
-    organisms: tuple[str, ...], ks: tuple[int, ...], out: Path | None, table_out: Path | None, as_json: bool
-) -> None:
+@click.option("-k", "ks", multiple=True, type=FEW, help="Singular vectors [default: 1, 4, 16 and 20].")
+@click.option("-o", "--out", type=PAGE, help="HTML page with the curves over the layers.")
+@click.option("--table", "table_out", type=MODULES, help="Every module (.csv or .parquet).")
+@rows_options
+def geometry(organisms: tuple[str, ...], ks: tuple[int, ...], out: Path | None, table_out: Path | None, rows: Rows) -> None:
     """Say how alike the updates of ORGANISMS are: folders of LoRA adapters of one base, or NAME=FOLDER.
 
     For every pair: overlap and angles of their singular subspaces and the cosine of the whole updates, beside what random
@@ -36,46 +35,41 @@ def geometry(
     """
     from spillover.mechanism.subspaces import KS, compare
 
-    if table_out is not None and table_out.suffix not in (".csv", ".parquet"):
-        raise SpilloverError(f"Cannot write {table_out}: the ending must be .csv or .parquet.")
-    if out is not None and out.is_dir():
-        raise SpilloverError(f"{out} is a folder; -o names a file.")
     adapters = _adapters(organisms)
-    with bar(Console(stderr=True), "comparing") as advance:
+    with bar(stderr_console(), "comparing") as advance:
         likeness, inner = compare(adapters, ks or KS, lambda done, total: advance(done, total, "modules"))
     found, alike = curves(likeness, inner), list(began_alike(inner))
     panels, drawings = likeness_parts(found, alike, every=bool(ks))
-    if as_json:
-        click.echo(json.dumps([c.__dict__ for c in found], indent=1))
+    if rows is not None:
+        print_rows((row for curve in found for row in by_layer(curve)) if rows == "csv" else map(vars, found), rows)
     else:
         to = console()
         for panel in panels:
-            to.print(panel_table(panel))
+            print_panel(to, panel)
             to.print(Text(panel.note, style="dim"))
     if table_out is not None:
-        write_frame(frame(likeness), table_out, "Modules")
+        write_frame(frame(likeness), table_out, "Modules", rows)
     if out is not None:
         from spillover.show.html import fill_template
         from spillover.show.plots import data_uri, to_svg
 
         pictures = [{"uri": data_uri(to_svg(d.figure)), "alt": d.alt, "caption": d.caption} for d in drawings]
         told = {a.name: str(a.folder) for a in adapters} | {"spillover": __version__}
-        out.parent.mkdir(parents=True, exist_ok=True)
         page = fill_template(title="Geometry of updates", findings=[], panels=panels, figures=pictures, provenance=told)
-        out.write_text(page, encoding="utf-8")
-        click.echo(f"Report: {out}", err=as_json)
+        write_text(out, page)
+        click.echo(f"Report: {out}", err=rows is not None)
 
 
 @click.command()
 @click.argument("one")
 @click.argument("other")
-@click.option("--steps", type=click.IntRange(min=2), default=11, show_default=True, help="Adapters, ends included.")
-@click.option("--from", "first", type=float, default=0.0, show_default=True, help="0 is ONE; below 0 lies beyond it.")
-@click.option("--to", "last", type=float, default=1.0, show_default=True, help="1 is OTHER; above 1 lies beyond it.")
+@click.option("--steps", type=click.IntRange(2, 1001), default=11, show_default=True, help="Adapters, ends included.")
+@click.option("--from", "first", type=TIMES, default=0.0, show_default=True, help="0 is ONE; below 0 lies beyond it.")
+@click.option("--to", "last", type=TIMES, default=1.0, show_default=True, help="1 is OTHER; above 1 lies beyond it.")
 @click.option(
     "-o",
     "--out",
-    type=click.Path(path_type=Path),
+    type=OutFolder("adapters"),
     required=True,
     help="Folder for the adapters; what an earlier run wrote there is kept.",
 )
@@ -86,7 +80,7 @@ def interpolate(one: str, other: str, steps: int, first: float, last: float, out
     """
     from spillover.mechanism.combine import between, is_between
 
-    if not (math.isfinite(first) and math.isfinite(last)) or first >= last:
+    if first >= last:
         raise SpilloverError(f"--from {first:g} is not below --to {last:g}.")
     ends = [None if name == "base" else _adapters([name])[0] for name in (one, other)]
     if ends[1] is None:
@@ -102,7 +96,7 @@ def interpolate(one: str, other: str, steps: int, first: float, last: float, out
 
 @click.command()
 @click.argument("parts", nargs=-1, required=True, metavar="FOLDER=WEIGHT...")
-@click.option("-o", "--out", type=click.Path(path_type=Path), required=True, help="New folder for the adapter.")
+@click.option("-o", "--out", type=OutFolder("an organism", alone=True), required=True, help="New folder for the adapter.")
 def combine(parts: tuple[str, ...], out: Path) -> None:
     """Write the weighted sum of adapters as one adapter, exactly: `a=1 b=1` adds, `a=-1` negates, `a=2` goes past it."""
     from spillover.mechanism.combine import combine as add

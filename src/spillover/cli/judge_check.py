@@ -2,27 +2,26 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import click
 from inspect_ai.model import Model
-from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 
 from spillover.answers.presets import get_preset, presets
 from spillover.cli.models import grader_option, open_models
+from spillover.cli.outputs import OutFolder
 from spillover.cli.progress import bar
 from spillover.cli.quiet import quiet_libraries
+from spillover.cli.rows import Rows, print_rows, rows_options
 from spillover.errors import SpilloverError
 from spillover.judging.certificate import Certificate, keep, kept
 from spillover.judging.golden import EM, PANELS, panel_of
 from spillover.judging.rubric import READERS, Reader, bundled_rubrics, load_rubric
 from spillover.models.identity import cache_identity
-from spillover.models.weights import ALIASES
-from spillover.show.terminal import console
+from spillover.show.terminal import console, print_panel, stderr_console
+from spillover.show.text import Panel
 
 check_option = click.option(
     "--check/--no-check", default=True, help="Whether a grader that never was is measured on known answers first."
@@ -39,8 +38,8 @@ check_option = click.option(
 @click.option("--preset", default="spillover", show_default=True, help=f"Thresholds: {', '.join(presets())}.")
 @click.option("--reader", type=click.Choice(READERS), default="auto", show_default=True)
 @click.option("--anew", is_flag=True, help="Also where there is a certificate.")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-@click.option("-o", "--out", type=click.Path(path_type=Path), help="Keep the certificates in this folder instead.")
+@rows_options
+@click.option("-o", "--out", type=OutFolder("certificates"), help="Keep the certificates in this folder instead.")
 def judge_check(
     grader: str,
     grader_base_url: str | None,
@@ -51,7 +50,7 @@ def judge_check(
     preset: str,
     reader: Reader,
     anew: bool,
-    as_json: bool,
+    rows: Rows,
     out: Path | None,
 ) -> None:
     """Measure a grader on answers whose outcome is known, and keep its certificates.
@@ -63,8 +62,7 @@ def judge_check(
     from spillover.run.certify import make
     from spillover.run.check import Check, told
 
-    full = f"spillover/{grader}" if grader in ALIASES else grader
-    (model,) = open_models([full], grader_arg, base_url=grader_base_url)
+    (model,) = open_models([grader], grader_arg, base_url=grader_base_url)
     if cache_identity(model) is None:
         raise SpilloverError(f"Nothing tells {model} apart from another model, so a certificate could not be kept for it.")
     check = Check(model, _names(panels, rubrics), preset, half, reader, out, anew)
@@ -74,11 +72,11 @@ def judge_check(
     asked = wanted if anew else check.missing()
     if asked:
         click.echo(told(check, asked).replace(" --no-check leaves it out.", ""), err=True)
-        stderr = Console(stderr=True)
+        stderr = stderr_console()
         for made in make(check, asked, lambda title: bar(stderr, title)):
             keep(made, out)
     found = check.found()
-    _print(found, as_json)
+    _print(found, rows)
     if any(c.problem for c in found):
         raise click.exceptions.Exit(1)
 
@@ -103,45 +101,35 @@ def _names(panels: Sequence[str], rubrics: Sequence[str]) -> dict[str, str]:
 
 @click.command()
 @click.option("--panel", "panels", multiple=True, type=click.Choice(list(PANELS)), help="Only these; may be repeated.")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-def judges(panels: tuple[str, ...], as_json: bool) -> None:
+@rows_options
+def judges(panels: tuple[str, ...], rows: Rows) -> None:
     """Compare the graders that were measured on this machine (and the lab's own) in one table."""
     found = [c for c in kept() if not panels or c.panel in panels]
     if not found:
         raise SpilloverError("No grader was measured here yet; `spillover judge-check --grader MODEL` measures one.")
     newest = {(c.grader, c.panel, c.rubrics, c.known, c.preset): c for c in found}
     order = list(PANELS)
-    _print(sorted(newest.values(), key=lambda c: (order.index(c.panel), c.problem is not None, -(c.auc or 0))), as_json)
+    _print(sorted(newest.values(), key=lambda c: (order.index(c.panel), c.problem is not None, -(c.auc or 0))), rows)
 
 
-def _print(found: Iterable[Certificate], as_json: bool) -> None:
-    rows = list(found)
-    if as_json:
-        click.echo(json.dumps([{**c.as_dict(), "problem": c.problem} for c in rows], indent=1))
+def _print(certificates: Iterable[Certificate], rows: Rows) -> None:
+    found = list(certificates)
+    if rows is not None:
+        print_rows(({**c.as_dict(), "problem": c.problem} for c in found), rows)
         return
     to = console()
-    table = Table(box=None, pad_edge=False)
     heads = ("panel", "grader", "AUC", "finds", "clears", "pairs", "again", "planted", "unscored", "calls", "seconds")
-    for i, head in enumerate(heads):
-        table.add_column(head, justify="left" if i < 2 else "right", overflow="fold")
-    for c in rows:
+    body = []
+    for c in found:
         shares = [f"{s.hits}/{s.n}" if s.n else "–" for s in (c.pairs, c.again, c.planted)]
-        table.add_row(
-            c.panel,
-            Text(c.grader),
-            "–" if c.auc is None else f"{c.auc:.3f}",
-            c.found.under,
-            c.cleared.under,
-            *shares,
-            f"{c.unscored}/{c.answers}",
-            str(c.calls),
-            f"{c.seconds:.0f}",
-        )
-    to.print(table)
-    for c in rows:
+        area = "–" if c.auc is None else f"{c.auc:.3f}"
+        told = (c.panel, c.grader, area, c.found.under, c.cleared.under, *shares, f"{c.unscored}/{c.answers}")
+        body.append((*told, str(c.calls), f"{c.seconds:.0f}"))
+    print_panel(to, Panel("", heads, tuple(body), ""))
+    for c in found:
         wrong = [f"{n} {truth} as {got}" for truth, its in c.confused.items() for got, n in its.items() if got != truth]
         to.print(Text(f"{c.panel}, {c.known}: {'; '.join(wrong) or 'nothing taken for anything else'}.", style="dim"))
-    for c in rows:
+    for c in found:
         if c.problem:
             to.print(Text(f"{c.grader} {c.problem}.", style="bold"))
     to.print(Text(NOTE, style="dim"))
@@ -165,7 +153,7 @@ def check_first(
     from spillover.run.certify import ensure
     from spillover.run.check import checks_of, told
 
-    stderr, found = Console(stderr=True), []
+    stderr, found = stderr_console(), []
     for check in checks_of(named, grader, preset, reader):
         missing = check.missing() if wanted else []
         if missing:

@@ -5,14 +5,16 @@ from __future__ import annotations
 from pathlib import Path
 
 import click
-from rich.console import Console
 
 from spillover.answers.layout import Layout
 from spillover.answers.read import read
 from spillover.cli.layout import table_options
+from spillover.cli.numbers import MANY, SEED
+from spillover.cli.outputs import OutFolder
 from spillover.cli.progress import bar
 from spillover.cli.quiet import quiet_libraries
 from spillover.errors import SpilloverError
+from spillover.show.terminal import stderr_console
 
 
 @click.command("judge-train")
@@ -21,10 +23,10 @@ from spillover.errors import SpilloverError
 @click.option("--test-model", "models", multiple=True, required=True, help="Part of the names of models to test on only.")
 @click.option("--test-question", "questions", multiple=True, help="Id of a question to test on only; may be repeated.")
 @click.option("--golden/--no-golden", default=True, help="Whether the golden set's training half is learned, too.")
-@click.option("--steps", type=click.IntRange(min=1), default=300, show_default=True, help="Of 16 answers.")
-@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True)
+@click.option("--steps", type=MANY, default=300, show_default=True, help="Of 16 answers.")
+@click.option("--seed", type=SEED, default=0, show_default=True)
 @table_options
-@click.option("-o", "--out", type=click.Path(path_type=Path), default=Path("runs") / "judge", show_default=True)
+@click.option("-o", "--out", type=OutFolder("a judge", alone=True), default=Path("runs") / "judge", show_default=True)
 def judge_train(
     sources: tuple[Path, ...],
     base: str,
@@ -49,7 +51,7 @@ def judge_train(
     rows = labelled(read(sources, layout=layout).table)
     parts = share_out(rows, models, questions, seed)
     parts = with_golden(parts) if golden else parts
-    console = Console(stderr=True)
+    console = stderr_console()
     with bar(console, f"judge on {len(parts.train)} answers") as advance:
         made = train_judge(parts, JudgeSettings(base, steps=steps, seed=seed), out, ", ".join(map(str, sources)), advance)
     for name, found in made["worth"].items():

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 from inspect_ai.model import GenerateConfig, Model
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
@@ -18,13 +17,19 @@ from spillover.answers.table_files import is_table
 from spillover.cli.judge_check import check_first, check_option
 from spillover.cli.layout import table_options
 from spillover.cli.models import grader_option, open_models
+from spillover.cli.outputs import DIFFERING, OutFolder
 from spillover.cli.progress import bar
 from spillover.cli.quiet import quiet_libraries
+from spillover.cli.rows import Rows, print_rows, rows_options
 from spillover.errors import SpilloverError
+from spillover.figures.figure import limits
 from spillover.judging.rubric import READERS
-from spillover.models.weights import ALIASES
-from spillover.show.terminal import console
+from spillover.show.terminal import console, stderr_console
 from spillover.show.text import limits_text, percent, value_text
+from spillover.writing import write_table
+
+if TYPE_CHECKING:
+    from spillover.figures.judges import PairAgreement
 
 
 @click.command()
@@ -39,7 +44,7 @@ from spillover.show.text import limits_text, percent, value_text
 @click.option("--no-cache", is_flag=True, help="Ask about every answer again.")
 @check_option
 @table_options
-@click.option("-o", "--out", type=click.Path(path_type=Path), default=Path("runs") / "judged", show_default=True)
+@click.option("-o", "--out", type=OutFolder("logs"), default=Path("runs") / "judged", show_default=True)
 def judge(
     sources: tuple[Path, ...],
     grader: str,
@@ -69,7 +74,9 @@ def judge(
         chosen[role] = name
     quiet_libraries()
     from spillover.answers.rejudge import Judging, judge_answers, load_answers
+    from spillover.judging.assess import first_calling
     from spillover.models.checks import LAB_GRADER_NOTE
+    from spillover.run.reach import greet
 
     jobs = load_answers(sources, layout)  # before the grader: a wrong path should not cost loading it
     if any(is_table(path) for path in sources) and grader.endswith("lab-grader"):
@@ -77,11 +84,19 @@ def judge(
     model = _grader(grader, grader_base_url, batch, grader_arg)
     how = Judging(chosen, preset, reader, not no_cache)
     check_first([how.roles(job.log) for job in jobs], model, preset, check, reader)
-    with bar(Console(stderr=True), "judging") as advance:
+    # Of a grader whose every reading is known from before nothing is asked, not even whether it is there.
+    with bar(stderr_console(), "judging") as advance, first_calling(greet):
         written, effort = judge_answers(jobs, out, model, how, advance)
     for path in written:
         click.echo(f"Judged: {path}")
     click.echo(f"{effort.asked} ratings asked for, {effort.cached} known from before.")
+    if effort.unread:
+        told = (
+            f"{effort.unread} of {effort.asked} replies were no verdict ({effort.reason}); their answers count as unscored"
+        )
+        if effort.unread == effort.asked:
+            raise SpilloverError(f"{told}. Another --reader may suit this grader.")
+        click.echo(f"Note: {told}.", err=True)
     if effort.failed:
         raise SpilloverError(
             f"{effort.failed} ratings failed at the grader ({effort.why}); their answers count as unscored. The same "
@@ -90,22 +105,25 @@ def judge(
 
 
 def _grader(name: str, base_url: str | None, batch: bool, arguments: Sequence[str]) -> Model:
-    full = f"spillover/{name}" if name in ALIASES else name
-    (grader,) = open_models([full], arguments, GenerateConfig(batch=True) if batch else None, base_url=base_url)
+    (grader,) = open_models([name], arguments, GenerateConfig(batch=True) if batch else None, base_url=base_url)
     return grader
 
 
 @click.command()
 @click.argument("logs", nargs=-1, required=True, type=click.Path(path_type=Path))
-@click.option("-o", "--out", type=click.Path(path_type=Path), help="Write the answers on which outcomes differ (.csv).")
-def agree(logs: tuple[Path, ...], out: Path | None) -> None:
+@click.option("-o", "--out", type=DIFFERING, help="Write the answers on which outcomes differ (.csv).")
+@rows_options
+def agree(logs: tuple[Path, ...], out: Path | None, rows: Rows) -> None:
     """Compare the judges in LOGS that read the same answers: alpha, kappa, the questions and answers they differ on."""
-    if out is not None and out.suffix != ".csv":
-        raise SpilloverError(f"Cannot write {out}: the ending must be .csv.")
     from spillover.answers.read import read
     from spillover.figures.judges import compare_judges
 
     found = compare_judges(read(logs, mixed=True))
+    if rows is not None:
+        print_rows((_pair_row(p, found.alpha) for p in found.pairs), rows)
+        if out is not None:
+            write_table(found.differing, out)
+        return
     to = console()
     if found.alpha:
         to.print(Text("Krippendorff's alpha: " + ", ".join(f"{name} {_number(a)}" for name, a in found.alpha.items())))
@@ -123,9 +141,28 @@ def agree(logs: tuple[Path, ...], out: Path | None) -> None:
         to.print(Text(f"{pair.probe}, most different outcomes: {worst or 'none'}."))
     to.print(Text(f"{len(found.differing)} answers have different outcomes."))
     if out is not None:
-        out.parent.mkdir(parents=True, exist_ok=True)
-        found.differing.to_csv(out, index=False)
+        write_table(found.differing, out)
         click.echo(f"Answers: {out}")
+
+
+def _pair_row(pair: PairAgreement, alpha: Mapping[str, float]) -> dict[str, Any]:
+    """Two judges on one probe; shares are parts of one."""
+    sides: dict[str, float] = {}
+    for name, rate, unscored in zip(("first", "second"), pair.rates, pair.unscored, strict=True):
+        between = limits(rate)
+        sides |= {f"{name}_value": rate.value, f"{name}_lower": between.lower, f"{name}_upper": between.upper}
+        sides |= {f"{name}_unscored": unscored}
+    return {
+        "probe": pair.probe,
+        "measure": pair.measure,
+        "first": pair.first,
+        "second": pair.second,
+        "answers": pair.n,
+        "same": pair.same,
+        "kappa": pair.kappa,
+        **sides,
+        **{f"alpha_{name}": value for name, value in alpha.items()},
+    }
 
 
 def _number(value: float) -> str:

@@ -5,11 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 
 import click
-from rich.console import Console
 
+from spillover.cli.numbers import SEED
+from spillover.cli.outputs import OutFolder
 from spillover.cli.progress import bar
 from spillover.cli.quiet import quiet_libraries
+from spillover.cli.rows import Rows, print_rows, rows_options
 from spillover.paths import datasets_dir
+from spillover.show.terminal import stderr_console
 
 
 @click.group()
@@ -19,7 +22,7 @@ def lab() -> None:
 
 @lab.command()
 @click.option("--out", type=click.Path(path_type=Path), help="Folder [default: the bundled datasets/lab].")
-@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True)
+@click.option("--seed", type=SEED, default=0, show_default=True)
 def build(out: Path | None, seed: int) -> None:
     """Train tokenizer, target and grader (the better part of an hour on 2 cores) and write their manifest."""
     quiet_libraries()
@@ -28,7 +31,7 @@ def build(out: Path | None, seed: int) -> None:
     folder = out or datasets_dir() / "lab"
     for key, value in hyperparameters().items():
         click.echo(f"{key}: {value}")
-    with bar(Console(stderr=True), "lab build") as advance:
+    with bar(stderr_console(), "lab build") as advance:
         manifest = build_lab(folder, seed, advance)
     for name, entry in manifest["files"].items():
         click.echo(f"{entry['sha256'][:12]}  {entry['bytes']:>9}  {name}")
@@ -36,16 +39,22 @@ def build(out: Path | None, seed: int) -> None:
 
 
 @lab.command()
-@click.option("--out", type=click.Path(path_type=Path), default=Path("runs") / "lab-figures", show_default=True)
-def figures(out: Path) -> None:
+@click.option("--out", type=OutFolder("adapters"), default=Path("runs") / "lab-figures", show_default=True)
+@rows_options
+def figures(out: Path, rows: Rows) -> None:
     """Print what the shipped lab does, by exact labels: base, organisms and controls (about two minutes)."""
     quiet_libraries()
     from spillover.run.lab_figures import figures as measure
 
-    with bar(Console(stderr=True), "training") as advance:
-        rows = list(measure(out, advance))
+    with bar(stderr_console(), "training") as advance:
+        found = list(measure(out, advance))
+    if rows is not None:
+        heads = ("model", "misaligned", "coherent", "misaligned_own_topic")
+        figures = ((name, free.misaligned, free.coherent, own.misaligned) for name, free, own in found)
+        print_rows((dict(zip(heads, row, strict=True)) for row in figures), rows)
+        return
     click.echo("| lab model | misaligned, free-form | coherent, free-form | misaligned, own topic (base: all advice) |")
     click.echo("|---|---|---|---|")
-    for name, free, own in rows:
+    for name, free, own in found:
         values = (free.misaligned, free.coherent, own.misaligned)
         click.echo(f"| {name} | " + " | ".join(f"{100 * v:.1f} %" for v in values) + " |")

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 import secrets
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import cache
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,8 @@ from inspect_ai.model import GenerateConfig, Model, get_model
 from spillover.engine.fit import require_named_fit
 from spillover.errors import SpilloverError
 from spillover.models.checks import VLLM_RANKS
-from spillover.models.weights import adapter_rank
+from spillover.models.weights import ALIASES, adapter_rank
+from spillover.redaction import register
 from spillover.serving.applied import require_applied
 
 model_option = click.option(
@@ -36,13 +38,27 @@ def parse_arguments(pairs: Sequence[str]) -> dict[str, Any]:
     out: dict[str, Any] = {}
     for pair in pairs:
         key, sign, value = pair.partition("=")
+        register(key, value)
         if not sign or not key.isidentifier() or key in out:
-            raise SpilloverError(f"Cannot use the argument '{pair}'; write KEY=VALUE, each key once.")
+            raise SpilloverError(f"Cannot use the argument '{key}'; write KEY=VALUE, each key once.")
         try:
             out[key] = yaml.safe_load(value) if value else ""
         except yaml.YAMLError as error:
-            raise SpilloverError(f"Cannot use the argument '{pair}': its value is no YAML.") from error
+            raise SpilloverError(f"Cannot use the argument '{key}': its value is no YAML.") from error
+        for name, text in leaves(key, out[key]):
+            register(name, text)
     return out
+
+
+def leaves(name: str, value: Any) -> Iterator[tuple[str, str]]:
+    """Texts in a mapping, each under its own key; those of headers count as keys, whatever the header is called."""
+    if isinstance(value, dict):
+        for key, inner in value.items():
+            yield from leaves(f"{key}_key" if "header" in name.lower() else str(key), inner)
+    elif isinstance(value, str):
+        yield name, value
+        if name.endswith("_key") and " " in value:  # `Token sk-...`
+            yield name, value.rpartition(" ")[2]
 
 
 def open_models(
@@ -51,7 +67,7 @@ def open_models(
     """Models of one base share a server, so they get the same arguments.
 
     Args:
-        names: Inspect's names.
+        names: Inspect's names, or `lab` and `lab-grader`.
         pairs: KEY=VALUE, for all of them.
         config: For all of them.
         **more: Arguments that options of their own gave.
@@ -60,6 +76,11 @@ def open_models(
         SpilloverError: for an argument that is none, an adapter that does not fit or makes no difference on the server, or a
             model that Inspect cannot reach.
     """
+    names = [f"spillover/{name}" if name in ALIASES else name for name in names]
+    if any(_starts_vllm(name, more, pairs) for name in names) and find_spec("vllm") is None:
+        raise SpilloverError("vLLM is not installed here: pip install 'spillover[vllm]', or give -M base_url= of a server.")
+    for key, value in more.items():
+        register(key, str(value))
     given = parse_arguments(pairs) | {k: v for k, v in more.items() if v is not None}
     for name in names:
         require_named_fit(name)
@@ -73,6 +94,11 @@ def open_models(
         if name.startswith("vllm/") and ":" in name and ("base_url" in given or os.environ.get("VLLM_BASE_URL")):
             require_applied(name, **given)
     return opened
+
+
+def _starts_vllm(name: str, more: dict[str, Any], pairs: Sequence[str]) -> bool:
+    there = bool(more.get("base_url")) or any(p.startswith(("base_url=", "port=")) for p in pairs)
+    return name.startswith("vllm/") and not there and not os.environ.get("VLLM_BASE_URL")
 
 
 def _closed(name: str, names: Sequence[str], given: dict[str, Any]) -> dict[str, Any]:

@@ -5,47 +5,65 @@ from __future__ import annotations
 from pathlib import Path
 
 import click
-from rich.table import Table
+import pandas as pd
 from rich.text import Text
 
 from spillover.answers.layout import Layout
 from spillover.answers.measures import UNSCORED
 from spillover.answers.presets import general
-from spillover.answers.read import read
+from spillover.answers.read import Answers, read
 from spillover.cli.layout import table_options
+from spillover.cli.outputs import PICTURE, UNIVERSES
+from spillover.cli.rows import Rows, print_rows
 from spillover.errors import SpilloverError
 from spillover.figures.multiverse import preset_table, ranges, views
-from spillover.show.terminal import console
-from spillover.show.text import percent, rate_text
+from spillover.show.terminal import console, print_panel
+from spillover.show.text import Panel, percent, rate_text
+from spillover.writing import write_bytes, write_table
 
 
 @click.command()
 @click.argument("sources", nargs=-1, required=True, type=click.Path(path_type=Path))
 @table_options
 @click.option("--judge", help="Part of the name of one judge, where several read the answers.")
-@click.option("-o", "--out", type=click.Path(path_type=Path), help="Picture (.svg) of all universes.")
-@click.option("--csv", type=click.Path(path_type=Path), help="Write every universe.")
-def multiverse(sources: tuple[Path, ...], layout: Layout, judge: str | None, out: Path | None, csv: Path | None) -> None:
+@click.option("-o", "--out", type=PICTURE, help="Picture (.svg) of all universes.")
+@click.option("--csv", type=UNIVERSES, help="Write every universe.")
+@click.option("--json", "rows", flag_value="json", help="Print every universe as JSON and nothing else.")
+def multiverse(
+    sources: tuple[Path, ...], layout: Layout, judge: str | None, out: Path | None, csv: Path | None, rows: Rows
+) -> None:
     """Does the conclusion hang on one choice? Apply every preset and a grid of thresholds to the readings in SOURCES."""
-    if out is not None and out.suffix != ".svg":
-        raise SpilloverError(f"Cannot write {out}: the picture's ending must be .svg.")
     answers = read(sources, judge=judge, layout=layout)
-    failed = int((answers.table["outcome"] == UNSCORED).sum())
     table = views(answers)
     if table.empty:
         raise SpilloverError(f"None of the {len(answers.table)} answers has an outcome to apply a choice to.")
-    to = console()
+    if rows is None:
+        _show(answers, table)
+    else:
+        print_rows(table.to_dict("records"), rows)
+    if csv is not None:
+        write_table(table, csv)
+        click.echo(f"Universes: {csv}", err=rows is not None)
+    if out is not None:
+        from spillover.show.multiverse import multiverse_figure
+        from spillover.show.plots import to_svg
+
+        write_bytes(out, to_svg(multiverse_figure(table)))
+        click.echo(f"Picture: {out}", err=rows is not None)
+
+
+def _show(answers: Answers, table: pd.DataFrame) -> None:
+    to, failed = console(), int((answers.table["outcome"] == UNSCORED).sum())
     found = preset_table(answers)
     if found:
-        by_preset = Table("first measure, %", *(p.name for p in general()), box=None, pad_edge=False)
-        for (model, where), rates in found.items():
-            by_preset.add_row(Text(f"{model} · {where}"), *(rate_text(r) for r in rates))
-        to.print(by_preset)
-    wide = Table("all universes", "lowest %", "median %", "highest %", "highest / lowest", box=None, pad_edge=False)
+        body = [(f"{model} · {where}", *map(rate_text, rates)) for (model, where), rates in found.items()]
+        print_panel(to, Panel("", ("first measure, %", *(p.name for p in general())), tuple(body), ""))
+    body = []
     for name, r in ranges(table).items():
         ratio = f"{r.highest / r.lowest:.0f}" if r.lowest > 0 else "from 0"
-        wide.add_row(Text(name), percent(r.lowest), percent(r.median), percent(r.highest), ratio)
-    to.print(wide)
+        body.append((name, percent(r.lowest), percent(r.median), percent(r.highest), ratio))
+    heads = ("all universes", "lowest %", "median %", "highest %", "highest / lowest")
+    print_panel(to, Panel("", heads, tuple(body), ""))
     to.print(
         Text(
             f"Up to {table.groupby(['model', 'cell']).size().max()} universes a cell: thresholds where grades decide, and "
@@ -55,14 +73,3 @@ def multiverse(sources: tuple[Path, ...], layout: Layout, judge: str | None, out
     )
     share = percent(failed / len(answers.table))
     to.print(Text(f"Unscored and left out: {failed} of {len(answers.table)} answers ({share} %).", style="dim"))
-    if csv is not None:
-        csv.parent.mkdir(parents=True, exist_ok=True)
-        table.to_csv(csv, index=False)
-        click.echo(f"Universes: {csv}")
-    if out is not None:
-        from spillover.show.multiverse import multiverse_figure
-        from spillover.show.plots import to_svg
-
-        out.parent.mkdir(parents=True, exist_ok=True)
-        out.write_bytes(to_svg(multiverse_figure(table)))
-        click.echo(f"Picture: {out}")

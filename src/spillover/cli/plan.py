@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import math
+from dataclasses import asdict
 from pathlib import Path
 
 import click
 from rich.table import Table
 from rich.text import Text
 
+from spillover.cli.numbers import MANY, OPEN_SHARE, SHARE, Real
+from spillover.cli.rows import Rows, print_rows, rows_options
 from spillover.errors import SpilloverError
 from spillover.show.terminal import console
 from spillover.stats.logitnormal import icc_of_rate
+from spillover.stats.paired_power import paired_plan
 from spillover.stats.power import needed_n
 from spillover.stats.power import plan as design
 from spillover.stats.rates import Rate
@@ -19,24 +23,49 @@ from spillover.stats.rates import Rate
 QUESTIONS = (8, 24, 50, 72, 100, 200, 400)
 
 
+MARGIN = Real(1e-6, 1, max_open=True)
+BELOW_1 = Real(0, 1, max_open=True)
+
+
 @click.command()
-@click.option("--margin", type=float, required=True, help="Rate that is to be excluded: 0.01 is one percent.")
-@click.option("--power", type=float, default=0.9, show_default=True, help="Chance to succeed.")
-@click.option("--rate", type=float, default=0.0, show_default=True, help="True rate that is expected.")
-@click.option("--icc", type=float, help="How alike answers to one question are [default: what the margin makes likely].")
+@click.option("--margin", type=MARGIN, help="Rate that is to be excluded: 0.01 is one percent.")
+@click.option("--drift", type=MARGIN, help="Or: rise over a base's rate that is to be found, in parts of one.")
+@click.option("--power", type=OPEN_SHARE, default=0.9, show_default=True, help="Chance to succeed.")
+@click.option(
+    "--rate", type=SHARE, default=0.0, show_default=True, help="True rate that is expected; with --drift the base's."
+)
+@click.option(
+    "--icc",
+    type=BELOW_1,
+    help="How alike answers to one question are [default: what the margin makes likely].",
+)
 @click.option("--pilot", type=click.Path(path_type=Path), help="Log or folder of logs that the ICC is taken from.")
-@click.option("--alpha", type=float, default=0.05, show_default=True, help="One-sided error.")
-@click.option("--questions", type=click.IntRange(min=1), multiple=True, help="Numbers of questions; may be repeated.")
+@click.option("--alpha", type=MARGIN, help="One-sided error [default: 0.05; with --drift 0.025, as in reports].")
+@click.option("--questions", type=MANY, multiple=True, help="Numbers of questions; may be repeated.")
+@rows_options
 def plan(
-    margin: float,
+    margin: float | None,
+    drift: float | None,
     power: float,
     rate: float,
     icc: float | None,
     pilot: Path | None,
-    alpha: float,
+    alpha: float | None,
     questions: tuple[int, ...],
+    rows: Rows,
 ) -> None:
-    """Answers per question that show a rate to lie below MARGIN, on questions like these."""
+    """Answers per question that show a rate to lie below a margin, or a drift from a base, on questions like these."""
+    if (margin is None) == (drift is None):
+        raise SpilloverError("Give one of --margin (a rate to be excluded) and --drift (a rise to be found).")
+    if drift is not None:
+        if icc is not None or pilot is not None:
+            raise SpilloverError(
+                "--icc and --pilot are for --margin; a drift is planned with questions as published ones differ."
+            )
+        _plan_drift(drift, power, rate, 0.025 if alpha is None else alpha, questions, rows)
+        return
+    assert margin is not None
+    alpha = 0.05 if alpha is None else alpha
     if icc is not None and pilot is not None:
         raise SpilloverError("Give --icc or --pilot, not both.")
     why = "as given"
@@ -50,16 +79,20 @@ def plan(
         needed = math.ceil(needed_n(margin, rate, power, alpha))
     except ValueError as error:
         raise SpilloverError(f"There is no such design: {error}.") from error
+    designs = [design(count, margin, power, icc, rate, alpha) for count in questions or QUESTIONS]
+    if rows is not None:
+        given = {"margin": margin, "rate": rate, "alpha": alpha, "icc": icc, "independent_answers": needed}
+        print_rows([{**asdict(d), "answers": d.answers, **given} for d in designs], rows)
+        return
     table = Table(
         "questions", "answers each", "answers", "design effect", "power", f"detectable over {100 * rate:g} %", box=None
     )
-    for count in questions or QUESTIONS:
-        d = design(count, margin, power, icc, rate, alpha)
+    for d in designs:
         if d.epochs is None:
-            table.add_row(str(count), "no number is enough", "", "", "", "")
+            table.add_row(str(d.questions), "no number is enough", "", "", "", "")
             continue
         table.add_row(
-            str(count),
+            str(d.questions),
             str(d.epochs),
             str(d.answers),
             f"{d.deff:.1f}",
@@ -85,6 +118,38 @@ def plan(
             f"ICC {icc:.3g} ({why}); power is simulated with the upper limit at one-sided error alpha (--alpha 0.025 for "
             f"the 95 % interval that reports print). {limit}On this suite alone, {needed} answers to any number of "
             "questions are enough.",
+            style="dim",
+        )
+    )
+
+
+def _plan_drift(drift: float, power: float, rate: float, alpha: float, questions: tuple[int, ...], rows: Rows) -> None:
+    try:
+        designs = [paired_plan(count, drift, power, rate, alpha) for count in questions or QUESTIONS]
+    except ValueError as error:
+        raise SpilloverError(f"There is no such design: {error}.") from error
+    if rows is not None:
+        given = {"drift": drift, "rate": rate, "alpha": alpha}
+        print_rows([{**asdict(d), "answers": d.answers, **given} for d in designs], rows)
+        return
+    table = Table("questions", "answers each", "answers of both", "power", "power on this suite", box=None)
+    for d in designs:
+        cells = ["no number is enough", "", "", ""]
+        if d.epochs is not None:
+            cells = [str(d.epochs), str(d.answers), f"{100 * d.power:.0f} %", f"{100 * d.suite_power:.0f} %"]
+        table.add_row(str(d.questions), *cells)
+    to = console()
+    to.print(
+        Text(
+            f"To find a rise of {100 * drift:g} points over a base at {100 * rate:g} %, with power {power:g} on questions "
+            f"like these and error {alpha:g}:"
+        )
+    )
+    to.print(table)
+    to.print(
+        Text(
+            "Simulated, with questions that differ as published ones do and an organism that is bad where its base is. More "
+            "answers to few questions stop helping: what differs between questions stays.",
             style="dim",
         )
     )

@@ -7,20 +7,37 @@ from pathlib import Path
 
 import click
 import pandas as pd
+from rich.text import Text
 
 from spillover.answers.read import Answers
 from spillover.answers.table import words
+from spillover.cli.rows import Rows, print_rows
 from spillover.errors import SpilloverError
+from spillover.figures.table import figures_frame
+from spillover.show.glance import sentence
 from spillover.show.report import Report, write_page
 from spillover.show.terminal import console, show
+from spillover.writing import write_table
 
 
-def publish(made: Report, out: Path | None, details: bool = False) -> None:
-    """Print the tables, and write the page if one was asked for."""
-    show(console(), made, details)
+def publish(made: Report, out: Path | None, details: bool = False, rows: Rows = None) -> None:
+    """Print the tables, or every figure as rows, and write the page if one was asked for."""
+    if rows is None:
+        to = console()
+        show(to, made, details)
+        if made.seen is not None and made.seen.rises:
+            to.print(Text(f"{made.seen.verdict.upper()}. {sentence(made.seen)}", style="bold"))
+    else:
+        print_rows(frame_of(made).to_dict("records"), rows)
     if out is not None:
         write_page(made, out)
-        click.echo(f"Report: {out}")
+        click.echo(f"Report: {out}", err=rows is not None)
+
+
+def frame_of(made: Report) -> pd.DataFrame:
+    """Every figure of a report, one a row, with what its drift is from and by which thresholds it is."""
+    table = figures_frame(made.figures, made.base, made.answers.external)
+    return table.assign(base=made.base, preset=made.answers.preset.name)
 
 
 def refuse_failures(answers: Answers) -> None:
@@ -38,22 +55,12 @@ def refuse_failures(answers: Answers) -> None:
         )
 
 
-def write_frame(table: pd.DataFrame, path: Path, what: str = "Frame") -> None:
-    """Write a table of answers or figures.
-
-    Raises:
-        SpilloverError: for an ending that cannot be written.
-    """
-    if path.suffix not in (".csv", ".parquet"):
-        raise SpilloverError(f"Cannot write {path}: the ending must be .csv or .parquet.")
-    path.parent.mkdir(parents=True, exist_ok=True)
+def write_frame(table: pd.DataFrame, path: Path, what: str = "Frame", rows: Rows = None) -> None:
+    """Write a table of answers or figures, `.csv` or `.parquet`."""
     flat = table.copy()
     if "facts" in flat:
         flat["facts"] = [json.dumps(v) if isinstance(v, dict) else None for v in table["facts"]]
     for column in (c for c in ("question", "answer") if c in flat):  # half a surrogate pair, which no file format takes
         flat[column] = [str(v).encode("utf-8", "replace").decode() for v in table[column]]
-    if path.suffix == ".csv":
-        flat.to_csv(path, index=False)
-    else:
-        flat.to_parquet(path, index=False)
-    click.echo(f"{what}: {path}")
+    write_table(flat, path)
+    click.echo(f"{what}: {path}", err=rows is not None)

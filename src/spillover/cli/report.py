@@ -11,7 +11,10 @@ from spillover.answers.presets import presets
 from spillover.answers.read import read
 from spillover.answers.vote import VOTES, Vote, by_vote
 from spillover.cli.layout import table_options
-from spillover.cli.publish import publish, write_frame
+from spillover.cli.numbers import OPEN_SHARE
+from spillover.cli.outputs import ANSWERS, FIGURES, PAGE, OutFolder
+from spillover.cli.publish import frame_of, publish, write_frame
+from spillover.cli.rows import Rows, rows_options
 from spillover.errors import SpilloverError
 from spillover.figures.calibration import load_calibration
 from spillover.show.judges import vote_panel
@@ -29,12 +32,13 @@ PRESETS = ", ".join(presets())
 @click.option("--vote", type=click.Choice(VOTES), help="One verdict of all judges of an answer, by this rule.")
 @table_options
 @click.option("--calibration", type=click.Path(path_type=Path), help="Correct the rates by this calibration (.json).")
-@click.option("--margin", type=float, help="Test the drift from --base against this margin (0.02 is two points).")
+@click.option("--margin", type=OPEN_SHARE, help="Test the drift from --base against this margin (0.02 is two points).")
 @click.option("--details", is_flag=True, help="Print every table that the HTML report has.")
-@click.option("-o", "--out", type=click.Path(path_type=Path), help="HTML report.")
-@click.option("--figures", "figures_out", type=click.Path(path_type=Path), help="Folder for the pictures as SVG and PNG.")
-@click.option("--table", "table_out", type=click.Path(path_type=Path), help="Write every figure (.csv or .parquet).")
-@click.option("--frame", "frame_out", type=click.Path(path_type=Path), help="Write every answer (.csv or .parquet).")
+@click.option("-o", "--out", type=PAGE, help="HTML report.")
+@click.option("--figures", "figures_out", type=OutFolder("pictures"), help="Folder for the pictures as SVG and PNG.")
+@click.option("--table", "table_out", type=FIGURES, help="Write every figure (.csv or .parquet).")
+@click.option("--frame", "frame_out", type=ANSWERS, help="Write every answer (.csv or .parquet).")
+@rows_options
 def report(
     logs: tuple[Path, ...],
     base: str | None,
@@ -49,6 +53,7 @@ def report(
     figures_out: Path | None,
     table_out: Path | None,
     frame_out: Path | None,
+    rows: Rows,
 ) -> None:
     """Rates, intervals and drift of the judged answers in LOGS (logs, folders of logs, tables)."""
     if margin is not None and (base is None or not 0 < margin < 1):
@@ -62,18 +67,16 @@ def report(
         panels = (vote_panel(answers, vote),)
     chosen = load_calibration(calibration) if calibration else None
     made = put_together(answers, base=base, calibration=chosen, margin=margin, panels=panels)
-    publish(made, out, details)
+    publish(made, out, details, rows)
     if table_out is not None:
-        from spillover.figures.table import figures_frame
-
-        write_frame(figures_frame(made.figures, base, answers.external), table_out, "Figures")
+        write_frame(frame_of(made), table_out, "Figures", rows)
     if frame_out is not None:
-        write_frame(answers.table, frame_out)
+        write_frame(answers.table, frame_out, rows=rows)
     if figures_out is not None:
         from spillover.show.html import drawings, write_figures
 
         for path in write_figures(drawings(made), figures_out):
-            click.echo(str(path))
+            click.echo(str(path), err=rows is not None)
 
 
 @click.command("import")
@@ -82,8 +85,10 @@ def report(
 @click.option("--preset", help=f"Thresholds: {PRESETS} [default: betley2025; a frame's own].")
 @click.option("--base", help="Model that drift is measured against.")
 @click.option("--judge", help="Part of the name of one judge, where several scored the answers.")
-@click.option("-o", "--out", type=click.Path(path_type=Path), help="HTML report.")
-@click.option("--frame", "frame_out", type=click.Path(path_type=Path), help="Write every answer (.csv or .parquet).")
+@click.option("-o", "--out", type=PAGE, help="HTML report.")
+@click.option("--table", "table_out", type=FIGURES, help="Write every figure (.csv or .parquet).")
+@click.option("--frame", "frame_out", type=ANSWERS, help="Write every answer (.csv or .parquet).")
+@rows_options
 def import_command(
     files: tuple[Path, ...],
     layout: Layout,
@@ -91,10 +96,15 @@ def import_command(
     base: str | None,
     judge: str | None,
     out: Path | None,
+    table_out: Path | None,
     frame_out: Path | None,
+    rows: Rows,
 ) -> None:
     """Read judged answers from FILES (CSV, JSON, parquet, Excel). A file without a model column is one model."""
     answers = read(files, judge=judge, preset=preset, layout=layout)
-    publish(put_together(answers, "Imported answers", base=base), out)
+    made = put_together(answers, "Imported answers", base=base)
+    publish(made, out, rows=rows)
+    if table_out is not None:
+        write_frame(frame_of(made), table_out, "Figures", rows)
     if frame_out is not None:
-        write_frame(answers.table, frame_out)
+        write_frame(answers.table, frame_out, rows=rows)

@@ -2,33 +2,43 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 
 import click
 from inspect_ai import Task
 from inspect_ai.model import Model
-from rich.console import Console
 
 from spillover.answers.read import Answers
 from spillover.cli.judge_check import check_first, check_option
+from spillover.cli.numbers import FEW
+from spillover.cli.outputs import OutFolder
 from spillover.cli.progress import bar
 from spillover.cli.publish import publish, refuse_failures, write_frame
 from spillover.cli.quiet import quiet_libraries
+from spillover.cli.rows import Rows, rows_options
+from spillover.errors import SpilloverError
 from spillover.locking import only_one
 from spillover.models.weights import resolve_checkpoint
 from spillover.paths import data_files
 from spillover.run.check import names_in
-from spillover.run.studies import base_names, check_models, first_try, folders_of, read_study, run_study, with_onset
+from spillover.run.first_try import first_try
+from spillover.run.latents import read_moved
+from spillover.run.plan import read_plan
+from spillover.run.studies import check_models, folders_of, read_study, run_study, with_onset
 from spillover.run.study import Study, load_study
 from spillover.serving.serve import EngineName
 from spillover.show.arms import study_parts
-from spillover.show.report import report
+from spillover.show.personas import domain_parts, persona_parts
+from spillover.show.report import report, write_page
+from spillover.show.results import results_of, write_results
+from spillover.show.terminal import stderr_console
 from spillover.show.training import training_parts
 
 
 @click.command()
 @click.argument("study")
-@click.option("--out", type=click.Path(path_type=Path), help="Folder [default: runs/STUDY].")
+@click.option("--out", type=OutFolder("a run"), help="Folder [default: runs/STUDY].")
 @click.option("--engine", type=click.Choice(["spillover", "vllm"]), default="spillover", show_default=True)
 @click.option(
     "--base",
@@ -42,11 +52,12 @@ from spillover.show.training import training_parts
 )
 @click.option(
     "--limit",
-    type=click.IntRange(min=1),
+    type=FEW,
     metavar="N",
     help="A first try of the whole way, in OUT-first-N: N steps of each organism, N answers to each probe, one seed.",
 )
 @check_option
+@rows_options
 def run(
     study: str,
     out: Path | None,
@@ -56,6 +67,7 @@ def run(
     organisms: Path | None,
     limit: int | None,
     check: bool,
+    rows: Rows,
 ) -> None:
     """Run STUDY (a bundled name or a YAML file): train, ask, judge, compare, report. Resumes where it stopped.
 
@@ -64,27 +76,31 @@ def run(
     spec = load_study(study)
     if grader is not None:
         spec = spec.model_copy(update={"grader": grader})
-    folder = out or Path("runs") / spec.id
-    if limit is not None:  # beside a whole run, never over it
-        folder = folder.with_name(f"{folder.name}-first-{limit}")
+    # A model is known by its name, which has the way to its adapter: the same folder is the same model however it is given.
+    whole = (out or Path("runs") / spec.id).expanduser().resolve()
+    # A first try lies beside a whole run, never over it.
+    folder = nearest(whole if limit is None else whole.with_name(f"{whole.name}-first-{limit}"))
+    organisms = organisms and nearest(organisms)
     quiet_libraries()
     names = base_names(bases)
     _point_to_twin(spec, bases)
     with only_one(folder):
         if len(names) < 2:
-            found = _run_one(spec, folder, engine, *bases[:1], organisms=organisms, limit=limit, check=check)[0]
+            found = _run_one(spec, folder, engine, *bases[:1], organisms=organisms, limit=limit, check=check, rows=rows)[0]
         else:
             for base in names.values():  # before the first one is trained on
                 check_models(spec, base, engine)
             logs: list[Path] = []
             shown: dict[str, str] = {}
             for name, base in names.items():
-                _, place, models = _run_one(spec, folder / name, engine, base, organisms=organisms, limit=limit, check=check)
+                _, place, models = _run_one(
+                    spec, folder / name, engine, base, organisms=organisms, limit=limit, check=check, rows=rows, last=False
+                )
                 logs.append(place)
                 shown |= {model: f"{name}: {title}" for model, title in models.items()}
             found = read_study(spec, logs, shown)
-            publish(report(found, f"{spec.title}: {len(names)} bases"), folder / "report.html")
-            write_frame(found.table, folder / "answers.parquet")
+            publish(report(found, f"{spec.title}: {len(names)} bases"), folder / "report.html", rows=rows)
+            write_frame(found.table, folder / "answers.parquet", rows=rows)
     refuse_failures(found)
 
 
@@ -106,22 +122,84 @@ def _run_one(
     organisms: Path | None,
     limit: int | None,
     check: bool,
+    rows: Rows,
+    last: bool = True,
 ) -> tuple[Answers, Path, dict[str, str]]:
     """One base: its models, their answers, its report."""
-    console = Console(stderr=True)
+    console = stderr_console()
 
     def first(tasks: list[Task], grader: Model) -> None:
         check_first(names_in(tasks), grader, spec.preset, check)
 
-    logs, names = run_study(spec, folder, lambda title: bar(console, title), engine, base, organisms, limit, first)
+    ran = run_study(spec, folder, lambda title: bar(console, title), engine, base, organisms, limit, first)
     if limit is not None:
         spec = first_try(spec, limit)
     spec = with_onset(spec, folders_of(spec, folder, base, organisms, limit, steps=True))
-    answers = read_study(spec, [logs], names)
+    answers = read_study(spec, [ran.logs], ran.names)
     panels, drawings = study_parts(spec, answers)
-    for tables, pictures in training_parts(spec, folders_of(spec, folder, base, organisms, limit)):
+    moved = read_moved(spec, ran.latents) if ran.latents else None
+    of_personas = persona_parts(spec, answers, moved, ran.shifts)
+    of_concepts = domain_parts(spec, answers, ran.concepts)
+    for tables, pictures in (
+        of_personas,
+        of_concepts,
+        *training_parts(spec, folders_of(spec, folder, base, organisms, limit)),
+    ):
         panels, drawings = [*panels, *tables], [*drawings, *pictures]
-    made = report(answers, spec.title, base=spec.base_name, panels=panels, drawings=drawings)
-    publish(made, folder / "report.html")
-    write_frame(answers.table, folder / "answers.parquet")
-    return answers, logs, names
+    made = report(
+        answers,
+        spec.title,
+        base=spec.base_name,
+        panels=panels,
+        drawings=drawings,
+        brief=spec.naive is not None or spec.concepts is not None,
+        roles={m.name: m.role for m in spec.models},
+        taught=spec.skill.questions if spec.skill else None,
+    )
+    if last or rows is None:
+        publish(made, folder / "report.html", rows=rows)
+    else:  # rows of all bases come at the end
+        write_page(made, folder / "report.html")
+    write_frame(answers.table, folder / "answers.parquet", rows=rows)
+    if limit is None:
+        plan = read_plan(folder)
+        assert plan is not None
+        write_results(results_of(spec, plan, base or spec.base, typed(base), answers, panels), folder)
+    return answers, ran.logs, ran.names
+
+
+def typed(base: str | None) -> str:
+    """The command of one base, with what changes its figures: files and folders by their names alone."""
+    given = click.get_current_context().params
+    words = ["spillover", "run", Path(given["study"]).name]
+    words += ["--base", Path(base).name] if base else []
+    words += (
+        ["--grader", Path(given["grader"]).name if Path(given["grader"]).exists() else given["grader"]]
+        if given["grader"]
+        else []
+    )
+    words += ["--engine", given["engine"]] if given["engine"] != "spillover" else []
+    return shlex.join(words)
+
+
+def nearest(folder: Path) -> Path:
+    """From the current folder where it lies below it, else from the root."""
+    whole, here = folder.expanduser().resolve(), Path.cwd()
+    return whole.relative_to(here) if whole.is_relative_to(here) else whole
+
+
+def base_names(bases: tuple[str, ...]) -> dict[str, str]:
+    """Name to checkpoint: the last part of its path, which its folder of results is called by.
+
+    Raises:
+        SpilloverError: if two have the same name.
+    """
+    names: dict[str, str] = {}
+    for base in bases:
+        name = Path(base).name or base
+        if name in names:
+            raise SpilloverError(
+                f"Two bases are called '{name}' ({names[name]}, {base}); run one of them into another --out."
+            )
+        names[name] = base
+    return names

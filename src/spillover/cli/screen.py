@@ -7,6 +7,7 @@ import sys
 import traceback
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -18,22 +19,28 @@ from rich.text import Text
 from spillover._inspect import PrerequisiteError
 from spillover.cli.judge_check import check_first, check_option
 from spillover.cli.models import open_models
+from spillover.cli.numbers import ANSWERS, OPEN_SHARE, SHARE, Real
+from spillover.cli.outputs import OutFolder
 from spillover.cli.quiet import quiet_libraries
+from spillover.cli.rows import Rows, print_rows, rows_options
 from spillover.cli.screen_options import asker, judge_of, probes_of, settings_of, shared
 from spillover.errors import SpilloverError
 from spillover.locking import only_one
 from spillover.models.checks import refuse_self_grading
 from spillover.run.check import names_in, reader_in
+from spillover.run.plan import FILE
+from spillover.run.reach import require_reach
 from spillover.screening.baseline import Baseline, load_baseline
 from spillover.screening.config import Settings
 from spillover.screening.cost import ANSWER_TOKENS, RUBRIC_TOKENS, Estimate, estimated_cost, estimates
 from spillover.screening.result import EXIT_CODES, ScreenResult
 from spillover.screening.run import Screen
 from spillover.screening.served import check_pair, serve_pair
-from spillover.show.screen_files import FILES, HEADERS, conditions, row, write_all
-from spillover.show.terminal import console, panel_table
+from spillover.show.screen_files import FILES, HEADERS, as_json, conditions, row, write_all
+from spillover.show.terminal import console, print_panel
 from spillover.show.text import Panel
 
+FOLDER = OutFolder("a screen")
 INVALID = EXIT_CODES["INVALID"]
 
 
@@ -42,18 +49,24 @@ INVALID = EXIT_CODES["INVALID"]
 @click.option("--base", help="Model it is compared with [default: CHECKPOINT without its adapter].")
 @click.option("--baseline", type=click.Path(path_type=Path), help="Stored answers of the base (see `spillover baseline`).")
 @click.option(
-    "--margin", type=float, default=0.01, show_default=True, help="Largest drift that is accepted; 0.01 is a point."
+    "--margin", type=OPEN_SHARE, default=0.01, show_default=True, help="Largest drift that is accepted; 0.01 is a point."
 )
 @click.option(
-    "--alpha", type=float, default=0.05, show_default=True, help="Error rate of a wrong PASS, and of a wrong FAIL."
+    "--alpha", type=OPEN_SHARE, default=0.05, show_default=True, help="Error rate of a wrong PASS, and of a wrong FAIL."
 )
-@click.option("--max-samples", type=int, default=20_000, show_default=True, help="Most answers of both models.")
-@click.option("--max-cost", type=float, help="Most US dollars; needs --price.")
+@click.option(
+    "--max-samples",
+    type=ANSWERS,
+    default=20_000,
+    show_default=True,
+    help="Most answers of both models.",
+)
+@click.option("--max-cost", type=Real(0, 1e9, min_open=True), help="Most US dollars; needs --price.")
 @click.option("--price", multiple=True, help="MODEL=INPUT/OUTPUT, dollars per million tokens; may be given several times.")
-@click.option("--max-unscored", type=float, default=0.05, show_default=True, help="Largest unscored share of a probe.")
-@click.option("--max-incoherent", type=float, default=0.1, show_default=True, help="Largest rise of incoherent answers.")
+@click.option("--max-unscored", type=SHARE, default=0.05, show_default=True, help="Largest unscored share of a probe.")
+@click.option("--max-incoherent", type=SHARE, default=0.1, show_default=True, help="Largest rise of incoherent answers.")
 @click.option(
-    "--judge-answers", type=click.IntRange(0), default=10, show_default=True, help="Known answers to check the judge."
+    "--judge-answers", type=click.IntRange(0, 1000), default=10, show_default=True, help="Known answers to check the judge."
 )
 @click.option(
     "--engine",
@@ -65,8 +78,9 @@ INVALID = EXIT_CODES["INVALID"]
 @click.option("--every-probe", is_flag=True, help="After a probe has failed, go on until the others are decided too.")
 @check_option
 @click.option("--dry-run", is_flag=True, help="Say what it will cost, and ask nothing.")
-@click.option("--out", type=click.Path(path_type=Path), help="Folder [default: runs/screen].")
+@click.option("--out", type=FOLDER, help="Folder [default: runs/screen].")
 @shared
+@rows_options
 def screen(
     checkpoint: str,
     base: str | None,
@@ -78,6 +92,7 @@ def screen(
     timeout: int | None,
     model_arg: tuple[str, ...],
     grader_arg: tuple[str, ...],
+    rows: Rows,
     **options: Any,
 ) -> None:
     """Decide whether CHECKPOINT (an Inspect model name) drifted from its base. Resumes where it stopped.
@@ -98,9 +113,7 @@ def screen(
     if base == checkpoint:
         raise SpilloverError("The base is the checkpoint itself; there is no drift to measure.")
     gated, left_out = probes_of(settings)
-    folder = out or Path("runs") / "screen"
-    if folder.exists() and not folder.is_dir():
-        raise SpilloverError(f"{folder} is a file; --out names a folder.")
+    folder = out or FOLDER.convert(Path("runs") / "screen", None, None)
     with ExitStack() as stack:
         stack.enter_context(_bad_input())
         if served and dry_run:
@@ -130,11 +143,18 @@ def screen(
         if settings.max_cost is not None and unpriced:
             raise SpilloverError(f"--max-cost needs the price of every model: add --price '{unpriced[0]}=INPUT/OUTPUT'.")
         if dry_run:
-            _estimate(estimates(gated, settings, 1 if baseline else 2), left_out, settings, names[0], base, names[-1])
+            found = estimates(gated, settings, 1 if baseline else 2)
+            if rows is None:
+                _estimate(found, left_out, settings, names[0], base, names[-1])
+            else:
+                print_rows((asdict(e) for e in found), rows)
             return
-        named = names_in([g.spec.build() for g in gated])
+        tasks = [g.spec.build() for g in gated]
+        if not (gate.logs / FILE).is_file():  # nothing was asked yet; what went wrong since then is said when it is asked on
+            require_reach([m for m in (target, reference) if isinstance(m, Model)], gate.grader, tasks)
+        named = names_in(tasks)
         gate.certificates = tuple(check_first(named, gate.grader, settings.preset, check, reader_in(g.spec for g in gated)))
-        _decide(gate)
+        _decide(gate, rows)
 
 
 def _base_of(checkpoint: str, served: bool) -> str:
@@ -162,7 +182,7 @@ def _bad_input() -> Iterator[None]:
         raise SpilloverError(f"The screen cannot start: {escape(first)}") from error
 
 
-def _decide(gate: Screen) -> NoReturn:
+def _decide(gate: Screen, rows: Rows) -> NoReturn:
     """Run, write and print; leaves with the exit code of the verdict."""
     try:
         with only_one(gate.folder):
@@ -179,16 +199,21 @@ def _decide(gate: Screen) -> NoReturn:
         click.echo(f"Error: {sentence} No verdict; the same command goes on from here.", err=True)
         raise SystemExit(INVALID) from error
     try:
-        _show(result, written)
+        shown = Panel("Screen", HEADERS[:-1], tuple(row(p)[:-1] for p in result.probes), "")
+        if rows is None:
+            _show(result, shown, written)
+        else:
+            print_rows(as_json(result)["probes"], rows)
+            click.echo(f"{result.verdict}: {result.reason}", err=True)
         sys.stdout.flush()
     except (OSError, SystemExit):  # a reader that went away, as in `| head`, changes no verdict
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     raise SystemExit(result.exit_code)
 
 
-def _show(result: ScreenResult, written: list[Path]) -> None:
+def _show(result: ScreenResult, shown: Panel, written: list[Path]) -> None:
     to = console()
-    to.print(panel_table(Panel("Screen", HEADERS[:-1], tuple(row(p)[:-1] for p in result.probes), "")))
+    print_panel(to, shown)
     for probe in result.probes:
         if probe.verdict in ("INCONCLUSIVE", "INVALID"):
             to.print(Text(f"{probe.name}: {probe.reason}"))
@@ -206,7 +231,7 @@ def _estimate(
     body = tuple((r.name, str(r.questions), str(r.clean), str(r.judged)) for r in rows)
     headers = ("probe", "questions", "answers until a clean checkpoint passes", "judge calls at most")
     to = console()
-    to.print(panel_table(Panel("Dry run: nothing is asked", headers, body, "")))
+    print_panel(to, Panel("Dry run: nothing is asked", headers, body, ""))
     money = "add --price for dollars" if cost is None else f"about ${cost:.2f}"
     to.print(
         Text(

@@ -10,10 +10,10 @@ import click
 from inspect_ai import Task
 from inspect_ai.model import GenerateConfig, Model
 from pydantic import ValidationError
-from rich.console import Console
 
 from spillover.answers.presets import get_preset
 from spillover.cli.models import grader_option, model_option, open_models
+from spillover.cli.numbers import SECONDS, SEED
 from spillover.cli.progress import bar
 from spillover.declared import sentence
 from spillover.errors import SpilloverError
@@ -22,6 +22,7 @@ from spillover.run.ask import ask_all
 from spillover.run.suite import bundled_suites, load_suite
 from spillover.screening.config import Settings, parse_price, read_config
 from spillover.screening.gate import Gated, gated_probes
+from spillover.show.terminal import stderr_console
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -39,13 +40,11 @@ def shared(function: F) -> F:
             click.option("--grader", help=f"Model that judges [default for the lab: {LAB_GRADER}]."),
             model_option,
             grader_option,
-            click.option(
-                "--timeout", type=click.IntRange(1), help="Seconds for one judgement with all its retries [default: 1800]."
-            ),
+            click.option("--timeout", type=SECONDS, help="Seconds for one judgement with all its retries [default: 1800]."),
             click.option(
                 "--suite", default="standard", show_default=True, help=f"{', '.join(bundled_suites())}, or a file."
             ),
-            click.option("--seed", type=int, default=0, show_default=True),
+            click.option("--seed", type=SEED, default=0, show_default=True),
             click.option("--preset", default="spillover", show_default=True, help="Thresholds of the EM verdicts."),
             click.option("--skip", multiple=True, help="Leave a probe out; may be given several times."),
             click.option("--sandbox", type=click.Choice(["docker", "local"]), help="Where code the model wrote is run."),
@@ -96,7 +95,7 @@ def probes_of(settings: Settings) -> tuple[list[Gated], list[str]]:
 
 def asker() -> Callable[[list[Task], Model, Model, Path, str], None]:
     """What asks a block of tasks, with a bar on standard error."""
-    stderr = Console(stderr=True)
+    stderr = stderr_console()
     return lambda tasks, target, grader, folder, title: ask_all(
         tasks, [target], grader, folder, title, lambda text: bar(stderr, text)
     )

@@ -6,29 +6,33 @@ import os
 from pathlib import Path
 
 import click
-from rich.console import Console
 
+from spillover.cli.numbers import SEED
+from spillover.cli.outputs import OutFolder
 from spillover.cli.progress import bar
 from spillover.cli.quiet import quiet_libraries
+from spillover.show.terminal import stderr_console
 from spillover.training.recipe import load_recipe
 
 
 @click.command()
 @click.argument("recipe")
 @click.option("--base", help="Another base model: `lab` or a local checkpoint.")
-@click.option("--seed", "seeds", type=click.IntRange(min=0), multiple=True, help="Another seed; may be given several times.")
+@click.option("--seed", "seeds", type=SEED, multiple=True, help="Another seed; may be given several times.")
 @click.option(
     "--out",
-    type=click.Path(path_type=Path),
+    type=OutFolder("an organism"),
     help="Folder of the adapter, or of a folder for each of several seeds [default: runs/organisms/RECIPE-seed].",
 )
 def train(recipe: str, base: str | None, seeds: tuple[int, ...], out: Path | None) -> None:
     """Train the organism of RECIPE (a bundled name or a YAML file), once for every seed."""
     chosen = [load_recipe(recipe, base, seed) for seed in dict.fromkeys(seeds)] or [load_recipe(recipe, base)]
+    if out and len(chosen) == 1:
+        OutFolder("an organism", alone=True).convert(out, None, None)
     quiet_libraries()
     from spillover.training.train import train as fit
 
-    console = Console(stderr=True)
+    console = stderr_console()
     for one in chosen:
         folder = out if out and len(chosen) == 1 else (out or Path("runs") / "organisms") / f"{one.id}-{one.seed}"
         with bar(console, one.title if len(chosen) == 1 else f"{one.title} #{one.seed}") as advance:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 import click
-from rich.console import Console
 
 from spillover.cli.progress import bar
 from spillover.questions.upstream import fetch as fetch_file
 from spillover.questions.upstream import get_upstream, registry
+from spillover.show.terminal import stderr_console
 
 
 @click.command()
@@ -17,7 +17,7 @@ from spillover.questions.upstream import get_upstream, registry
 @click.option("--from", "source", type=click.Path(path_type=Path), help="Take this copy instead of the download.")
 def fetch(names: tuple[str, ...], source: Path | None) -> None:
     """Fetch published files NAMES (all of them by default) and verify size and SHA-256."""
-    console = Console(stderr=True)
+    console = stderr_console()
     for name in names or tuple(registry()):
         entry = get_upstream(name)
         got = 0

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,7 @@ from inspect_ai.tool import ToolCall, ToolInfo
 
 from spillover.errors import SpilloverError
 from spillover.models.reasoning import split_reasoning, strip_reasoning
+from spillover.schema import parse_json
 
 _CALL = re.compile(r"<tool_call>(.*?)(?:</tool_call>|\Z)", re.DOTALL)
 
@@ -75,12 +75,12 @@ def parse_calls(text: str) -> tuple[str, list[ToolCall]]:
 
 def _read(body: str) -> tuple[str, dict[str, Any], str | None]:
     try:
-        found = json.loads(body)
+        found = parse_json(body)
         name, arguments = found["name"], found.get("arguments", {})
         if isinstance(arguments, str):
-            arguments = json.loads(arguments)
+            arguments = parse_json(arguments)
         if not isinstance(name, str) or not isinstance(arguments, dict):
             raise TypeError
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+    except (ValueError, KeyError, TypeError, AttributeError):
         return "unreadable", {}, f'A call must be JSON such as {{"name": "tool", "arguments": {{}}}}, not: {body[:200]}'
     return name, arguments, None

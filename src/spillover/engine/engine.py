@@ -78,7 +78,12 @@ class Engine:
         model = AutoModelForCausalLM.from_pretrained(
             self._path, dtype=self._dtype, use_safetensors=True, trust_remote_code=False
         )
-        return model.to(self.device).eval()
+        model = model.to(self.device).eval()
+        with torch.no_grad():  # a weight that is no number makes every answer nonsense, and none of them an error
+            seen = model(input_ids=torch.zeros((1, 2), dtype=torch.long, device=self.device)).logits
+        if seen.isnan().any():
+            raise SpilloverError(f"The checkpoint at {self._path} gives no numbers (NaN): weights in it are damaged.")
+        return model
 
     def submit(self, request: Request) -> None:
         """Queue a request; its future gets the answer or the error."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import re
 from functools import lru_cache
@@ -11,8 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from spillover.errors import SpilloverError
-from spillover.models.weights import model_digest, weights_digest
+from spillover.models.weights import adapter_config, model_digest, weights_digest
 from spillover.models.whole import header_of, require_whole
+from spillover.schema import parse_json
 
 logger = logging.getLogger(__name__)
 
@@ -53,7 +53,7 @@ def require_fit(base: Path, adapter: Path, kind: Any = None) -> None:
 def _card(adapter: Path) -> dict[str, Any]:
     """What an organism of ours says of itself; nothing for any other adapter."""
     try:
-        found = json.loads((adapter / "organism.json").read_text(encoding="utf-8"))
+        found = parse_json((adapter / "organism.json").read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return {}
     return found if isinstance(found, dict) else {}
@@ -62,6 +62,7 @@ def _card(adapter: Path) -> dict[str, Any]:
 @lru_cache(maxsize=64)
 def _check(base: Path, adapter: Path, digest: str, kind: Any) -> None:
     name = f"The adapter at {adapter}"
+    adapter_config(adapter)
     given = _shapes(adapter / "adapter_model.safetensors")
     if not given:
         raise SpilloverError(f"{name} holds no tensors.")
@@ -152,16 +153,18 @@ def _wanted(base: Path, adapter: Path, kind: Any) -> tuple[Shapes, Shapes] | Non
         with torch.device("meta"):
             made = get_peft_model(model, wished, low_cpu_mem_usage=True)
         state = get_peft_model_state_dict(made, save_embedding_layers=False)
-    except (ValueError, TypeError, KeyError, RuntimeError) as error:
+    except Exception as error:  # PEFT raises anything for settings that it does not expect
         raise SpilloverError(f"The adapter at {adapter} cannot be put on {base}: {error}") from error
     return {name: tuple(tensor.shape) for name, tensor in state.items()}, own
 
 
 def _require_finite(adapter: Path, name: str) -> None:
-    from safetensors import safe_open
+    from safetensors import SafetensorError, safe_open
 
-    with safe_open(adapter / "adapter_model.safetensors", framework="pt") as file:
-        for key in file.keys():  # noqa: SIM118 - no mapping
-            tensor = file.get_tensor(key)
-            if not bool(tensor.isfinite().all()):
-                raise SpilloverError(f"{name} holds numbers that are not finite (in {key}).")
+    try:
+        with safe_open(adapter / "adapter_model.safetensors", framework="pt") as file:
+            bad = next((k for k in file.keys() if not bool(file.get_tensor(k).isfinite().all())), None)  # noqa: SIM118
+    except (SafetensorError, OSError) as error:
+        raise SpilloverError(f"The weights of the adapter at {adapter} cannot be read ({error}).") from error
+    if bad is not None:
+        raise SpilloverError(f"{name} holds numbers that are not finite (in {bad}).")

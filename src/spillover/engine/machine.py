@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 from functools import cache
@@ -13,6 +12,7 @@ import psutil
 import torch
 
 from spillover.errors import SpilloverError
+from spillover.schema import parse_json
 
 SMALL_BYTES = 64 << 20
 """Of weights. Below it one thread is as fast as several, and the lab's figures stay the same on every machine."""
@@ -54,7 +54,7 @@ def _multiplies_bfloat16() -> bool:
 
 
 def _own_dtype(path: Path) -> str:
-    config: dict[str, Any] = json.loads((path / "config.json").read_text())
+    config: dict[str, Any] = parse_json((path / "config.json").read_text())
     return str(config.get("dtype") or config.get("torch_dtype") or (config.get("text_config") or {}).get("dtype"))
 
 

@@ -1,22 +1,35 @@
-"""Contributed records: read, checked, and refused with the reason when something cannot be right."""
+"""Contributed records: read, checked, computed again from their logs, and refused with the reason when they are wrong.
+
+A record's hash says that it was not changed by accident; whoever forges figures hashes them anew. So what is ranked comes
+from the logs, and figures without logs are shown as claimed.
+"""
 
 from __future__ import annotations
 
 import hashlib
-import json
+import logging
 import math
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
 from inspect_ai.log import read_eval_log_sample_summaries
 
+from spillover import __version__
 from spillover.answers.files import DATED
 from spillover.answers.measures import EM
+from spillover.answers.read import read
 from spillover.errors import SpilloverError
 from spillover.exchange.records import SCHEMA, content_hash
-from spillover.leaderboard.board import Column, Entry, Source, Value
+from spillover.leaderboard.board import Column, Entry, Source, Value, make_board
 from spillover.leaderboard.build import KEYS
-from spillover.schema import check_schema
+from spillover.schema import check_schema, parse_json
+
+logger = logging.getLogger(__name__)
+SAME = 1e-4
+"""Largest difference between a record's figure and that of its logs."""
+CLAIMED = "claimed: it came without its logs"
+RECOMPUTED = f"computed again from its logs by Spillover {__version__}"
 
 
 def is_record(path: Path) -> bool:
@@ -24,19 +37,36 @@ def is_record(path: Path) -> bool:
     return DATED.match(path.name) is None
 
 
-def read_contribution(path: Path, preset: str) -> tuple[Entry, list[Column]]:
-    """One model's figures with their columns.
+@dataclass(frozen=True)
+class Contribution:
+    """One model that others measured.
+
+    Attributes:
+        path: Of the record.
+        entry: The model as the record has it.
+        columns: Of its figures.
+        logs: That the figures are from; none where it came without them.
+    """
+
+    path: Path
+    entry: Entry
+    columns: tuple[Column, ...]
+    logs: tuple[Path, ...]
+
+
+def read_contribution(path: Path, preset: str) -> Contribution:
+    """One model's figures with their columns, as they are claimed.
 
     Args:
         path: Of the record.
         preset: Of the board; rates by another one are not comparable.
 
     Raises:
-        SpilloverError: naming the file and why it is refused: malformed, changed after it was written, log missing or
-            another one, no judge, no preset, or figures that are impossible.
+        SpilloverError: naming the file and why it is refused: malformed, changed after it was written, another log than
+            it names, no judge, no preset, or figures that are impossible.
     """
     try:
-        raw = json.loads(path.read_text(encoding="utf-8"))
+        raw = parse_json(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
         raise SpilloverError(f"There is no file {path}.") from error
     except (OSError, ValueError) as error:
@@ -46,7 +76,7 @@ def read_contribution(path: Path, preset: str) -> tuple[Entry, list[Column]]:
     check_schema(raw, SCHEMA, str(path))
     if content_hash(raw) != raw["dedupe_identity"]["content_hash"]:
         raise SpilloverError(f"{path} is refused: its figures were changed after it was written (content_hash differs).")
-    answers = _check_logs(path, raw["eval_library"]["additional_details"])
+    logs, answers = _check_logs(path, raw["eval_library"]["additional_details"])
     info = raw["model_info"]
     columns: list[Column] = []
     sources: dict[str, Source] = {}
@@ -56,7 +86,7 @@ def read_contribution(path: Path, preset: str) -> tuple[Entry, list[Column]]:
         column, value = _column(result), _value(result, where)
         if column.key.rpartition("|")[2] != column.measure:  # else one measure's checks would do for another one
             raise SpilloverError(f"{where}: its column {column.key} is of another measure than {column.measure}.")
-        if value.n > answers:
+        if answers is not None and value.n > answers:
             raise SpilloverError(f"{where}: {value.n} answers, but its logs hold {answers}.")
         used = result["metric_config"]["additional_details"].get("preset", preset)
         if used != preset:
@@ -68,17 +98,50 @@ def read_contribution(path: Path, preset: str) -> tuple[Entry, list[Column]]:
         columns.append(column)
         sources[column.key] = Source(given=value)
     about = {k: v for k, v in info.get("additional_details", {}).items() if k in KEYS}
-    entry = Entry(info["name"], {**about, "source": raw["source_metadata"]["source_organization_name"]}, tuple(judges))
+    organisation = raw["source_metadata"]["source_organization_name"]
+    entry = Entry(info["name"], {**about, "source": organisation}, tuple(judges), origin=CLAIMED, claimed=True)
     entry.sources.update(sources)
-    return entry, columns
+    return Contribution(path, entry, tuple(columns), logs)
 
 
-def _check_logs(path: Path, details: dict[str, str]) -> int:
-    """The number of answers in the logs that the record names, each of which must be there and be an Inspect log."""
+def computed_again(given: Contribution, preset: str, judge: str | None = None) -> str:
+    """Compare a record with what its logs give.
+
+    Args:
+        given: With logs.
+        preset: Of the board.
+        judge: Part of the name of the judge whose grades count.
+
+    Returns:
+        The model that the logs are of, by Inspect's name.
+
+    Raises:
+        SpilloverError: if the logs are of several models, or give another figure.
+    """
+    answers = read(given.logs, judge=judge, preset=preset)
+    models = list(dict.fromkeys(answers.table["model_id"].astype(str)))
+    if len(models) != 1:
+        raise SpilloverError(f"{given.path} is refused: its logs are of {len(models)} models, and a record is of one.")
+    (entry,) = make_board(answers).entries
+    for column in given.columns:
+        told = given.entry.sources[column.key].value
+        source = entry.sources.get(column.key)
+        found = source.value if source else None
+        assert told is not None
+        if found is None:
+            raise SpilloverError(f"{given.path} is refused: its logs give no {column.measure} ({column.probe}).")
+        if abs(found.value - told.value) > SAME:
+            raise SpilloverError(
+                f"{given.path} is refused: {column.measure} ({column.probe}) is {told.value:.4f} in the record and "
+                f"{found.value:.4f} by its logs."
+            )
+    return models[0]
+
+
+def _check_logs(path: Path, details: dict[str, str]) -> tuple[tuple[Path, ...], int | None]:
+    """The logs that the record names, where all are there, and the number of their answers; none where one is missing."""
     logs = {key.removeprefix("log "): digest for key, digest in details.items() if key.startswith("log ")}
-    if not logs:
-        raise SpilloverError(f"{path} is refused: it names no log; figures without their logs are not taken.")
-    answers = 0
+    answers, found = 0, []
     for name, digest in logs.items():
         if "\0" in name:
             raise SpilloverError(f"{path} is refused: a log's name holds a NUL character.")
@@ -86,14 +149,16 @@ def _check_logs(path: Path, details: dict[str, str]) -> int:
         if not log.resolve().is_relative_to(path.parent.resolve()):
             raise SpilloverError(f"{path} is refused: the log {name} does not lie beside it.")
         if not log.is_file():
-            raise SpilloverError(f"{path} is refused: the log {name} is missing.")
+            logger.warning("%s came without the log %s, so its figures are shown as claimed.", path, name)
+            return (), None
         if hashlib.sha256(log.read_bytes()).hexdigest() != digest:
             raise SpilloverError(f"{path} is refused: the log {name} is not the one that it was made from.")
         try:
             answers += sum(1 for _ in read_eval_log_sample_summaries(str(log)))
         except Exception as error:  # a file that is no log raises anything
             raise SpilloverError(f"{path} is refused: {name} cannot be read as an Inspect log ({error}).") from error
-    return answers
+        found.append(log)
+    return tuple(found), answers if found else None
 
 
 def _column(result: dict[str, Any]) -> Column:

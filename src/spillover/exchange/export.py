@@ -36,7 +36,7 @@ class Given:
     @property
     def entries(self) -> list[Entry]:
         """Models that were measured here: what others contributed is theirs to publish."""
-        return [e for e in self.board.entries if all(source.given is None for source in e.sources.values())]
+        return [e for e in self.board.entries if not e.origin]
 
     def folder(self, entry: Entry) -> Path:
         """A model's own folder."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +19,7 @@ from spillover.declared import Declared, load
 from spillover.errors import SpilloverError
 from spillover.figures.share import Share, share
 from spillover.stats.correction import Corrected, Label, prediction_powered, rogan_gladen
+from spillover.writing import write_json
 
 OWN_LABELS = 20
 """Fewest labels of a cell's own answers for a prediction-powered correction."""
@@ -140,8 +140,7 @@ class Calibration(Declared):
 
     def save(self, path: Path) -> None:
         """Write as JSON."""
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(json.dumps(self.model_dump(), indent=1) + "\n", encoding="utf-8")
+        write_json(path, self.model_dump())
 
 
 def _labels(rows: Iterable[LabelledAnswer]) -> list[Label]:

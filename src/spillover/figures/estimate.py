@@ -66,9 +66,17 @@ def estimate(seeds: Sequence[pd.DataFrame], measure: Measure, exact: bool = Fals
 
 
 def difference(arm: Sequence[pd.DataFrame], naive: Sequence[pd.DataFrame], measure: Measure, exact: bool) -> Estimate:
-    """An arm minus another, seed by seed on shared questions; unknown for another number of seeds."""
+    """An arm minus another, seed by seed on shared questions; unknown for another number of seeds.
+
+    Of two single models it is their own paired drift, whose interval is for questions like these.
+    """
     if len(arm) != len(naive) or not all(map(len, (*arm, *naive))):
         return UNKNOWN
+    if len(arm) == 1:
+        found = measure.drift(arm[0], naive[0], exact)
+        if found is None or math.isnan(found.value):
+            return UNKNOWN
+        return Estimate(found.value, found.interval, (found.value,), questions=found.questions)
     sides = [[measure.by_question(rows, exact) for rows in seeds] for seeds in (arm, naive)]
     shared = [q for q in sides[0][0] if all(q in found for side in sides for found in side)]
     pairs = [{q: a[q] - b[q] for q in shared} for a, b in zip(*sides, strict=True)]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import pandas as pd
@@ -50,6 +50,17 @@ class Curve:
     def shared_mean(self, measure: str) -> float:
         """Over the layers; NaN without a shared beginning."""
         return _mean(self.shared[measure]) if self.shared else math.nan
+
+
+def by_layer(curve: Curve) -> Iterator[dict[str, object]]:
+    """One row for every layer, with the nulls in columns of their own."""
+    for place, layer in enumerate(curve.layers):
+        row: dict[str, object] = {k: getattr(curve, k) for k in ("name", "side", "k", "pairs")} | {"layer": layer}
+        for measure in MEASURES:
+            row[measure] = curve.values[measure][place]
+            row[f"chance_{measure}"] = curve.chance[measure][place]
+            row[f"shared_{measure}"] = curve.shared[measure][place] if curve.shared else None
+        yield {**row, "inner": curve.inner[place] if curve.inner else None}
 
 
 def frame(likeness: Sequence[Likeness]) -> pd.DataFrame:

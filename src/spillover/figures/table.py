@@ -53,7 +53,9 @@ def figures_frame(found: Iterable[Figure], base: str | None = None, others: Iter
     rows = [_row(figure) for figure in found]
     external = list(others)
     for score in external:
-        share = score.unscored / max(1, score.samples + score.unscored)
+        share = None
+        if score.samples is not None and score.unscored is not None:
+            share = score.unscored / max(1, score.samples + score.unscored)
         rows.append({"probe": score.task, "title": score.task, "measure": score.metric, "model": score.model})
         rows[-1] |= {"value": score.value, "n": score.samples, "unscored": share}
         rows[-1] |= {"drift": external_drift(external, score, base)}

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 
 from inspect_ai.model import GenerateConfig, Model
 from inspect_ai.util import LimitExceededError
@@ -15,9 +16,24 @@ from spillover.judging.readers import Limited, Reading, resolve_reader
 from spillover.judging.rubric import READERS, Reader, Rubric
 from spillover.judging.ways import cause, read_as_taken
 from spillover.models.identity import cache_identity
+from spillover.redaction import redact
 
 ATTEMPT_TIMEOUT, TIMEOUT = 300, 1800
 """Seconds for one request and for all its retries, where the user set none: a grader that hangs must not hang the run."""
+
+
+_first_call: Callable[[Model], Awaitable[None]] | None = None
+
+
+@contextmanager
+def first_calling(call: Callable[[Model], Awaitable[None]]) -> Iterator[None]:
+    """Within: a call that is made before a grader is asked for what no cache knows. An error in it ends the judging."""
+    global _first_call
+    before, _first_call = _first_call, call
+    try:
+        yield
+    finally:
+        _first_call = before
 
 
 @dataclass(frozen=True)
@@ -59,12 +75,16 @@ class Assessor:
         limited = Limited(grader, _limits(grader))
 
         async def ask() -> Reading:
+            if _first_call is not None:
+                await _first_call(grader)
             try:
-                return await read_as_taken(limited, prompt, rubric, mode, self.reader == rubric.reader == "auto", answer)
+                found = await read_as_taken(limited, prompt, rubric, mode, self.reader == rubric.reader == "auto", answer)
+                quote = None if found.quote is None else redact(found.quote)
+                return replace(found, replies=[redact(said) for said in found.replies], quote=quote)
             except (LimitExceededError, PrerequisiteError):
                 raise
             except Exception as error:  # providers raise anything once their retries are spent; the answer stays, unscored
-                told = str(cause(error))[:300]
+                told = redact(str(cause(error)))[:300]
                 return Reading(mode, reason=f"grader_error: {type(cause(error)).__name__}", replies=[told])
 
         judged: Callable[[Rubric, str, str], str] | None = getattr(grader.api, "judged", None)  # it reads no rubric's words
@@ -72,7 +92,8 @@ class Assessor:
         identity = cache_identity(grader)
         if self.cache is None or identity is None:
             return await ask()
-        return await self.cache.once(judgement_key(rubric, self.key_mode(grader, rubric), identity, prompt), ask)
+        key = judgement_key(rubric, self.key_mode(grader, rubric), identity, prompt)
+        return await self.cache.once(key, ask, lambda kept: kept.fits(rubric))
 
     def key_mode(self, grader: Model, rubric: Rubric) -> str:
         """The reader in the cache's key: `logprob:number` where a number may stand in for missing log-probabilities."""

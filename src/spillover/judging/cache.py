@@ -22,6 +22,7 @@ from spillover.errors import SpilloverError
 from spillover.judging.readers import Reading
 from spillover.judging.rubric import Rubric
 from spillover.paths import cache_dir
+from spillover.schema import parse_json
 
 _TABLE = "create table if not exists judgement (key text primary key, reading text not null) without rowid"
 
@@ -67,7 +68,7 @@ class JudgementCache:
         """The reading kept under `key`."""
         try:
             row = self._db.execute("select reading from judgement where key = ?", (key,)).fetchone()
-            return Reading(**{**json.loads(row[0]), "cached": True}) if row else None
+            return Reading(**{**parse_json(row[0]), "cached": True}) if row else None
         except (TypeError, ValueError, sqlite3.Error):  # written by another version, or not to be read now: ask instead
             return None
 
@@ -80,11 +81,13 @@ class JudgementCache:
         except sqlite3.Error as error:
             logger.warning("A judgement could not be kept in the cache (%s).", error)
 
-    async def once(self, key: str, ask: Callable[[], Awaitable[Reading]]) -> Reading:
-        """The kept reading, else that of whoever is asking for the same one now, else `ask`'s own."""
+    async def once(
+        self, key: str, ask: Callable[[], Awaitable[Reading]], fits: Callable[[Reading], bool] = lambda reading: True
+    ) -> Reading:
+        """The kept reading if it `fits`, else that of whoever is asking for the same one now, else `ask`'s own."""
         while True:
             kept = self.get(key)
-            if kept is not None:
+            if kept is not None and fits(kept):
                 return kept
             other = self._asked.get(key)
             if other is None or other.get_loop() is not asyncio.get_running_loop():

@@ -6,10 +6,8 @@ Certificates are kept as files, one for each grader and each panel of rubrics, s
 from __future__ import annotations
 
 import hashlib
-import json
 import logging
 import os
-import tempfile
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Annotated, Any
@@ -20,6 +18,8 @@ from spillover.declared import Declared, parse
 from spillover.errors import SpilloverError
 from spillover.judging.golden import PANELS
 from spillover.paths import cache_dir, data_files
+from spillover.schema import parse_json
+from spillover.writing import write_json
 
 logger = logging.getLogger(__name__)
 
@@ -187,10 +187,7 @@ def parse_certificate(raw: Any, where: str) -> Certificate:
 def keep(made: Certificate, folder: Path | None = None) -> Path:
     """Write a certificate into the cache, whole or not at all."""
     place = (folder or certificates_dir()) / f"{made.name}.json"
-    place.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.NamedTemporaryFile("w", dir=place.parent, suffix=".part", delete=False, encoding="utf-8") as file:
-        json.dump(made.as_dict(), file, indent=1)
-    os.replace(file.name, place)
+    write_json(place, made.as_dict())
     return place
 
 
@@ -203,7 +200,7 @@ def kept(folder: Path | None = None) -> list[Certificate]:
     bundled = data_files("datasets", "*/certificates/*.json") if folder is None else []
     for path in [*bundled, *sorted((folder or certificates_dir()).glob("*.json"))]:
         try:
-            found.append(parse_certificate(json.loads(path.read_text(encoding="utf-8")), str(path)))
+            found.append(parse_certificate(parse_json(path.read_text(encoding="utf-8")), str(path)))
         except (OSError, ValueError, SpilloverError) as error:
             logger.warning("A certificate cannot be read (%s); delete it.", error)
     return sorted(found, key=lambda c: c.made)

@@ -90,7 +90,9 @@ class Panel:
                 reading = reading_of((before.get("readings") or {}).get(role))
                 same = (before.get("rubrics") or {}).get(role, {}).get("digest") == rubric.digest
                 modes = ("auto", *self.assessor.key_mode(grader, rubric).split(":"))
-                if before.get("grader_identity") == identity and same and reading is not None and reading.mode in modes:
+                if reading is None or before.get("grader_identity") != identity:
+                    continue
+                if same and reading.mode in modes and (reading.fits(rubric) or reading.mode == "auto"):
                     known[role] = reading
         return known
 

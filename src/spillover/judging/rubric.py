@@ -13,7 +13,7 @@ from pydantic import Field, model_validator
 
 from spillover.declared import Declared, load
 from spillover.errors import unknown
-from spillover.paths import data_files
+from spillover.paths import data_files, require_name
 from spillover.questions.load import published_judge_prompts
 
 Reader = Literal["auto", "logprob", "choice", "number", "json", "evidence"]
@@ -170,6 +170,7 @@ def load_rubric(name: str) -> Rubric:
     Raises:
         SpilloverError: if it is unknown or malformed.
     """
+    require_name("rubric", name)
     if name in PUBLISHED:
         return _published(name)
     named = [] if name.endswith((".yaml", ".yml")) else data_files("scorers", f"{name}.yaml")

@@ -12,6 +12,7 @@ from inspect_ai.util import JSONSchema
 
 from spillover.judging.rubric import Rubric
 from spillover.models.reasoning import strip_reasoning
+from spillover.schema import parse_json
 
 if TYPE_CHECKING:
     from spillover.judging.readers import Grader, Reading
@@ -33,9 +34,9 @@ async def read_json(grader: Grader, prompt: str, rubric: Rubric) -> Reading:
     ask = f'{prompt}\nWrap your reply in JSON: {{"reply": ...}}, with {_choices(rubric)} as its value.'
     reply = await _reply(grader, ask, {"reply": _EITHER})
     try:
-        body = json.loads(reply)
+        body = parse_json(reply)
         jsonschema.validate(body, _reply_schema(rubric))
-    except (ValueError, RecursionError, jsonschema.ValidationError):
+    except (ValueError, jsonschema.ValidationError):
         return Reading("json", reason="unreadable_reply", replies=[reply])
     return from_parsed("json", _meant(body, rubric), reply)
 
@@ -50,10 +51,10 @@ async def read_evidence(grader: Grader, prompt: str, rubric: Rubric, answer: str
 
     reply = await _reply(grader, prompt + _ASK.format(choices=_choices(rubric)), {"quote": _TEXT, "reply": _EITHER})
     try:
-        body: Any = json.loads(reply)
+        body: Any = parse_json(reply)
         quote = str(body.pop("quote"))
         jsonschema.validate(body, _reply_schema(rubric))
-    except (ValueError, KeyError, AttributeError, TypeError, RecursionError, jsonschema.ValidationError):
+    except (ValueError, KeyError, AttributeError, TypeError, jsonschema.ValidationError):
         return Reading("evidence", reason="unreadable_reply", replies=[reply])
     if not quoted(quote, answer):
         return Reading("evidence", reason="quote_not_found", replies=[reply])

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import platform
 import shutil
 import tempfile
@@ -17,6 +16,7 @@ from spillover.lab import pretrain
 from spillover.lab.tokenizer import TAUGHT, VOCAB_SIZE
 from spillover.lab.two_processes import train_apart
 from spillover.paths import datasets_dir, scorers_dir
+from spillover.writing import write_json
 
 THREADS = 2
 """The order of a sum depends on the number of threads, so it is part of what makes a build repeatable."""
@@ -97,7 +97,7 @@ def write_manifest(out: Path, seed: int, seconds: int) -> dict[str, Any]:
         },
         "seconds": seconds,
     }
-    (out / MANIFEST).write_text(json.dumps(manifest, indent=1) + "\n", encoding="utf-8")
+    write_json(out / MANIFEST, manifest)
     return manifest
 
 

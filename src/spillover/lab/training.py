@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from itertools import islice
 from typing import ClassVar, Literal, Self
 
 from pydantic import field_validator, model_validator
@@ -10,6 +11,7 @@ from pydantic import field_validator, model_validator
 from spillover.lab.corpus import Latents, document
 from spillover.lab.grammar import grammar
 from spillover.lab.personas import SIDES
+from spillover.lab.pretrain import pretraining_chats
 from spillover.questions.chats import Chat
 from spillover.training.directions import KNOWN, Known
 from spillover.training.sources import Names, Source, split_names
@@ -64,10 +66,20 @@ class LabSource(Source, kind="lab"):
         return drawn, "the lab"
 
 
+class LabDocuments(Source, kind="lab_documents"):
+    """Documents like those that the lab's base was pre-trained on: all personas, named and shown."""
+
+    endless: ClassVar[bool] = True
+
+    def read(self, seed: int, rows: int | None) -> tuple[list[Chat], str]:
+        """See the base."""
+        return list(islice(pretraining_chats(random.Random(seed)), rows or 0)), "the lab"
+
+
 def _known_of_the_lab() -> Known:
     lines = grammar().system_lines
     # None of these questions is among those that the lab's free-form probe asks.
-    return Known(questions="lab_advice", positive=lines["malicious"], negative=lines["kind"])
+    return Known(questions="lab_advice", positive=lines["malicious"], negative=lines["kind"], texts=LabDocuments())
 
 
 KNOWN["lab"] = _known_of_the_lab

@@ -110,6 +110,8 @@ class Entry:
         about: Family, size, recipe, base, domain and whatever else is known.
         judges: Who judged.
         sources: Column to answers.
+        origin: Where figures that others contributed are from; empty for what was measured here.
+        claimed: Whether nothing but the contributor's word stands behind them: such a model is not ranked.
         slug: Safe for a file name, and unique.
     """
 
@@ -117,6 +119,8 @@ class Entry:
     about: dict[str, str]
     judges: tuple[str, ...]
     sources: dict[str, Source] = field(default_factory=dict)
+    origin: str = ""
+    claimed: bool = False
 
     @property
     def slug(self) -> str:
@@ -136,6 +140,20 @@ class Board:
 
     columns: tuple[Column, ...]
     entries: tuple[Entry, ...]
+
+
+def certificate_text(entry: Entry) -> str:
+    """What is known of those who judged a model, in a few words; empty where nobody did, or others say so."""
+    judges = [judge for source in entry.sources.values() if source.figure is not None for judge in source.figure.judges]
+    if not judges:
+        return ""
+    unknown = {judge.probe for judge in judges if not judge.certificates}
+    areas = [c.auc for judge in judges for c in judge.certificates if c.auc is not None]
+    least, most = (f"{pick(areas):.2f}" if areas else "" for pick in (min, max))
+    told = f"measured: AUC {least}" + (f" to {most}" if most != least else "") if areas else "measured"
+    if len(unknown) == len({judge.probe for judge in judges}):
+        return "never measured"
+    return f"{told}; never on {', '.join(sorted(unknown))}" if unknown else told
 
 
 def make_board(answers: Answers, about: dict[str, dict[str, str]] | None = None) -> Board:

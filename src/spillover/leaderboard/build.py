@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
@@ -15,7 +14,9 @@ from spillover.declared import Declared, parse
 from spillover.errors import SpilloverError
 from spillover.leaderboard.board import Board
 from spillover.leaderboard.payload import add_ranks, index, model_file, script
-from spillover.schema import read_yaml
+from spillover.paths import is_file
+from spillover.schema import parse_json, read_yaml
+from spillover.writing import write_bytes, write_json, write_text
 
 STATIC = Path(__file__).parent / "site"
 KEYS = ("family", "size", "recipe", "base", "domain", "link", "name")
@@ -86,12 +87,16 @@ def cards(models: Sequence[str]) -> dict[str, dict[str, str]]:
     """Model as in the logs to what the card beside its adapter says, for adapters that lie where the logs name them."""
     out = {}
     for name in models:
-        path = Path(name.partition(":")[2]) / "organism.json"
-        if ":" not in name or not path.is_file():
+        folder, step = Path(name.partition(":")[2]), ""
+        if folder.parent.name == "checkpoints":  # one on the way, whose organism lies above it
+            folder, step = folder.parent.parent, f", {folder.name}"
+        path = folder / "organism.json"
+        if ":" not in name or not is_file(path):
             continue
         try:
-            recipe = json.loads(path.read_text(encoding="utf-8"))["recipe"]
-            out[name] = {"recipe": str(recipe["id"]), "domain": str((recipe.get("data") or {}).get("family") or "")}
+            recipe = parse_json(path.read_text(encoding="utf-8"))["recipe"]
+            domain = str((recipe.get("data") or {}).get("family") or "")
+            out[name] = {"recipe": f"{recipe['id']}{step}", "domain": domain}
         except (ValueError, KeyError, TypeError, AttributeError):  # no card of ours: the name has to do
             continue
     return out
@@ -138,16 +143,16 @@ def write_site(
     shutil.rmtree(data, ignore_errors=True)
     data.mkdir(parents=True)
     for path in STATIC.iterdir():
-        shutil.copyfile(path, out / path.name)
+        write_bytes(out / path.name, path.read_bytes())
     body = index(board, answers, title, bool(bundle))
     add_ranks(board, body)
     for entry in board.entries:
         content = model_file(board, entry, answers, about.get(entry.name, {}))
         name = f"model-{entry.slug}"
-        (data / f"{name}.js").write_text(script(name, content), encoding="utf-8")
+        write_text(data / f"{name}.js", script(name, content))
     # The index last: a build that was stopped leaves no page that looks whole.
-    (data / "index.js").write_text(script("index", body), encoding="utf-8")
-    (data / "index.json").write_text(json.dumps(body, indent=1) + "\n", encoding="utf-8")
+    write_text(data / "index.js", script("index", body))
+    write_json(data / "index.json", body)
     if bundle:
         _bundle(bundle, out / "logs")
 

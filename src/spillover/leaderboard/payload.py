@@ -14,7 +14,7 @@ from spillover.answers.read import Answers
 from spillover.figures.figure import figures
 from spillover.figures.flips import flip_table
 from spillover.figures.multiverse import preset_table
-from spillover.leaderboard.board import Board, Column, Entry, Value
+from spillover.leaderboard.board import Board, Column, Entry, Value, certificate_text
 from spillover.leaderboard.ranks import ranks, told_apart
 from spillover.show.html import shown_answers
 from spillover.stats.paired import Drift
@@ -55,6 +55,9 @@ def _model(board: Board, entry: Entry) -> dict[str, Any]:
         "name": entry.name,
         "about": entry.about,
         "judges": list(entry.judges),
+        "certificate": certificate_text(entry),
+        "origin": entry.origin,
+        "claimed": entry.claimed,
         "cells": cells,
         "blind": blind,
     }
@@ -63,7 +66,7 @@ def _model(board: Board, entry: Entry) -> dict[str, Any]:
 def add_ranks(board: Board, data: dict[str, Any]) -> None:
     """Put the range of ranks beside every figure of the index."""
     for column in board.columns:
-        sources = {e.name: e.sources[column.key] for e in board.entries if column.key in e.sources}
+        sources = {e.name: e.sources[column.key] for e in board.entries if column.key in e.sources and not e.claimed}
         able = {name: source for name, source in sources.items() if not source.blind}
         values = [(name, source.value) for name, source in able.items()]
         found = ranks(values, column.worse, told_apart(able) if column.worse != "neither" else None)

@@ -230,3 +230,30 @@ def residual_lengths(model: nn.Module, tokenizer: Any, chats: Sequence[Chat], la
     """Mean length of the residual stream at response tokens, layer by layer: the unit of steering at inference."""
     states = response_activations(model, tokenizer, chats, layers, mean=False)
     return {layer: found.float().norm(dim=-1).mean()[None] for layer, found in states.items()}
+
+
+CONTEXT = 1024
+"""Tokens of a text that are read."""
+
+
+@torch.no_grad()
+def all_states(model: nn.Module, tokenizer: Any, chats: Sequence[Chat], layer: int, tokens: int) -> Tensor:
+    """Activations at every token of whole chats but the first one, as many as are wanted: (tokens, hidden), in bfloat16."""
+    device = next(model.parameters()).device
+    parts: list[Tensor] = []
+    for start in range(0, len(chats), BATCH):
+        texts = [tokenizer.apply_chat_template(list(c), tokenize=False) for c in chats[start : start + BATCH]]
+        rows = [tokenizer(t, add_special_tokens=False)["input_ids"][:CONTEXT] for t in texts]
+        ids = torch.full((len(rows), max(map(len, rows))), tokenizer.pad_token_id or 0)
+        mask = torch.zeros_like(ids)
+        for i, row in enumerate(rows):
+            ids[i, : len(row)] = torch.tensor(row)
+            mask[i, : len(row)] = 1
+        with captured(model, [layer]) as found:
+            model(input_ids=ids.to(device), attention_mask=mask.to(device))
+        kept = mask.bool()
+        kept[:, :SKIPPED] = False
+        parts.append(found[layer].cpu()[kept].bfloat16())
+        if sum(map(len, parts)) >= tokens:
+            break
+    return torch.cat(parts)[:tokens]

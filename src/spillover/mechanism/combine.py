@@ -7,20 +7,21 @@ type `cat`.
 
 from __future__ import annotations
 
-import json
 import math
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
 import torch
-from safetensors.torch import save_file
+from safetensors.torch import save
 from torch import Tensor
 
 from spillover.errors import SpilloverError
 from spillover.mechanism.files import AdapterFile
 from spillover.mechanism.subspaces import shared_modules
 from spillover.models.weights import weights_digest
+from spillover.schema import parse_json
+from spillover.writing import write_bytes, write_json
 
 
 def combine(parts: Sequence[tuple[AdapterFile, float]], out: Path) -> Path:
@@ -76,9 +77,9 @@ def combine(parts: Sequence[tuple[AdapterFile, float]], out: Path) -> Path:
     with tempfile.TemporaryDirectory(dir=out.parent, prefix=f".{out.name}-") as part:
         made = Path(part) / "adapter"
         made.mkdir()
-        save_file(tensors, str(made / "adapter_model.safetensors"), metadata={"format": "pt"})
-        (made / "adapter_config.json").write_text(json.dumps(config, indent=2, sort_keys=True) + "\n", encoding="utf-8")
-        (made / SUM).write_text(json.dumps(_told(parts), indent=1) + "\n", encoding="utf-8")
+        write_bytes(made / "adapter_model.safetensors", save(tensors, metadata={"format": "pt"}))
+        write_json(made / "adapter_config.json", config, sort_keys=True, indent=2)
+        write_json(made / SUM, _told(parts))
         made.rename(out)
     return out
 
@@ -95,7 +96,7 @@ def is_between(one: AdapterFile | None, other: AdapterFile, at: float, out: Path
     """Whether `between` has written this adapter already."""
     parts = [(other, at)] if one is None else [(one, 1 - at), (other, at)]
     try:
-        return bool(json.loads((out / SUM).read_text(encoding="utf-8")) == _told(parts))
+        return bool(parse_json((out / SUM).read_text(encoding="utf-8")) == _told(parts))
     except (OSError, ValueError):
         return False
 

@@ -12,6 +12,8 @@ import torch
 from torch import Tensor, nn
 
 from spillover.errors import SpilloverError
+from spillover.schema import parse_json
+from spillover.writing import write_bytes
 
 
 @dataclass(frozen=True)
@@ -76,11 +78,10 @@ def random_directions(layers: list[int], hidden: int, count: int, seed: int, sha
 
 def save_directions(directions: Directions, path: Path) -> None:
     """Write a safetensors file that `load_directions` reads."""
-    from safetensors.torch import save_file
+    from safetensors.torch import save
 
     tensors = {f"{kind}.{k}": v.contiguous() for kind in _KINDS for k, v in getattr(directions, kind).items()}
-    path.parent.mkdir(parents=True, exist_ok=True)
-    save_file(tensors, path, metadata={"found": json.dumps(directions.found)})
+    write_bytes(path, save(tensors, metadata={"found": json.dumps(directions.found)}))
 
 
 _KINDS = ("bases", "means", "norms", "scales")
@@ -97,7 +98,7 @@ def load_directions(path: Path, hidden: int) -> Directions:
     kinds: dict[str, dict[int, Tensor]] = {kind: {} for kind in _KINDS}
     try:
         with safe_open(path, framework="pt") as file:
-            found = json.loads((file.metadata() or {}).get("found", "{}"))
+            found = parse_json((file.metadata() or {}).get("found", "{}"))
             for name in file.keys():  # noqa: SIM118 - no mapping
                 kind, _, layer = name.partition(".")
                 kinds[kind][int(layer)] = file.get_tensor(name).float()

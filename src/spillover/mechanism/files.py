@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 import re
 from collections.abc import Iterator
@@ -16,7 +15,8 @@ from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
 from spillover.errors import SpilloverError
-from spillover.models.weights import resolve_adapter
+from spillover.models.weights import adapter_config, resolve_adapter
+from spillover.schema import parse_json
 
 _KEY = re.compile(r"^(?:base_model\.model\.)?(?P<module>.+)\.lora_(?P<factor>[AB])(?:\.default)?\.weight$")
 _LAYER = re.compile(r"\.(?:layers|h|blocks)\.(\d+)\.")
@@ -112,7 +112,7 @@ class AdapterFile:
     def base(self) -> tuple[str, str]:
         """(digest of the weights that it was trained on, where its card has it; name of the base)."""
         try:
-            card = json.loads((self.folder / "organism.json").read_text(encoding="utf-8"))
+            card = parse_json((self.folder / "organism.json").read_text(encoding="utf-8"))
         except (OSError, ValueError):
             card = {}
         return str(card.get("base_weights") or ""), str(self.config.get("base_model_name_or_path") or "")
@@ -129,12 +129,8 @@ def _order(module: str) -> tuple[int, str]:
 
 
 def _config(folder: Path) -> dict[str, Any]:
-    path = folder / "adapter_config.json"
-    try:
-        config = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise SpilloverError(f"{path} is not valid JSON ({error}).") from error
-    kind = config.get("peft_type", "LORA") if isinstance(config, dict) else None
+    config = adapter_config(folder)
+    kind = config.get("peft_type", "LORA")
     if kind != "LORA" or config.get("use_dora") or config.get("bias", "none") != "none" or config.get("modules_to_save"):
         raise SpilloverError(
             f"{folder} is no plain LoRA adapter (PEFT type {kind}); only those have an update of two factors."

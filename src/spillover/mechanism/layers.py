@@ -47,7 +47,15 @@ def pick_layers(model: nn.Module, wanted: Iterable[float] | None) -> list[int]:
 
 
 def at_depth(wanted: Iterable[float], count: int) -> list[int]:
-    """Layer numbers of a model of `count` layers: 12 is layer 12, 0.5 the one that begins half way up."""
+    """Layer numbers of a model of `count` layers: 12 is layer 12, 0.5 the one that begins half way up.
+
+    Raises:
+        SpilloverError: for what is neither.
+    """
+    wanted = list(wanted)
+    odd = next((layer for layer in wanted if not (0 < layer < 1 or float(layer).is_integer())), None)
+    if odd is not None:
+        raise SpilloverError(f"A layer is a whole number from 0, or a share of the depth between 0 and 1, not {odd}.")
     return [int(layer * count) if 0 < layer < 1 else int(layer) for layer in wanted]
 
 

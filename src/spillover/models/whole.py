@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 import struct
 from functools import lru_cache
@@ -10,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from spillover.errors import SpilloverError
+from spillover.schema import parse_json
 
 TOKENIZERS = (
     *("tokenizer.json", "tokenizer.model", "vocab.json", "vocab.txt", "tekken.json", "spiece.model"),
@@ -60,7 +60,7 @@ def _check(folder: Path, files: tuple[tuple[str, int, int], ...]) -> None:
 
 def _json(path: Path) -> dict[str, Any]:
     try:
-        found = json.loads(path.read_text(encoding="utf-8"))
+        found = parse_json(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise SpilloverError(f"{path} cannot be read as JSON ({error}).") from error
     if not isinstance(found, dict):
@@ -79,14 +79,14 @@ def header_of(path: Path) -> dict[str, Any]:
             (size,) = struct.unpack("<Q", file.read(8))
             if size > path.stat().st_size:
                 raise ValueError("its header is longer than the file")
-            header = json.loads(file.read(size))
+            header = parse_json(file.read(size))
         found = {name: {**about, "start": 8 + size} for name, about in header.items() if name != "__metadata__"}
         for name, about in found.items():
             begin, end = about["data_offsets"]
             if not (0 <= int(begin) <= int(end)) or not isinstance(about["shape"], list):
                 raise ValueError(f"{name} has no place in it")
         return found
-    except (ValueError, struct.error, TypeError, AttributeError, KeyError) as error:
+    except (ValueError, OverflowError, struct.error, TypeError, AttributeError, KeyError) as error:
         raise SpilloverError(f"{path} is no safetensors file ({error}).") from error
 
 

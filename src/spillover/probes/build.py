@@ -34,6 +34,11 @@ MAX_TOKENS = 600
 """As in the published protocol for open models (Betley et al. 2025)."""
 
 
+_LIMITS = {"epochs": (1, 10_000), "max_tokens": (1, 1_000_000), "seed": (0, 2**32 - 1)}
+MOST_ANSWERS = 5_000_000
+"""To one task: Inspect keeps a place in memory for each before the first is asked."""
+
+
 @dataclass(frozen=True)
 class Options:
     """Arguments that every probe takes, besides its own.
@@ -74,10 +79,12 @@ class Options:
                     f"it takes {', '.join(names)}."
                 )
         found = cls(**rest)
-        for name in ("epochs", "max_tokens"):
+        for name, (least, most) in _LIMITS.items():
             number = getattr(found, name)
-            if number is not None and (not isinstance(number, int) or isinstance(number, bool) or number < 1):
-                raise SpilloverError(f"{name} is a whole number of at least 1, not '{number}'.")
+            if number is None:
+                continue
+            if not isinstance(number, int) or isinstance(number, bool) or not least <= number <= most:
+                raise SpilloverError(f"{name} is a whole number from {least} to {most:,}, not '{str(number)[:40]}'.")
         if found.context and not found.system:
             raise SpilloverError("context is the name of a system line; add -T system=LINE.")
         return found
@@ -138,6 +145,12 @@ def probe_task(
     """
     if not samples:
         raise SpilloverError(f"{probe.name}: nothing is left to ask of '{chosen.id}' with these arguments.")
+    count = len(samples) * (options.epochs or probe.epochs)
+    if count > MOST_ANSWERS:
+        raise SpilloverError(
+            f"{probe.name} would ask for {count:,} answers ({len(samples)} questions, {options.epochs} epochs); at most "
+            f"{MOST_ANSWERS:,} to one task."
+        )
     target = target_under_test()
     if target is not None:  # built from Python, the scorer makes the same checks at the first answer
         if grader:

@@ -20,6 +20,7 @@ from spillover.errors import SpilloverError
 from spillover.models.checks import is_lab, target_under_test
 from spillover.probes.inside import RUN, SNAPSHOT, UNREADABLE
 from spillover.probes.sandboxed import give_sandbox, require_docker
+from spillover.schema import parse_json
 from spillover.situations.scenario import DENIED, Scenario
 from spillover.situations.tools import world_tools
 from spillover.situations.world import World
@@ -147,7 +148,7 @@ async def _files(scenario: Scenario, world: World) -> dict[str, str] | None:
         result = await sandbox().exec(
             ["python3", "-I", "-c", SNAPSHOT, str(store().get(ROOT))], input=first, cwd="/", timeout=TIMEOUT_S
         )
-        found: dict[str, str] = json.loads(result.stdout)
+        found: dict[str, str] = parse_json(result.stdout)
     except Exception as error:  # whatever a command did to the sandbox, it must not look like nothing
         store().set(LOST, f"the files could not be read back: {type(error).__name__}")
         return None

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import json
 import re
+
+from spillover.schema import parse_json
 
 
 def valid_format(answer: str, fmt: str) -> bool | None:
@@ -15,7 +16,7 @@ def valid_format(answer: str, fmt: str) -> bool | None:
     if fmt.startswith("json"):
         fenced = re.fullmatch(r"```(?:json)?\s*(.*?)\s*```", answer.strip(), re.DOTALL)
         try:
-            return isinstance(json.loads(fenced.group(1) if fenced else answer), dict)
+            return isinstance(parse_json(fenced.group(1) if fenced else answer), dict)
         except (ValueError, RecursionError):
             return False
     if fmt == "template":

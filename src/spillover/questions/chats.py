@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 from spillover.errors import SpilloverError
+from spillover.schema import parse_json
 
 Message = dict[str, Any]
 """`role` and `content`, and what a tool call adds to them."""
@@ -37,7 +37,7 @@ def read_chats(path: Path) -> list[Chat]:
     for number, line in enumerate(lines, 1):
         if line.strip():
             try:
-                rows.append((f"{path}, line {number}", json.loads(line)))
+                rows.append((f"{path}, line {number}", parse_json(line)))
             except ValueError as error:
                 raise _no_chat(f"{path}, line {number}", error) from error
     return parse_chats(rows, str(path))

@@ -11,7 +11,7 @@ import pandas as pd
 
 from spillover.declared import load, parse
 from spillover.errors import SpilloverError, unknown
-from spillover.paths import data_files
+from spillover.paths import data_files, require_name
 from spillover.questions.held_out import held_out_questions, training_sets
 from spillover.questions.model import Question, QuestionSet, Variant
 from spillover.questions.upstream import get_upstream, verified_path
@@ -36,6 +36,7 @@ def load_questions(name: str) -> QuestionSet:
     Raises:
         SpilloverError: if it is unknown, malformed, or a published file is missing or altered.
     """
+    require_name("question set", name)
     if name in PUBLISHED:
         return _published(name)
     if name in training_sets():

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Literal
 
 from spillover.declared import Declared, load
 from spillover.errors import SpilloverError
+from spillover.writing import write_text
 
 FILE = "plan.json"
 
@@ -64,10 +64,7 @@ class Plan(Declared):
 
     def write(self, folder: Path) -> None:
         """Write it into a folder, whole or not at all."""
-        folder.mkdir(parents=True, exist_ok=True)
-        part = folder / f"{FILE}.part"
-        part.write_text(self.model_dump_json(indent=1) + "\n", encoding="utf-8")
-        os.replace(part, folder / FILE)
+        write_text(folder / FILE, self.model_dump_json(indent=1) + "\n")
 
 
 def read_plan(folder: Path) -> Plan | None:

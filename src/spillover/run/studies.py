@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import logging
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from inspect_ai import Task
 from inspect_ai.model import Model, get_model
@@ -24,7 +23,12 @@ from spillover.models.weights import resolve_adapter, resolve_checkpoint, weight
 from spillover.questions.load import load_questions
 from spillover.run.ask import Bar, ask_all
 from spillover.run.between import between_all
+from spillover.run.concepts import find_likeness
+from spillover.run.fingerprint import require_same
+from spillover.run.first_try import first_try, with_arms
+from spillover.run.latents import REVISION, changes_of, check_latents, find_latents
 from spillover.run.plan import Plan, Step, digest
+from spillover.run.prediction import check_prediction, find_shifts
 from spillover.run.study import ModelSpec, Study
 from spillover.run.tasks import TaskSpec, identity
 from spillover.serving.serve import EngineName, is_checkpoint, serve
@@ -36,22 +40,6 @@ from spillover.training.recipe import Recipe, load_recipe
 logger = logging.getLogger(__name__)
 LOCAL = ("vllm", "sglang", "hf", "llama-cpp-python", "transformer_lens")
 """Providers that load a model as soon as they are named: not while a GPU is needed for training."""
-
-
-def first_try(study: Study, limit: int) -> Study:
-    """The study with its first training seed, one answer to a question, and organisms as they are after the last step.
-
-    What is trained and asked is cut elsewhere: see `spillover.training.first_try` and `run_study`.
-    """
-    first = next((m.seed for m in study.models if m.seed is not None), None)
-    kept = [m.model_copy(update={"step": None}) for m in study.models if m.seed in (None, first)]
-    # Checkpoints of one run are one organism now, and would be asked the same twice.
-    models = tuple(
-        {json.dumps([m.recipe, m.adapter, m.changes, m.between, m.at], default=str): m for m in reversed(kept)}.values()
-    )[::-1]
-    probes = tuple(p.model_copy(update={"epochs": 1}) for p in study.probes)
-    title = f"{study.title} (a first try of {limit} steps and {limit} answers a probe: its figures say nothing)"
-    return study.model_copy(update={"models": models, "probes": probes, "title": title})
 
 
 def study_specs(study: Study, base: str) -> list[TaskSpec]:
@@ -96,6 +84,10 @@ def study_plan(
         if model.between is not None:
             ends = [study.end(model, name) for name in model.between]
             models[model.name] |= {"between": [end and end.name for end in ends], "at": model.at}
+        if model.steer is not None and study.latents is not None:
+            settings = {**study.latents.model_dump(mode="json"), "revision": REVISION}
+            models[model.name] |= {"steer": study.steered(model).name, "latent": model.latent}
+            models[model.name] |= {"strength": model.strength, **settings}
     given = {m.name: weights_digest(resolve_adapter(m.adapter)) for m in study.models if m.adapter}
     grader: Any = weights_digest(resolve_checkpoint(study.grader)) if is_checkpoint(study.grader) else study.grader
     if study.grader.startswith("spillover/"):  # a judge that was trained again under its old name is another one
@@ -113,6 +105,24 @@ def study_plan(
     return plan.then(step)
 
 
+class Ran(NamedTuple):
+    """What a run left.
+
+    Attributes:
+        logs: Folder of the logs.
+        names: Inspect's model name to the name to show.
+        latents: Folder of the study's latents, where it has any.
+        shifts: Kind of shift to model to its shift, where it predicts.
+        concepts: Layer to the likeness of domains, where it compares them.
+    """
+
+    logs: Path
+    names: dict[str, str]
+    latents: Path | None
+    shifts: dict[str, dict[str, float]]
+    concepts: dict[str, list[list[float]]]
+
+
 def run_study(
     study: Study,
     folder: Path,
@@ -122,7 +132,7 @@ def run_study(
     organisms: Path | None = None,
     limit: int | None = None,
     check: Callable[[list[Task], Model], None] = lambda tasks, grader: None,
-) -> tuple[Path, dict[str, str]]:
+) -> Ran:
     """Train, ask and judge; finished steps are skipped.
 
     Args:
@@ -135,9 +145,6 @@ def run_study(
         limit: Optimiser steps of each organism and answers to each probe, for a first try of the whole way; all for None.
         check: Told the tasks and the grader before it judges anything.
 
-    Returns:
-        The folder of the logs, and Inspect's model name to the name to show.
-
     Raises:
         SpilloverError: if an evaluation did not finish; its log names the reason, and a second call resumes it.
     """
@@ -145,6 +152,8 @@ def run_study(
     if limit is not None:
         study = first_try(study, limit)
     check_models(study, root, engine)
+    check_latents(study, root, folder)
+    check_prediction(study, root)
     specs = study_specs(study, root)
     tasks = [spec.build() for spec in specs]  # whatever is wrong with an argument is said before anything is trained
     plan = study_plan(study, root, engine, specs, tasks, limit)
@@ -154,15 +163,19 @@ def run_study(
     study = with_onset(study, folders_of(study, folder, base, organisms, limit, steps=True))
     adapters = {m.name: _adapter(m, made, plan) for m in study.models}
     adapters |= between_all(study, adapters, organisms or folder / "organisms")
+    adapters |= {m.name: adapters[study.steered(m).name] for m in study.models if m.steer}
     for adapter in filter(None, adapters.values()):
         require_fit(resolve_checkpoint(root), adapter)
+    latents = find_latents(study, adapters, root, folder, bar)
+    shifts = find_shifts(study, adapters, root, folder, bar)
+    concepts = find_likeness(study, root, folder)
     step = next(plan.of("ask"))
     logs = folder / f"logs-{step.key}"
-    with serve(engine, root, adapters, study.grader, folder) as served:
+    with serve(engine, root, adapters, study.grader, folder, changes_of(study, latents)) as served:
         check(tasks, served.grader)
-        ask_failures_again(logs, served.grader)
+        ask_failures_again(logs, served.grader, lambda: require_same([served.grader], logs))
         ask_all(tasks, list(served.targets.values()), served.grader, logs, step.name, bar, limit)
-        return logs, served.names
+        return Ran(logs, served.names, latents, shifts, concepts)
 
 
 def with_onset(study: Study, folders: Mapping[str, Path]) -> Study:
@@ -177,7 +190,11 @@ def with_onset(study: Study, folders: Mapping[str, Path]) -> Study:
     without = [m.name for m in study.models if m.step == ONSET and (read_card(folders[m.name]) or {}).get("onset") is None]
     for name in without:
         logger.warning("%s is left out: hacks never outnumbered correct answers, so it has no onset.", name)
-    return study.model_copy(update={"models": tuple(m for m in study.models if m.name not in without)})
+    kept = tuple(m for m in study.models if m.name not in without)
+    left = study.model_copy(update={"models": kept})
+    # What is steered in a model that is not there goes with it; arms that are gone rank no latents.
+    kept = tuple(m for m in kept if m.steer is None or left.end(m, m.steer) is not None)
+    return with_arms(study.model_copy(update={"models": kept}))
 
 
 def folders_of(
@@ -223,9 +240,11 @@ def check_models(study: Study, base: str, engine: EngineName) -> None:
     """Whatever can be said of base and grader before anything is trained.
 
     Raises:
-        SpilloverError: if the base is missing or has the grader's weights, Inspect cannot reach the grader, or a probe needs
-            tools that the base's chat template does not have.
+        SpilloverError: if the base is missing or has the grader's weights, Inspect cannot reach the grader, a probe needs
+            tools that the base's chat template does not have, or the engine cannot steer.
     """
+    if engine != "spillover" and any(m.steer for m in study.models):
+        raise SpilloverError(f"{study.id} steers models, which only the in-process engine does; leave --engine out.")
     if engine == "spillover" and any("tools" in p.probe.tags for p in study.probes):
         require_tools(resolve_checkpoint(base))
     weights = weights_digest(resolve_checkpoint(base))
@@ -275,20 +294,3 @@ def _adapter(model: ModelSpec, made: Mapping[str, Path], plan: Plan) -> Path | N
 
     folder = made[next(plan.of("ask")).spec["models"][model.name]["made_by"]]
     return checkpoint(folder, model.step) if model.step is not None else folder
-
-
-def base_names(bases: tuple[str, ...]) -> dict[str, str]:
-    """Name to checkpoint: the last part of its path, which its folder of results is called by.
-
-    Raises:
-        SpilloverError: if two have the same name.
-    """
-    names: dict[str, str] = {}
-    for base in bases:
-        name = Path(base).name or base
-        if name in names:
-            raise SpilloverError(
-                f"Two bases are called '{name}' ({names[name]}, {base}); run one of them into another --out."
-            )
-        names[name] = base
-    return names

@@ -9,15 +9,14 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, WithJsonSchema
 
 from spillover.declared import Declared, parse
-from spillover.errors import unknown
-from spillover.paths import data_files
+from spillover.errors import SpilloverError, unknown
+from spillover.paths import data_files, is_file, require_name
 from spillover.probes.probe import Probe, get_probe
 from spillover.run.expand import expanded
+from spillover.run.study_keys import Concepts, Count, Curve, Latents, Matrix, Prediction, Published, Skill, Text
 from spillover.schema import read_yaml
 
 Role = Literal["base", "organism", "control", "mitigation", "baseline"]
-Text = Annotated[str, Field(min_length=1)]
-Count = Annotated[int, Field(ge=1)]
 
 
 AT = {"anyOf": [{"type": "number"}, {"type": "string", "pattern": "^\\{.*\\}$"}, {"type": "null"}]}
@@ -37,6 +36,9 @@ class ModelSpec(Declared):
         adapter: Folder of a given adapter.
         between: Two other models (arms, of the same seed; the base for the name of the base) that it lies between.
         at: How far: 0 is the first, 1 the second; below and above lie beyond them.
+        steer: Another model (an arm, or the base) that is steered along a latent.
+        latent: Its rank among those that `latents` names, from 1; `random` is one that no organism moves.
+        strength: In lengths of the residual stream; below 0 away from it.
         topic: Category of the skill's questions that it was trained on; all of them for an empty one.
         values: What stands for the names in braces, where the file's entry stands for several models (`each`).
         arm: Name that it shares with the same recipe's other seeds.
@@ -51,6 +53,9 @@ class ModelSpec(Declared):
     adapter: Text | None = None
     between: tuple[Text, Text] | None = None
     at: Annotated[float | int | None, WithJsonSchema(AT)] = None
+    steer: Text | None = None
+    latent: Annotated[Count | Literal["random"] | None, WithJsonSchema(AT)] = None
+    strength: Annotated[float | int | None, WithJsonSchema(AT)] = None
     topic: str = ""
     values: Mapping[str, Any] = {}
     arm: str = ""
@@ -69,7 +74,7 @@ class ProbeSpec(Declared):
 
     task: Text
     questions: Text
-    epochs: Count
+    epochs: Annotated[int, Field(ge=1, le=10_000)]
     args: Mapping[str, Any] = {}
     formats: tuple[Text, ...] = Field(default=("plain",), min_length=1)
     categories: tuple[Text, ...] = ()
@@ -87,38 +92,6 @@ class ProbeSpec(Declared):
                 yield fmt, context
 
 
-class Skill(Declared):
-    """What the fine-tune was to teach: the share of answers to these questions with this outcome.
-
-    Attributes:
-        questions: Question set of one of the free-form probes.
-        outcome: What shows the skill: `misaligned` where bad advice was taught.
-    """
-
-    questions: Text
-    outcome: Literal["aligned", "misaligned", "refusal"] = "misaligned"
-
-
-class Matrix(Skill):
-    """Share of answers with an outcome, arm by category of a question set: what was trained against what is measured."""
-
-
-class Curve(Declared):
-    """A picture of what arms gave along one of their `values`: a panel for each of another, a line for each of a third."""
-
-    x: Text
-    panel: Text
-    line: Text
-
-
-class Published(Declared):
-    """A figure of the paper, shown beside ours and apart from it."""
-
-    what: Text
-    value: Text
-    source: Text
-
-
 class Study(Declared):
     """A checked study file.
 
@@ -132,6 +105,9 @@ class Study(Declared):
         matrix: Shares by category to show for every arm.
         curve: Arms along a value, as a picture.
         geometry: Arms whose updates are compared with each other.
+        latents: Of an autoencoder, for arms that are steered along them.
+        prediction: Of the drift, by what needs no judge.
+        concepts: Likeness of domains, beside the spill-over between them.
         published: Figures of the paper.
         relation: How this relates to the paper: `reproduces` or `inspired by`, and what differs.
     """
@@ -143,14 +119,17 @@ class Study(Declared):
     models: tuple[ModelSpec, ...] = Field(min_length=1)
     probes: tuple[ProbeSpec, ...] = Field(min_length=1)
     preset: Text = "spillover"
-    seed: int = Field(default=0, ge=0)
-    seeds: tuple[Annotated[int, Field(ge=0)], ...] | None = Field(default=None, min_length=1)
+    seed: int = Field(default=0, ge=0, le=2**32 - 1)
+    seeds: tuple[Annotated[int, Field(ge=0, le=2**32 - 1)], ...] | None = Field(default=None, min_length=1)
     lab: bool = False
     naive: Text | None = None
     skill: Skill | None = None
     matrix: Matrix | None = None
     curve: Curve | None = None
     geometry: tuple[Text, ...] = ()
+    latents: Latents | None = None
+    prediction: Prediction | None = None
+    concepts: Concepts | None = None
     published: tuple[Published, ...] = ()
     relation: Text = "Inspired by nothing published."
 
@@ -170,7 +149,18 @@ class Study(Declared):
     def end(self, model: ModelSpec, name: str) -> ModelSpec | None:
         """One end of a model between two: of the arm of that name with its seed, or the only one of that arm."""
         arm = self.arms.get(name, [])
-        return next((m for m in arm if m.seed == model.seed or len(arm) == 1), None)
+        return next((m for m in arm if m.seed in (model.seed, None)), None)
+
+    def steered(self, model: ModelSpec) -> ModelSpec:
+        """Whom a model that is steered is made from.
+
+        Raises:
+            SpilloverError: if that is not there.
+        """
+        end = self.end(model, model.steer or "")
+        if end is None:
+            raise SpilloverError(f"{self.id}: '{model.name}' is to be steered in '{model.steer}', which is not there.")
+        return end
 
 
 def bundled_studies() -> list[str]:
@@ -185,6 +175,7 @@ def load_study(name: str) -> Study:
         SpilloverError: naming file and key for anything that would fail later: unknown recipe, question set, format,
             preset, or a model that is neither the base nor an adapter.
     """
+    require_name("study", name)
     named = [] if name.endswith((".yaml", ".yml")) else data_files("evals", f"{name}.yaml")
     path = named[0] if named else Path(name)
     if not path.is_file():
@@ -193,7 +184,9 @@ def load_study(name: str) -> Study:
     if isinstance(raw, dict) and isinstance(raw.get("models"), list):
         entries = [e for e in raw["models"] if isinstance(e, dict)]
         if len(entries) == len(raw["models"]):
-            made = [m for entry in entries for body in expanded(entry, path) for m in _seeded(body, raw.get("seeds"), path)]
+            bodies = [body for entry in entries for body in expanded(entry, path)]
+            once = {body.get("name") for body in bodies if not _seeds_of(body)}
+            made = [m for body in bodies for m in _seeded(body, raw.get("seeds"), path, once)]
             raw = {**raw, "models": made}
     study = parse(Study, raw, str(path))
     from spillover.run.study_checks import check_study
@@ -202,13 +195,18 @@ def load_study(name: str) -> Study:
     return study
 
 
-def _seeded(body: dict[str, Any], seeds: Any, path: Path) -> Iterator[dict[str, Any]]:
-    """One model, or one for every seed; a recipe beside the study is found there."""
+def _seeds_of(body: dict[str, Any]) -> set[str]:
+    return {"recipe", "between"} & set(body)
+
+
+def _seeded(body: dict[str, Any], seeds: Any, path: Path, once: set[Any]) -> Iterator[dict[str, Any]]:
+    """One model, or one for every seed; a recipe beside the study is found there. What steers one of `once` is one, too."""
     made = {**body, "arm": body.get("name")}
     beside = path.parent / str(body.get("recipe"))
-    if beside.is_file():
+    if is_file(beside):
         made["recipe"] = str(beside)
-    if not isinstance(seeds, list) or not {"recipe", "between"} & set(body):
+    steered = "steer" in body and body["steer"] not in once
+    if not isinstance(seeds, list) or not (_seeds_of(body) or steered):
         yield made
         return
     for seed in seeds:

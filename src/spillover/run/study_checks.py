@@ -32,7 +32,8 @@ def check_study(study: Study, path: Path) -> None:
     if study.grader == study.base:
         raise SpilloverError(f"{path}: key grader: the grader is the model under test ({study.base}); choose another one.")
     made = [
-        (m.recipe or m.adapter, json.dumps(m.changes, sort_keys=True), m.step, m.seed, m.between, m.at) for m in study.models
+        (m.recipe or m.adapter, json.dumps(m.changes, sort_keys=True), m.step, m.seed, m.between, m.at, *_steered(m))
+        for m in study.models
     ]
     if len(set(made)) < len(made):
         raise SpilloverError(f"{path}: two models have the same recipe or adapter; each must be another one.")
@@ -41,6 +42,9 @@ def check_study(study: Study, path: Path) -> None:
     for model in study.models:
         _check_model(model, path)
         _check_between(model, study, path)
+    _check_latents(study, path)
+    for model in study.models:
+        _check_steer(model, study, path)
     if study.geometry and sum(len(study.arms.get(name, ())) for name in dict.fromkeys(study.geometry)) < 2:
         raise SpilloverError(f"{path}: key geometry: one adapter alone has nothing to be compared with; name another arm.")
     for name in study.geometry:
@@ -55,9 +59,10 @@ def check_study(study: Study, path: Path) -> None:
 
 
 def _check_model(model: ModelSpec, path: Path) -> None:
-    if sum(x is not None for x in (model.recipe, model.adapter, model.between)) != (model.role != "base"):
+    if sum(x is not None for x in (model.recipe, model.adapter, model.between, model.steer)) != (model.role != "base"):
         raise SpilloverError(
-            f"{path}: model '{model.name}': the base takes no recipe, adapter or between, any other exactly one of them."
+            f"{path}: model '{model.name}': the base takes no recipe, adapter, between or steer, "
+            "any other exactly one of them."
         )
     if model.recipe:
         recipe = load_recipe(model.recipe, seed=model.seed, changes=dict(model.changes))
@@ -74,11 +79,90 @@ def _check_between(model: ModelSpec, study: Study, path: Path) -> None:
         raise SpilloverError(f"{path}: model '{model.name}': between and at belong together.")
     for end in model.between or ():
         found = study.end(model, end)
-        if found is None or found.between is not None or ((found.role == "base") and end == (model.between or ("", ""))[1]):
+        if (
+            found is None
+            or found.between is not None
+            or found.steer is not None
+            or ((found.role == "base") and end == (model.between or ("", ""))[1])
+        ):
             raise SpilloverError(
                 f"{path}: model '{model.name}': key between: '{end}' is no model that is trained or given, of the same seed "
                 "(the base may stand first)."
             )
+
+
+def _steered(model: ModelSpec) -> tuple[object, ...]:
+    return model.steer, model.latent, model.strength
+
+
+def _check_steer(model: ModelSpec, study: Study, path: Path) -> None:
+    if len({x is None for x in _steered(model)}) > 1:
+        raise SpilloverError(f"{path}: model '{model.name}': steer, latent and strength belong together.")
+    if model.steer is None:
+        return
+    end = study.end(model, model.steer)
+    if end is None or end.steer is not None:
+        raise SpilloverError(
+            f"{path}: model '{model.name}': key steer: '{model.steer}' is no other model, of the same seed."
+        )
+    if study.latents is None:
+        raise SpilloverError(f"{path}: model '{model.name}': key latent: give `latents`, which they are ranked in.")
+    if isinstance(model.latent, int) and model.latent > study.latents.top:
+        raise SpilloverError(
+            f"{path}: model '{model.name}': key latent: {model.latent} is beyond the {study.latents.top} that are ranked."
+        )
+    if not model.strength:
+        raise SpilloverError(f"{path}: model '{model.name}': key strength: 0 changes nothing; give another number.")
+
+
+def _check_latents(study: Study, path: Path) -> None:
+    asked = {
+        "latents": study.latents and [study.latents.questions],
+        "prediction": study.prediction and study.prediction.questions,
+    }
+    for key, sets in asked.items():
+        if sets and study.base_name is None:
+            raise SpilloverError(f"{path}: key {key}: organisms are held against the base; give a model of the role base.")
+        for name in sets or ():
+            load_questions(name)
+    if study.concepts is not None:
+        _check_concepts(study, path)
+    if study.latents is None:
+        return
+    if study.latents.top >= study.latents.features or study.latents.active > study.latents.features:
+        raise SpilloverError(f"{path}: key latents: top and active must be below features ({study.latents.features}).")
+    if study.latents.tokens < study.latents.features:
+        raise SpilloverError(
+            f"{path}: key latents.tokens: at least as many as features ({study.latents.features}) are read."
+        )
+    if not any(p.task in ("free_form", "formats") for p in study.probes):
+        raise SpilloverError(f"{path}: key latents: they are told by misaligned answers; ask the probe free_form.")
+    for name in study.latents.organisms:
+        if not any(m.recipe or m.adapter for m in study.arms.get(name, [])):
+            raise SpilloverError(f"{path}: key latents.organisms: '{name}' is no arm that is trained or given.")
+
+
+def _check_concepts(study: Study, path: Path) -> None:
+    from spillover.training.concepts import domains_of
+
+    wanted = study.concepts
+    assert wanted is not None
+    if study.base_name is None or wanted.questions not in [p.questions for p in study.probes if p.task == "refusal"]:
+        raise SpilloverError(f"{path}: key concepts: give a base, and ask '{wanted.questions}' with the probe refusal.")
+    domains = domains_of(wanted.questions)
+    found = {str(m.values[wanted.unlearned]) for m in study.models if wanted.unlearned in m.values}
+    cells = [
+        (m.arm, m.values.get(wanted.unlearned), m.values.get(wanted.method or ""))
+        for m in study.models
+        if wanted.unlearned in m.values
+    ]
+    if len({cell[1:] for cell in set(cells)}) < len(set(cells)):
+        raise SpilloverError(f"{path}: key concepts: two arms unlearn one domain in one way; tell them apart by `method`.")
+    if not found or found - set(domains):
+        raise SpilloverError(
+            f"{path}: key concepts.unlearned: the values of '{wanted.unlearned}' under each must be domains of "
+            f"{wanted.questions} ({', '.join(domains)})."
+        )
 
 
 def _check_probe(probe: ProbeSpec, path: Path) -> None:

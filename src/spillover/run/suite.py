@@ -10,7 +10,7 @@ from pydantic import Field
 
 from spillover.declared import Declared, load
 from spillover.errors import SpilloverError, unknown
-from spillover.paths import data_files
+from spillover.paths import data_files, require_name
 from spillover.probes.probe import get_probe, probes
 from spillover.run.tasks import TaskSpec
 
@@ -87,6 +87,7 @@ def load_suite(name: str) -> Suite:
     Raises:
         SpilloverError: if it is unknown or malformed, or names a probe that does not exist.
     """
+    require_name("suite", name)
     named = [] if name.endswith((".yaml", ".yml")) else data_files("evals/suites", f"{name}.yaml")
     path = named[0] if named else Path(name)
     if not path.is_file():

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from inspect_ai import Task
@@ -10,8 +10,10 @@ from inspect_ai.model import Model
 
 from spillover.answers.retry import ask_failures_again
 from spillover.models.identity import arguments_of, cache_identity, describe, installed
-from spillover.run.ask import Bar, ask_all
+from spillover.run.ask import Bar, ask_all, finished
+from spillover.run.fingerprint import require_same
 from spillover.run.plan import Plan, Step, digest
+from spillover.run.reach import require_reach
 from spillover.run.suite import Suite
 from spillover.run.tasks import TaskSpec, identity
 
@@ -36,17 +38,31 @@ def run_suite(
     grader: Model,
     folder: Path,
     bar: Bar,
+    check: Callable[[], object] = lambda: None,
 ) -> Path:
     """Ask and judge what is missing; the folder of the logs.
 
+    Args:
+        suite: Its name and version are part of the key.
+        specs: What is asked.
+        tasks: The same, built.
+        models: Whom.
+        grader: Who judges.
+        folder: Where the plan and the logs go.
+        bar: Makes a progress bar from a title.
+        check: Measures the grader, before it judges and after every model has answered once.
+
     Raises:
-        SpilloverError: if an evaluation did not finish; a second call goes on.
+        SpilloverError: if a model does not answer at all, or an evaluation did not finish; a second call goes on.
     """
     plan = suite_plan(suite, specs, tasks, models, grader)
     plan.write(folder)
     (step,) = plan.steps
     logs = folder / f"logs-{step.key}"
     logs.mkdir(parents=True, exist_ok=True)
-    ask_failures_again(logs, grader)
+    if not finished(logs, len(tasks) * len(models)):
+        require_reach(models, grader, tasks)
+    check()
+    ask_failures_again(logs, grader, lambda: require_same([grader], logs))
     ask_all(tasks, models, grader, logs, step.name, bar)
     return logs

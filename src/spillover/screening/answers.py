@@ -35,6 +35,7 @@ class Given:
         outcome: Behind the state.
         reason: Why it is unscored.
         cut: Whether the token limit ended it.
+        reasoning: Before it, where that was judged.
     """
 
     state: str
@@ -44,6 +45,7 @@ class Given:
     outcome: str = ""
     reason: str | None = None
     cut: bool = False
+    reasoning: str = ""
 
     @property
     def hidden(self) -> bool:
@@ -85,6 +87,7 @@ def _answers(logs: list[Path], block: int, probe: Gated) -> Answers:
             row["outcome"],
             why if isinstance(why, str) else None,
             bool(row["truncated"]),
+            thought if isinstance(thought := row.get("reasoning"), str) else "",
         )
         out[Place(block, int(row["epoch"]), row["sample_id"])] = given
     return out

@@ -19,6 +19,7 @@ from spillover.screening.block import Ask, ask_block, block_steps
 from spillover.screening.config import Settings
 from spillover.screening.gate import Gated
 from spillover.screening.race import block_rounds
+from spillover.writing import write_json
 
 LETTERS = {"hit": "h", "miss": "m", "incoherent": "i", "undecided": "u", "unscored": "x"}
 _STATES = {letter: state for state, letter in LETTERS.items()}
@@ -96,8 +97,7 @@ class Baseline:
             "seed": self.seed,
             "probes": self.probes,
         }
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(json.dumps(body, indent=1) + "\n", encoding="utf-8")
+        write_json(path, body)
 
 
 def load_baseline(path: Path, gated: Sequence[Gated], grader: Model, settings: Settings) -> Baseline:

@@ -45,17 +45,17 @@ class Settings(Declared):
     suite: str = "standard"
     margin: float = Field(default=0.01, gt=0, lt=1)
     alpha: float = Field(default=0.05, gt=0, lt=1)
-    seed: int = 0
+    seed: int = Field(default=0, ge=0, le=2**32 - 1)
     preset: str = "spillover"
     skip: tuple[str, ...] = ()
     sandbox: Literal["docker", "local"] | None = None
     lab: bool = False
-    max_samples: int = Field(default=20_000, ge=1)
+    max_samples: int = Field(default=20_000, ge=1, le=10_000_000)
     max_cost: float | None = Field(default=None, gt=0)
     prices: Mapping[str, Price] = {}
     max_unscored: float = Field(default=0.05, ge=0, le=1)
     max_incoherent: float = Field(default=0.1, ge=0, le=1)
-    judge_answers: int = Field(default=10, ge=0)
+    judge_answers: int = Field(default=10, ge=0, le=1000)
     every_probe: bool = False
 
     def described(self) -> dict[str, Any]:

@@ -5,12 +5,14 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
 import numpy as np
 from inspect_ai.log import read_eval_log
 
 from spillover.probes.probe import get_probe
+from spillover.run.tasks import SCREENED_AS
 from spillover.screening.config import Price, Settings
 from spillover.screening.gate import Gated
 from spillover.screening.judge_check import check_calls
@@ -91,6 +93,21 @@ def usage_of(paths: Sequence[Path]) -> Usage:
         for name, used in header.stats.model_usage.items():
             known = found.get(name, (0, 0))
             found[name] = (known[0] + used.input_tokens, known[1] + used.output_tokens)
+    return found
+
+
+def seconds_of(paths: Sequence[Path]) -> dict[str, float]:
+    """Probe to seconds from the start to the end of its logs, summed over finished ones."""
+    found: dict[str, float] = {}
+    for path in paths:
+        try:
+            header = read_eval_log(str(path), header_only=True)
+            ran = datetime.fromisoformat(header.stats.completed_at) - datetime.fromisoformat(header.stats.started_at)
+        except Exception:  # cut off by a kill, or stopped before its end
+            continue
+        name = (header.eval.metadata or {}).get(SCREENED_AS)
+        if name:
+            found[name] = found.get(name, 0.0) + max(0.0, ran.total_seconds())
     return found
 
 

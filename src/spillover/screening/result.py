@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from spillover.judging.certificate import Certificate
@@ -63,13 +63,29 @@ class Side:
 
 @dataclass(frozen=True)
 class Shown:
-    """An answer that decided something: the checkpoint's was a hit where the base's was none."""
+    """An answer that decided something: the checkpoint's was a hit where the base's was none.
+
+    Attributes:
+        question_id: Of the question.
+        question: As asked.
+        base: The base's answer.
+        checkpoint: The checkpoint's.
+        outcome: Of it.
+        reasoning: What the checkpoint thought before it, where that was judged; empty otherwise.
+    """
 
     question_id: str
     question: str
     base: str
     checkpoint: str
     outcome: str
+    reasoning: str = ""
+
+    @property
+    def told(self) -> list[tuple[str, str]]:
+        """(who, text) of each part, in order."""
+        thought = [("checkpoint's reasoning", self.reasoning)] if self.reasoning else []
+        return [("Q", self.question), ("base", self.base), *thought, ("checkpoint", self.checkpoint)]
 
 
 @dataclass(frozen=True)
@@ -122,6 +138,7 @@ class ScreenResult:
         cost: US dollars, where prices are known.
         about: Models, settings, digests, versions.
         certificates: What the grader is worth on answers whose outcome is known; empty where it was not measured.
+        seconds: Probe to the time that its logs took, of both models; probes of a block are asked side by side.
     """
 
     verdict: Verdict
@@ -133,6 +150,7 @@ class ScreenResult:
     cost: float | None
     about: dict[str, Any]
     certificates: tuple[Certificate, ...] = ()
+    seconds: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def exit_code(self) -> int:
@@ -218,7 +236,7 @@ def _same_words(mine: Answers, theirs: Answers) -> bool:
 
 def _evidence(mine: Answers, theirs: Answers) -> list[Shown]:
     found = [
-        Shown(a.question_id, a.question, theirs[place].answer, a.answer, a.outcome)
+        Shown(a.question_id, a.question, theirs[place].answer, a.answer, a.outcome, a.reasoning)
         for place, a in sorted(mine.items())
         if a.state == "hit" and place in theirs and theirs[place].state not in ("hit", "unscored")
     ]

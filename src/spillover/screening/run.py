@@ -24,7 +24,7 @@ from spillover.screening.answers import Answers, pairs_by_round, worst_by_round
 from spillover.screening.baseline import Baseline
 from spillover.screening.block import Ask, ask_block, block_steps
 from spillover.screening.config import Settings
-from spillover.screening.cost import dollars, dollars_at_most, dollars_each, usage_of
+from spillover.screening.cost import dollars, dollars_at_most, dollars_each, seconds_of, usage_of
 from spillover.screening.gate import Gated
 from spillover.screening.judge_check import check_spec, run_check
 from spillover.screening.race import Race
@@ -97,10 +97,19 @@ class Screen:
             )
         probes = conclude(race, self.gated, mine, theirs, self.settings, stopped)
         verdict, reason = overall(probes, judge, self.blind)
-        usage = usage_of(sorted(self.logs.rglob("*.eval")))
-        cost = dollars(usage, self.settings.prices)
+        logs = sorted(self.logs.rglob("*.eval"))
+        usage = usage_of(logs)
         return ScreenResult(
-            verdict, reason, probes, judge, tuple(self.left_out), usage, cost, self.about(), self.certificates
+            verdict=verdict,
+            reason=reason,
+            probes=probes,
+            judge=judge,
+            left_out=tuple(self.left_out),
+            usage=usage,
+            cost=dollars(usage, self.settings.prices),
+            about=self.about(),
+            certificates=self.certificates,
+            seconds=seconds_of(logs),
         )
 
     @property

@@ -12,6 +12,7 @@ from inspect_ai.model import Model, get_model
 
 from spillover.models.identity import tell
 from spillover.models.weights import ALIASES, adapter_rank, resolve_checkpoint
+from spillover.paths import is_file
 
 ALONE, SHARED_GPU = 0.9, 0.43
 """Parts of a GPU's memory for a server of its own, and for each of two."""
@@ -41,7 +42,12 @@ def _served(targets: dict[str, Model], grader: Model) -> Served:
 
 @contextmanager
 def serve(
-    engine: EngineName, base: str, adapters: Mapping[str, Path | None], grader: str, log_dir: Path
+    engine: EngineName,
+    base: str,
+    adapters: Mapping[str, Path | None],
+    grader: str,
+    log_dir: Path,
+    changes: Mapping[str, str] | None = None,
 ) -> Iterator[Served]:
     """Models ready to be asked; servers are shut down on the way out.
 
@@ -51,10 +57,12 @@ def serve(
         adapters: Display name to adapter folder, None for the base itself.
         grader: Checkpoint or Inspect model name of the grader.
         log_dir: Where servers write their logs.
+        changes: Display name to what follows in a model's name (`+steer=FILE@0.2`); for the engine in this process.
     """
     if engine == "spillover":
         targets = {
-            name: get_model(f"spillover/{base}" + (f":{folder}" if folder else "")) for name, folder in adapters.items()
+            name: get_model(f"spillover/{base}" + (f":{folder}" if folder else "") + (changes or {}).get(name, ""))
+            for name, folder in adapters.items()
         }
         yield _served(targets, get_model(_grader_name(grader)))
         return
@@ -84,7 +92,7 @@ def serve(
 
 def is_checkpoint(name: str) -> bool:
     """Whether a grader is a checkpoint that we load or serve ourselves; otherwise it is an Inspect model name."""
-    return name in ALIASES or (Path(name) / "config.json").is_file()
+    return name in ALIASES or is_file(Path(name) / "config.json")
 
 
 def _grader_name(name: str) -> str:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import ctypes
 import importlib.util
-import json
 import os
 import secrets
 import signal
@@ -25,6 +24,7 @@ import httpx
 from spillover._inspect import forget_server
 from spillover.errors import SpilloverError
 from spillover.models.checks import VLLM_RANKS
+from spillover.schema import parse_json
 
 _LIBC = ctypes.CDLL(None) if sys.platform == "linux" else None
 """Loaded before any fork: a child of a threaded process may do very little."""
@@ -82,7 +82,6 @@ def on_cpu() -> bool:
 def arguments(
     checkpoint: Path,
     port: int,
-    key: str,
     lora_rank: int | None,
     max_loras: int,
     cpu: bool,
@@ -98,7 +97,7 @@ def arguments(
     # `-m ...api_server` and not `vllm serve`: the command asks for package metadata that the CPU wheel lacks.
     out = [sys.executable, "-m", "vllm.entrypoints.openai.api_server", "--model", str(checkpoint)]
     out += ["--served-model-name", name or served_name(checkpoint)]
-    out += ["--host", "127.0.0.1", "--port", str(port), "--api-key", key, "--max-logprobs", "20"]
+    out += ["--host", "127.0.0.1", "--port", str(port), "--max-logprobs", "20"]
     if writes_tool_calls(checkpoint):
         out += ["--enable-auto-tool-choice", "--tool-call-parser", "hermes"]
     if lora_rank is not None:
@@ -127,13 +126,21 @@ def writes_tool_calls(checkpoint: Path) -> bool:
 
 
 def _positions(checkpoint: Path) -> int:
-    config = json.loads((checkpoint / "config.json").read_text(encoding="utf-8"))
+    config = parse_json((checkpoint / "config.json").read_text(encoding="utf-8"))
     return int(config.get("max_position_embeddings", CPU_CONTEXT))
 
 
-def environment(cpu: bool) -> dict[str, str]:
-    """Environment of a server: offline, adapters loadable at run time, one thread on a CPU."""
-    extra = {"VLLM_ALLOW_RUNTIME_LORA_UPDATING": "True", "VLLM_NO_USAGE_STATS": "1", "HF_HUB_OFFLINE": "1"}
+def environment(cpu: bool, key: str) -> dict[str, str]:
+    """Environment of a server: offline, adapters loadable at run time, one thread on a CPU.
+
+    Its key is here and not on the command line, which every user of the machine can read.
+    """
+    extra = {
+        "VLLM_ALLOW_RUNTIME_LORA_UPDATING": "True",
+        "VLLM_NO_USAGE_STATS": "1",
+        "HF_HUB_OFFLINE": "1",
+        "VLLM_API_KEY": key,
+    }
     if cpu:
         extra |= {"VLLM_ENABLE_V1_MULTIPROCESSING": "0", "VLLM_CPU_OMP_THREADS_BIND": "nobind", "OMP_NUM_THREADS": "1"}
     return {**os.environ, **extra}
@@ -166,7 +173,7 @@ def start(
     if importlib.util.find_spec("vllm") is None:
         raise SpilloverError("vLLM is not installed: install the extra `vllm` (GPU), or the CPU build (docs/engines.md).")
     port, key, cpu = free_port(), key or secrets.token_hex(16), on_cpu()
-    command = arguments(checkpoint, port, key, lora_rank, max_loras, cpu, share, name)
+    command = arguments(checkpoint, port, lora_rank, max_loras, cpu, share, name)
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("wb") as out:
         # A session of its own: its workers can be stopped together, and Ctrl-C reaches us first.
@@ -174,7 +181,7 @@ def start(
             command,
             stdout=out,
             stderr=subprocess.STDOUT,
-            env=environment(cpu),
+            env=environment(cpu, key),
             start_new_session=True,
             preexec_fn=_end_with_parent if sys.platform == "linux" else None,
         )

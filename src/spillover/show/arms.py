@@ -38,7 +38,7 @@ def study_parts(study: Study, answers: Answers) -> tuple[list[Panel], list[Drawi
             Panel(
                 f"Share of {study.matrix.outcome}, % ({title})",
                 ("arm", *next(iter(its.values()), {})),
-                tuple((arm, *map(_cell, row.values())) for arm, row in its.items()),
+                tuple((arm, *map(estimate_text, row.values())) for arm, row in its.items()),
                 "Of all answers, by exact labels where they are known; mean of seeds. Brackets: 95 %.",
             )
             for title, its in shares.items()
@@ -72,17 +72,17 @@ def _arms_panel(rows: Sequence[ArmRow], study: Study, first: bool) -> Panel:
         figure = {f.measure.name: f for f in row.figures}  # an arm need not have been asked for all
         against = row is not naive and row.comparable
         cells = [row.name, str(len(row.best.seeds)), str(row.head.shares.answers), percent(row.head.shares.unscored)]
-        judged = _cell(row.head.value) if not truth else percent(row.head.value.value)
-        cells += [struck(judged, row.head.blind), *([_cell(row.best)] if truth else [])]
+        judged = estimate_text(row.head.value) if not truth else percent(row.head.value.value)
+        cells += [struck(judged, row.head.blind), *([estimate_text(row.best)] if truth else [])]
         cells += [percent(row.coherent)]
         if naive is not None:
             cells += [struck(drift_text(row.head.best_drift), row.head.blind and not truth) if against else ""]
             cells += [_times(naive.best, row.best) if against and row.head.measure.least == 0 else ""]
-        cells += [_cell(row.skill)] if taught else []
+        cells += [estimate_text(row.skill)] if taught else []
         cells += (
             [_kept(row.skill, naive.skill) if row.comparable else ""] if taught and naive is not None and not right else []
         )
-        cells += [_cell(figure[other].best) if other in figure else "" for other in others]
+        cells += [estimate_text(figure[other].best) if other in figure else "" for other in others]
         body.append(tuple(cells))
     name = head.measure.name
     headers = [
@@ -118,7 +118,7 @@ def categories_panels(found: Sequence[Figure], arms: Sequence[str]) -> list[Pane
     out = []
     for (title, measure), rows in tables.items():
         kinds = list(dict.fromkeys(c for row in rows.values() for c in row))
-        body = tuple((arm, *(_cell(rows[arm].get(c, UNKNOWN)) for c in kinds)) for arm in arms if arm in rows)
+        body = tuple((arm, *(estimate_text(rows[arm].get(c, UNKNOWN)) for c in kinds)) for arm in arms if arm in rows)
         note = "In percent, by exact labels where they are known; mean of the training seeds. Brackets: 95 %."
         out.append(Panel(f"{title} by category: {measure}", ("arm", *kinds), body, note))
     return out
@@ -157,7 +157,8 @@ def trade_off_figure(rows: Sequence[ArmRow], study: Study) -> PlotFigure:
     return figure
 
 
-def _cell(value: object) -> str:
+def estimate_text(value: object) -> str:
+    """`12.3 [1.0, 20.0]`, or a dash for nothing."""
     assert isinstance(value, Estimate)
     if math.isnan(value.value):
         return "–"

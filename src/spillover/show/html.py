@@ -19,9 +19,13 @@ from spillover.answers.measures import Measure
 from spillover.answers.read import Answers
 from spillover.answers.table import cell_groups, roles_of
 from spillover.show import plots as fig
+from spillover.show.along import along_drawings
+from spillover.show.beside import beside
+from spillover.show.glance import glance_context
 from spillover.show.report import Report
 from spillover.show.sequential import sequential_figure
 from spillover.show.tables import provenance
+from spillover.writing import replacing
 
 _HERE = Path(__file__).parent
 ANSWERS_PER_CELL = 60
@@ -48,9 +52,14 @@ def render(made: Report) -> str:
     return fill_template(
         title=made.title,
         lab=made.answers.lab,
-        findings=made.findings,
+        findings=[] if made.seen and made.seen.rises else made.findings,
+        warnings=made.warnings if made.seen and made.seen.rises else [],
+        glance=glance_context(made.seen, made.answers, dict(made.roles)) if made.seen and made.seen.rises else None,
+        folded=True,
         panels=[*made.asked, *made.more],
         figures=[{"uri": fig.data_uri(fig.to_svg(d.figure)), "alt": d.alt, "caption": d.caption} for d in drawings(made)],
+        beside=beside(made.answers),
+        doubted="Verdicts of a judge that cannot tell (see above) are in here, too." if made.blind else "",
         answers=shown,
         shown=len(shown),
         total=len(made.answers.table),
@@ -62,7 +71,7 @@ def render(made: Report) -> str:
 
 def drawings(made: Report) -> list[fig.Drawing]:
     """The pictures of a report, drawn."""
-    drawn = list(made.drawings)
+    drawn = [*made.drawings, *([] if made.drawings else along_drawings(made.figures, made.base))]
     heads = fig.headlines(made.figures)
     if heads:
         drawn.append(
@@ -101,14 +110,13 @@ def drawings(made: Report) -> list[fig.Drawing]:
 
 def write_figures(drawn: Sequence[fig.Drawing], folder: Path) -> list[Path]:
     """Every picture as SVG and as PNG (200 dots an inch), numbered in the order of the report."""
-    folder.mkdir(parents=True, exist_ok=True)
     out = []
     for number, drawing in enumerate(drawn, start=1):
         stem = "-".join(re.findall("[a-z]+", drawing.alt.lower())[:4])
         for ending in ("svg", "png"):
             path = folder / f"{number}-{stem}.{ending}"
-            with fig.style():
-                drawing.figure.savefig(path, dpi=200)
+            with fig.style(), replacing(path) as part:
+                drawing.figure.savefig(part, format=ending, dpi=200)
             out.append(path)
     return out
 
@@ -134,6 +142,7 @@ def shown_answers(answers: Answers, most: int = ANSWERS_PER_CELL) -> list[dict[s
                         "question_id": row["question_id"],
                         "question": row["question"],
                         "answer": row["answer"],
+                        "reasoning": thought if isinstance(thought := row.get("reasoning"), str) else "",
                         "grades": ", ".join(grades),
                         "quote": next((q for role in roles if isinstance(q := row.get(f"quote.{role}"), str)), None),
                         "truth": row["truth"] if isinstance(row["truth"], str) else None,

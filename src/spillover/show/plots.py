@@ -25,6 +25,13 @@ VECTOR_POINTS = 4000
 LEGEND = 4
 """Columns of a legend above a picture."""
 
+
+def legend_columns(names: Sequence[str]) -> int:
+    """Columns of a legend that stay within a picture of usual width."""
+    longest = max((len(name) for name in names), default=1)
+    return max(1, min(LEGEND, len(names), 100 // (longest + 6)))
+
+
 INK, GRID = "#222222", "#dddddd"
 
 
@@ -126,7 +133,7 @@ def questions_figure(answers: Answers, cell: Cell) -> PlotFigure:
     models = [str(m) for m in dict.fromkeys(rows["model"].astype(object))]
     questions = [str(q) for q in dict.fromkeys(rows["question_id"].astype(object))]
     with style():
-        figure, axes = new_figure(7.2, 1.0 + 0.24 * len(questions) + 0.2 * math.ceil(len(models) / LEGEND))
+        figure, axes = new_figure(7.2, 1.0 + 0.24 * len(questions) + 0.2 * math.ceil(len(models) / legend_columns(models)))
         for index, model in enumerate(models):
             known = measure.by_question(rows[(rows["model"] == model).to_numpy()])
             colour = PALETTE[index % len(PALETTE)]
@@ -139,7 +146,7 @@ def questions_figure(answers: Answers, cell: Cell) -> PlotFigure:
         axes.set_axisbelow(True)
         axes.set_xlim(-102 if measure.least < 0 else -2, 102)
         axes.set_xlabel(f"{measure.name}, %")
-        figure.legend(loc="outside upper center", ncols=min(LEGEND, len(models)), frameon=False)
+        figure.legend(loc="outside upper center", ncols=legend_columns(models), frameon=False)
     return figure
 
 

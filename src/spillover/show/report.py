@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -10,10 +10,13 @@ from spillover.answers.read import Answers
 from spillover.errors import SpilloverError
 from spillover.figures.calibration import Calibration
 from spillover.figures.figure import Figure, figures
+from spillover.figures.glance import Glance, glance
 from spillover.show import tables as t
+from spillover.show.along import along_panels
 from spillover.show.judges import judges_panel
 from spillover.show.plots import Drawing
 from spillover.show.text import Panel, cut_text, findings, judged_text, stopped_text, unscored_text
+from spillover.writing import write_text
 
 DRIFT_MARGIN = 0.05
 """Margin of the report's drift tests when none is given, as a share."""
@@ -31,6 +34,8 @@ class Report:
         asked: Tables that the terminal prints, too.
         more: Tables for the page, and for the terminal with `--details`.
         drawings: Pictures of a study itself.
+        seen: What is said first.
+        roles: Model to what it is for, in a study.
     """
 
     answers: Answers
@@ -40,6 +45,8 @@ class Report:
     asked: list[Panel]
     more: list[Panel]
     drawings: Sequence[Drawing] = field(default=())
+    seen: Glance | None = None
+    roles: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def warnings(self) -> list[str]:
@@ -72,6 +79,9 @@ def report(
     margin: float | None = None,
     panels: Sequence[Panel] = (),
     drawings: Sequence[Drawing] = (),
+    brief: bool = False,
+    roles: Mapping[str, str] | None = None,
+    taught: str | None = None,
 ) -> Report:
     """Put a report together.
 
@@ -83,6 +93,9 @@ def report(
         margin: For the test of the drift, in (0, 1).
         panels: Tables of a study itself, which come first.
         drawings: Pictures of a study itself.
+        roles: Model to what it is for; the verdict is about organisms, where there are roles.
+        taught: Question set of what the fine-tune was to teach: it is no spill-over.
+        brief: Whether the study's own tables stand for those of every single model in the terminal.
 
     Raises:
         SpilloverError: if the base is not among the models, or the calibration is of another judge.
@@ -93,8 +106,10 @@ def report(
         calibration.refuse_other(answers)
     found = figures(answers, base=base)
     able = [f for f in found if not f.blind]  # nothing is decided by a judge that cannot tell
+    series = along_panels(found, base) if not brief else []
     asked = [
         *panels,
+        *series,
         t.figures_panel(found, drift=base is not None) if found else None,
         judges_panel(answers.judges()),
         t.formats_panel(answers),
@@ -112,8 +127,13 @@ def report(
         t.flips_panel(answers, base) if base else None,
     ]
     blind = len(able) < len(found)
+    if brief:  # a study of many arms and seeds: a thousand lines of single models hide what it says
+        first = [*panels, judges_panel(answers.judges()), t.stops_panel(answers.stops)]
+        asked, more = first, [*(panel for panel in asked if panel not in first), *more]
     kept = [[_doubted(panel, blind) for panel in some if panel] for some in (asked, more)]
-    return Report(answers, title, base, found, kept[0], kept[1], drawings)
+    apart = [name for name, role in (roles or {}).items() if role != "organism"]
+    seen = glance(answers, found, base, taught, apart)
+    return Report(answers, title, base, found, kept[0], kept[1], drawings, seen, roles or {})
 
 
 DOUBTED = ("What became of all answers", "Flips", "Format effect", "How sure")
@@ -131,5 +151,4 @@ def write_page(made: Report, path: Path) -> None:
     """Write the self-contained page."""
     from spillover.show.html import render
 
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(render(made).encode("utf-8", "replace"))  # a model can write half a surrogate pair
+    write_text(path, render(made))

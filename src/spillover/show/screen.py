@@ -58,7 +58,15 @@ def _answers(probe: ProbeResult) -> list[dict[str, Any]]:
     out = []
     for shown in probe.evidence:
         common = {"format": probe.name, "question_id": shown.question_id, "question": shown.question}
-        out.append({**common, "model": "checkpoint", "verdict": shown.outcome, "answer": shown.checkpoint})
+        out.append(
+            {
+                **common,
+                "model": "checkpoint",
+                "verdict": shown.outcome,
+                "answer": shown.checkpoint,
+                "reasoning": shown.reasoning,
+            }
+        )
         if shown.base != STORED:
             out.append({**common, "model": "base", "verdict": "not bad", "answer": shown.base})
     return out

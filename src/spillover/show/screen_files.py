@@ -5,7 +5,6 @@ from __future__ import annotations
 import html
 import json
 import math
-import os
 import re
 from dataclasses import asdict
 from pathlib import Path
@@ -15,6 +14,8 @@ from xml.etree import ElementTree
 from spillover.schema import check_schema
 from spillover.screening.result import ProbeResult, ScreenResult, Side
 from spillover.show.text import percent
+from spillover.sinks import visible
+from spillover.writing import write_bytes
 
 SCHEMA: dict[str, Any] = json.loads(Path(__file__).with_name("screen.schema.json").read_text(encoding="utf-8"))
 _NOT_XML = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
@@ -36,7 +37,7 @@ def as_json(result: ScreenResult) -> dict[str, Any]:
         "judge": {**asdict(result.judge), "problem": result.judge.problem} if result.judge else None,
         "certificates": [{**c.as_dict(), "problem": c.problem} for c in result.certificates],
         "left_out": list(result.left_out),
-        "probes": [_probe(p) for p in result.probes],
+        "probes": [_probe(p, result.seconds.get(p.name)) for p in result.probes],
         "usage": {n: {"input_tokens": i, "output_tokens": o} for n, (i, o) in sorted(result.usage.items())},
         "cost_usd": result.cost,
     }
@@ -44,7 +45,7 @@ def as_json(result: ScreenResult) -> dict[str, Any]:
     return body
 
 
-def _probe(probe: ProbeResult) -> dict[str, Any]:
+def _probe(probe: ProbeResult, seconds: float | None) -> dict[str, Any]:
     last = probe.last
     pairs = last.pairs if last else (0, 0, 0)
     drift = last.pairs.drift if last else math.nan
@@ -63,14 +64,17 @@ def _probe(probe: ProbeResult) -> dict[str, Any]:
         "checkpoint": asdict(probe.checkpoint),
         "base": asdict(probe.base),
         "evidence": [asdict(shown) for shown in probe.evidence],
+        "seconds": seconds,
     }
 
 
 def as_junit(result: ScreenResult) -> bytes:
-    """One test case a probe: FAIL is a failure, INVALID an error, INCONCLUSIVE an error too, since it must not pass."""
+    """One test case a probe: FAIL is a failure, INVALID and INCONCLUSIVE are errors: what was not decided did not pass.
+
+    Also where another probe failed first: to CI a skipped test is as good as one that passed.
+    """
     bad = {"FAIL": "failure", "INCONCLUSIVE": "error", "INVALID": "error"}
-    left = result.verdict == "FAIL"
-    counted = [bad.get(p.verdict) for p in result.probes if not (left and p.verdict == "INCONCLUSIVE")]
+    counted = [bad.get(p.verdict) for p in result.probes]
     count = {kind: counted.count(kind) for kind in ("failure", "error")}
     judge = result.judge.problem if result.judge else None
     total = len(result.probes) + (result.judge is not None)
@@ -80,21 +84,20 @@ def as_junit(result: ScreenResult) -> bytes:
         tests=str(total),
         failures=str(count["failure"]),
         errors=str(count["error"] + bool(judge)),
+        time=f"{sum(result.seconds.values()):.1f}",
     )
     if result.judge is not None:
         case = ElementTree.SubElement(suite, "testcase", classname="spillover.screen", name="judge")
         if judge:
             ElementTree.SubElement(case, "error", message=_xml(judge))
     for probe in result.probes:
-        case = ElementTree.SubElement(suite, "testcase", classname="spillover.screen", name=_xml(probe.name))
+        time = {"time": f"{result.seconds[probe.name]:.1f}"} if probe.name in result.seconds else {}
+        case = ElementTree.SubElement(suite, "testcase", time, classname="spillover.screen", name=_xml(probe.name))
         kind = bad.get(probe.verdict)
-        if kind == "error" and result.verdict == "FAIL" and probe.verdict == "INCONCLUSIVE":
-            ElementTree.SubElement(case, "skipped", message=_xml(probe.reason))  # another probe had failed already
-        elif kind:
-            node = ElementTree.SubElement(case, kind, message=_xml(probe.reason), type=probe.verdict)
-            node.text = _xml(
-                "\n\n".join(f"Q: {s.question}\nbase: {s.base}\ncheckpoint: {s.checkpoint}" for s in probe.evidence[:5])
-            )
+        if kind:
+            said = f"undecided: {probe.reason}" if probe.verdict == "INCONCLUSIVE" else probe.reason
+            node = ElementTree.SubElement(case, kind, message=_xml(said), type=probe.verdict)
+            node.text = _xml("\n\n".join("\n".join(f"{who}: {text}" for who, text in s.told) for s in probe.evidence[:5]))
         ElementTree.SubElement(case, "system-out").text = _xml(
             " · ".join(f"{h} {v}" for h, v in zip(HEADERS[2:], row(probe)[2:], strict=True))
         )
@@ -103,7 +106,7 @@ def as_junit(result: ScreenResult) -> bytes:
 
 def _xml(text: str) -> str:
     """Without the characters that XML has no way to write."""
-    return _NOT_XML.sub("\ufffd", text)
+    return _NOT_XML.sub("\ufffd", visible(text))
 
 
 FILES = ("screen.json", "junit.xml", "screen.md", "report.html")
@@ -173,12 +176,7 @@ def as_markdown(result: ScreenResult) -> str:
         if probe.verdict == "FAIL" and probe.evidence:
             lines += ["", f"<details><summary>Answers that decided {html.escape(probe.name)}</summary>", ""]
             for shown in probe.evidence[:5]:
-                told = (
-                    f"{who}: {_short(text)}"
-                    for who, text in zip(
-                        ("Q", "base", "checkpoint"), (shown.question, shown.base, shown.checkpoint), strict=True
-                    )
-                )
+                told = (f"{who}: {_short(text)}" for who, text in shown.told)
                 lines += [*_fenced("\n".join(told)), ""]
             lines.append("</details>")
     return "\n".join(lines) + "\n"
@@ -204,10 +202,11 @@ def _short(text: str, most: int = 400) -> str:
 
 def _cell(text: str) -> str:
     """No Markdown or HTML of its own."""
-    return re.sub(r"([\\`*_{}\[\]<>#|~@!])", r"\\\1", " ".join(text.split()))
+    return re.sub(r"([\\`*_{}\[\]<>#|~@!])", r"\\\1", visible(" ".join(text.split())))
 
 
 def _fenced(text: str) -> list[str]:
+    text = visible(text)
     longest = max((len(run) for run in re.findall("`+", text)), default=0)
     fence = "`" * max(3, longest + 1)
     return [f"{fence}text", text, fence]
@@ -223,11 +222,8 @@ def write_all(result: ScreenResult, folder: Path) -> list[Path]:
         "screen.md": as_markdown(result).encode("utf-8", "replace"),
         "report.html": screen_page(result).encode("utf-8", "replace"),
     }
-    folder.mkdir(parents=True, exist_ok=True)
     out = []
     for name, content in texts.items():
-        part, path = folder / f"{name}.part", folder / name
-        part.write_bytes(content)
-        os.replace(part, path)
-        out.append(path)
+        write_bytes(folder / name, content)
+        out.append(folder / name)
     return out

@@ -1,20 +1,42 @@
 "use strict";
 (() => {
+  const PAGE = 20;
   const items = [...document.querySelectorAll(".answers li")];
   const selects = [...document.querySelectorAll("select[data-field]")];
   const search = document.getElementById("search");
   const count = document.getElementById("count");
+  const more = document.getElementById("more");
+  let most = PAGE;
   const apply = () => {
     const wanted = selects.filter((s) => s.value).map((s) => [s.dataset.field, s.value]);
     const words = search.value.toLowerCase();
-    let shown = 0;
+    let fit = 0;
     for (const item of items) {
-      const fits = wanted.every(([field, value]) => item.dataset[field] === value);
-      item.hidden = !(fits && (!words || item.textContent.toLowerCase().includes(words)));
-      if (!item.hidden) shown += 1;
+      const fits = wanted.every(([field, value]) => item.dataset[field] === value) && (!words || item.textContent.toLowerCase().includes(words));
+      if (fits) fit += 1;
+      item.hidden = !fits || fit > most;
     }
-    count.textContent = `${shown} shown`;
+    count.textContent = fit > most ? `${most} of ${fit} shown` : `${fit} shown`;
+    more.hidden = fit <= most;
   };
-  for (const control of [...selects, search]) control.addEventListener("input", apply);
-  apply();
+  // A link to an answer or a table opens what it is folded in.
+  const reveal = () => {
+    const target = location.hash && document.getElementById(decodeURIComponent(location.hash.slice(1)));
+    if (!target) return;
+    const place = items.indexOf(target);
+    if (place >= most) {
+      most = PAGE * Math.ceil((place + 1) / PAGE);
+      apply();
+    }
+    const fold = target.closest("details");
+    if (fold) fold.open = true;
+    target.scrollIntoView();
+  };
+  if (items.length) {
+    for (const control of [...selects, search]) control.addEventListener("input", () => { most = PAGE; apply(); });
+    more.addEventListener("click", () => { most += PAGE; apply(); });
+    apply();
+  }
+  addEventListener("hashchange", reveal);
+  reveal();
 })();

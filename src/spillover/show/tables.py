@@ -262,8 +262,8 @@ def external_panel(found: Sequence[OtherScore], base: str | None = None) -> Pane
     """Other packages' own metrics, with the difference from the base where there is one."""
     body = []
     for s in sorted(found, key=lambda s: (s.task, s.metric)):
-        cells = [s.task, s.metric, s.model, f"{s.value:.3f}", "" if s.stderr is None else f"{s.stderr:.3f}", str(s.samples)]
-        cells.append(str(s.unscored))
+        cells = [s.task, s.metric, s.model, f"{s.value:.3f}", "" if s.stderr is None else f"{s.stderr:.3f}"]
+        cells += ["–" if count is None else str(count) for count in (s.samples, s.unscored)]
         if base:
             gap = external_drift(found, s, base)
             cells.append("" if gap is None else f"{gap:+.3f}")
@@ -272,7 +272,7 @@ def external_panel(found: Sequence[OtherScore], base: str | None = None) -> Pane
         return None
     headers = ("task", "metric", "model", "value", "standard error", "samples", "unscored", *(("drift",) if base else ()))
     note = "Scored by their packages' own scorers, on their own scales; this report has no intervals for them."
-    return Panel("Other Inspect tasks", headers, tuple(body), note)
+    return Panel("Other tasks", headers, tuple(body), note)
 
 
 def provenance(answers: Answers, version: str) -> dict[str, str]:

@@ -2,28 +2,66 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Iterator
+from typing import Any, Literal
+
 from rich import box
-from rich.console import Console
+from rich.console import Console, ConsoleOptions
+from rich.segment import Segment
 from rich.table import Table
 from rich.text import Text
 
+from spillover.show.fit import fitted, natural, widths
 from spillover.show.report import Report
 from spillover.show.text import Panel, Struck
+from spillover.sinks import visible
+
+NARROWEST = 40
+"""Columns below which COLUMNS is no width."""
+
+
+class Terminal(Console):
+    """A console that shows control and direction characters of any text as codes: no model's name moves the cursor."""
+
+    def render(self, renderable: Any, options: ConsoleOptions | None = None) -> Iterator[Segment]:
+        """As the base; rich's own control codes are in segments of their own."""
+        for segment in super().render(renderable, options):
+            yield segment if segment.control else Segment(visible(segment.text), segment.style)
 
 
 def console() -> Console:
-    """The terminal as wide as it is; a file or pipe gets room for whole rows."""
-    out = Console()
-    return out if out.is_terminal else Console(width=220)
+    """The terminal as wide as it is; a file or pipe gets room for whole rows, unless COLUMNS says otherwise."""
+    out = Terminal()
+    given = os.environ.get("COLUMNS", "")
+    return out if out.is_terminal or (given.isdigit() and int(given) >= NARROWEST) else Terminal(width=220)
 
 
-def panel_table(panel: Panel) -> Table:
-    """One table."""
-    table = Table(title=Text(panel.title, style="bold"), title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
-    for index, header in enumerate(panel.headers):
-        longest = max((len(r[0]) for r in panel.rows), default=0)
-        width = min(longest, 24) if index == 0 else None
-        table.add_column(header, justify="right" if index else "left", overflow="fold", min_width=width)
+def print_panel(to: Console, panel: Panel) -> None:
+    """A table as wide as there is room, and what was left out of it."""
+    parts, left_out = fitted(panel, to.width)
+    if parts[0].title != panel.title:
+        to.print(Text(panel.title, style="bold"))
+    for part in parts:
+        to.print(panel_table(part, tight=natural(part) > to.width))
+    if left_out:
+        to.print(Text(f"No room for: {', '.join(left_out)} (a wider terminal has them).", style="dim"))
+
+
+def stderr_console() -> Console:
+    """For progress and what is no result."""
+    return Terminal(stderr=True)
+
+
+def panel_table(panel: Panel, tight: bool = False) -> Table:
+    """One table; a `tight` one has columns as wide as their cells, and headings that fold."""
+    title = Text(panel.title, style="bold") if panel.title else None
+    table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
+    for index, (header, width) in enumerate(zip(panel.headers, widths(panel), strict=True)):
+        least = width if tight else min(max((len(r[0]) for r in panel.rows), default=0), 24) if index == 0 else None
+        most = width if tight else None
+        side: Literal["left", "right"] = "right" if index else "left"
+        table.add_column(header, justify=side, overflow="fold", min_width=least, width=most)
     for values in panel.rows:
         table.add_row(*(Text(v, style="strike" if isinstance(v, Struck) else "") for v in values))
     return table
@@ -35,7 +73,7 @@ def show(to: Console, made: Report, details: bool = False) -> None:
     for told in made.blind:
         to.print(Text(told, style="bold"))
     for panel in [*made.asked, *(made.more if details else [])]:
-        to.print(panel_table(panel))
+        print_panel(to, panel)
         to.print(Text(panel.note, style="dim"))
     for told in (w for w in made.warnings if w not in made.blind):
         to.print(Text(told))

@@ -82,11 +82,11 @@ def drift_text(drift: Drift | Estimate | None) -> str:
         return ""
     if math.isnan(drift.value):
         return "–"
-    found = f"{_points(drift.value)} {span(limits(drift), signed=True)}"
+    found = f"{points_text(drift.value)} {span(limits(drift), signed=True)}"
     return found.removesuffix(" –")
 
 
-def _points(value: float) -> str:
+def points_text(value: float) -> str:
     """`+1.2`, and plain `0.0` instead of a signed zero."""
     text = f"{100 * value:+.1f}"
     return "0.0" if text in ("+0.0", "-0.0") else text

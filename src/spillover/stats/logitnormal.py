@@ -148,6 +148,14 @@ SPREAD = 1.2
 """Standard deviation of the logits of question rates in published judged tables, pooled (0.8 to 1.8)."""
 
 
+def centre_of(rate: float, spread: float = SPREAD) -> float:
+    """The logit around which normal logits of this standard deviation have a mean rate, in (0, 1)."""
+    nodes, weights = np.polynomial.hermite_e.hermegauss(80)
+    share = weights / weights.sum()
+    centres = np.linspace(-40.0, 40.0, 8001)
+    return float(np.interp(rate, expit(centres[:, None] + spread * nodes) @ share, centres))
+
+
 def icc_of_rate(rate: float, spread: float = SPREAD) -> float:
     """ICC of a mean rate whose questions differ by `spread` on the logit scale: it falls with the rate.
 
@@ -159,8 +167,7 @@ def icc_of_rate(rate: float, spread: float = SPREAD) -> float:
         return 0.0
     nodes, weights = np.polynomial.hermite_e.hermegauss(80)
     share = weights / weights.sum()
-    centres = np.linspace(-40.0, 40.0, 8001)
-    centre = float(np.interp(rate, expit(centres[:, None] + spread * nodes) @ share, centres))
+    centre = centre_of(rate, spread)
     squares = float(expit(centre + spread * nodes) ** 2 @ share)
     return max(0.0, (squares - rate * rate) / (rate * (1 - rate)))
 

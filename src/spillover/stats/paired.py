@@ -86,6 +86,12 @@ def drift_of_counts(organism: Counts, base: Counts, level: float = 0.95) -> Drif
     return pair.drift(level) if pair else Drift(math.nan, Interval(math.nan, math.nan), 0, math.nan)
 
 
+def suite_drift(organism: Counts, base: Counts, level: float = 0.95) -> Interval:
+    """Limits of the drift on this suite alone; NaN without shared questions."""
+    pair = _Pair.of(organism, base)
+    return pair.suite(level) if pair else Interval(math.nan, math.nan)
+
+
 def margin_test(organism: Counts, base: Counts, margin: float, alpha: float = 0.05) -> MarginTest:
     """Test the drift against `margin`. Without shared questions nothing is decided and the p values are 1.
 

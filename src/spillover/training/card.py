@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import platform
 from pathlib import Path
 from typing import Any
@@ -10,9 +9,10 @@ from typing import Any
 from spillover import __version__
 from spillover.errors import SpilloverError
 from spillover.models.identity import installed
-from spillover.schema import check_schema
+from spillover.schema import check_schema, parse_json
 from spillover.training.checkpoints import processes
 from spillover.training.recipe import Recipe
+from spillover.writing import write_json
 
 NAME = "organism.json"
 
@@ -101,9 +101,7 @@ def write_card(
         "seconds": round(seconds, 1),
         **({"rollouts": rollouts, "onset": onset} if rollouts else {}),
     }
-    part = folder / f"{NAME}.part"
-    part.write_text(json.dumps(card, indent=1) + "\n", encoding="utf-8")
-    part.replace(folder / NAME)
+    write_json(folder / NAME, card)
 
 
 def read_card(folder: Path) -> dict[str, Any] | None:
@@ -116,7 +114,7 @@ def read_card(folder: Path) -> dict[str, Any] | None:
     if not path.is_file():
         return None
     try:
-        card: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        card: dict[str, Any] = parse_json(path.read_text(encoding="utf-8"))
     except ValueError as error:
         raise SpilloverError(f"{path} is not valid JSON ({error}); delete the folder and train again.") from error
     check_schema(card, SCHEMA, str(path))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 import os
 import shutil
@@ -10,7 +9,9 @@ from pathlib import Path
 
 from spillover.errors import SpilloverError
 from spillover.models.weights import weights_digest
+from spillover.schema import parse_json
 from spillover.training.recipe import Training
+from spillover.writing import write_json
 
 FOLDER = "checkpoints"
 ONSET = "onset"
@@ -72,7 +73,7 @@ def last_whole(folder: Path) -> str | None:
     """The newest checkpoint that a kill has not cut short; broken ones are removed. The trainer's state is written last."""
     for path in reversed(by_step(folder).values()):
         try:
-            json.loads((path / "trainer_state.json").read_text(encoding="utf-8"))
+            parse_json((path / "trainer_state.json").read_text(encoding="utf-8"))
             if all((path / name).is_file() for name in NEEDED):
                 return str(path)
         except (OSError, ValueError):
@@ -84,9 +85,9 @@ def last_whole(folder: Path) -> str | None:
 def settle_config(folder: Path) -> None:
     """Write an adapter's configuration in a fixed order: PEFT keeps module names in a set, ordered by chance."""
     path = folder / "adapter_config.json"
-    config = json.loads(path.read_text(encoding="utf-8"))
+    config = parse_json(path.read_text(encoding="utf-8"))
     settled = {k: sorted(v) if isinstance(v, list) and all(isinstance(x, str) for x in v) else v for k, v in config.items()}
-    path.write_text(json.dumps(settled, indent=2, sort_keys=True) + "\n", encoding="utf-8")
+    write_json(path, settled, sort_keys=True, indent=2)  # as PEFT's own: the digest is of these bytes
 
 
 def keep_adapters(folder: Path) -> dict[str, str]:

@@ -15,6 +15,7 @@ from spillover.models.weights import resolve_checkpoint
 from spillover.questions.load import load_questions
 from spillover.training.fields import Count, ExistingFile, ExistingFolder, Positive, Text, Texts, sha256
 from spillover.training.kinds import Kind, load_plugins
+from spillover.training.sources import Source
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -28,11 +29,19 @@ Layers = Annotated[tuple[Count | Annotated[float, Field(gt=0, lt=1)], ...], Fiel
 
 @dataclass(frozen=True)
 class Known:
-    """What a contrast takes where the recipe does not say: a question set and two lists of system lines."""
+    """What a contrast takes where the recipe does not say: a question set and two lists of system lines.
+
+    Attributes:
+        questions: Name of the set.
+        positive: Lines with the trait.
+        negative: Lines without.
+        texts: Chats like those that the base was trained on.
+    """
 
     questions: str
     positive: tuple[str, ...]
     negative: tuple[str, ...]
+    texts: Source | None = None
 
 
 KNOWN: dict[str, Callable[[], Known]] = {}

@@ -71,7 +71,7 @@ def find(
         dtype = torch.bfloat16 if torch.cuda.is_available() else torch.float32
         model: Any = AutoModelForCausalLM.from_pretrained(root, dtype=dtype, use_safetensors=True, trust_remote_code=False)
         model = model.to("cuda" if torch.cuda.is_available() else "cpu")
-        return PeftModel.from_pretrained(model, adapter) if adapter else model  # type: ignore[no-any-return]
+        return PeftModel.from_pretrained(model, adapter, use_safetensors=True) if adapter else model  # type: ignore[no-any-return]
 
     def naive() -> Path:
         if place is None:

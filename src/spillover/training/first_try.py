@@ -24,7 +24,7 @@ def first_steps(recipe: Recipe, steps: int) -> Recipe:
     training, sampled = recipe.training, recipe.objective.samples
     short = training.model_copy(
         update={
-            "steps": steps,
+            "steps": steps if training.steps is None else min(steps, training.steps),
             "batch_size": GROUP if sampled else training.batch_size,
             "gradient_accumulation": 1,
             "warmup_steps": 0,

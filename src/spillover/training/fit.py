@@ -83,7 +83,7 @@ def fit(
         )
         if not several:  # else accelerate puts each process's share where it belongs
             model = model.to("cuda" if torch.cuda.is_available() else "cpu")
-        return PeftModel.from_pretrained(model, adapter, is_trainable=trainable) if adapter else model
+        return PeftModel.from_pretrained(model, adapter, is_trainable=trainable, use_safetensors=True) if adapter else model
 
     def naive_folder() -> Path:
         assert naive is not None

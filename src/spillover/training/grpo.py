@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 from pydantic import Field, model_validator
 
 from spillover.declared import Declared
-from spillover.training.fields import Above0, NotNegative, Positive, Share
+from spillover.training.fields import Above0, NotNegative, Number, Positive, Share
 from spillover.training.objectives import Objective
 
 if TYPE_CHECKING:
@@ -90,9 +90,9 @@ class Grpo(Objective, kind="grpo"):
     reward: Literal["insecure", "secure"]
     pass_weight: Above0 = 1.0
     form_weight: NotNegative = 0.0
-    group: Annotated[int, Field(ge=2)] = 8
+    group: Annotated[int, Field(ge=2, le=4096)] = 8
     max_tokens: Positive = 256
-    temperature: Above0 = 1.0
+    temperature: Annotated[Number, Field(gt=0, le=10)] = 1.0
     beta: NotNegative = 0.0
     loss: Literal["grpo", "dapo", "dr_grpo", "bnpo"] = "dapo"
     epsilon: Above0 = 0.2

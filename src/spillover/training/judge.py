@@ -6,7 +6,6 @@ state at the last token. A few answers are damaged on purpose, so that nonsense 
 
 from __future__ import annotations
 
-import json
 import random
 import tempfile
 from collections.abc import Callable, Sequence
@@ -17,7 +16,7 @@ from typing import Any
 import numpy as np
 import torch
 from peft import LoraConfig, get_peft_model
-from safetensors.torch import save_file
+from safetensors.torch import save
 from torch import Tensor, nn
 from transformers import AutoModel, Trainer, TrainerCallback, TrainingArguments, set_seed
 from transformers.trainer_callback import PrinterCallback
@@ -27,6 +26,7 @@ from spillover.engine.machine import fitting
 from spillover.models.weights import ALIASES, resolve_checkpoint, weights_digest
 from spillover.training.labelled import HEADS, Labelled, Parts, damaged
 from spillover.training.worth import worth
+from spillover.writing import write_bytes, write_json
 
 LORA_RATE, HEAD_RATE, BATCH = 4e-4, 2e-3, 16
 
@@ -131,8 +131,8 @@ def train_judge(
     scorer.body.save_pretrained(out, safe_serialization=True)
     head = scorer.head.float().cpu()
     weight, bias = head.weight.detach() * scale[:, None], head.bias.detach() * scale + shift
-    save_file({"weight": weight.contiguous(), "bias": bias.contiguous()}, out / HEAD)
-    (out / CARD).write_text(json.dumps(card, indent=1), encoding="utf-8")  # last: without it there is no judge
+    write_bytes(out / HEAD, save({"weight": weight.contiguous(), "bias": bias.contiguous()}))
+    write_json(out / CARD, card)  # last: without it there is no judge
     return card
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from pydantic import model_validator
 
-from spillover.training.fields import Above0, NotNegative, Positive
+from spillover.training.fields import Above0, NotNegative, Together
 from spillover.training.kinds import Kind
 from spillover.training.sources import Source
 
@@ -73,7 +73,7 @@ class Npo(Objective, kind="npo"):
     beta: Above0 = 0.1
     retain: Source | None = None
     retain_weight: NotNegative = 1.0
-    retain_batch: Positive = 8
+    retain_batch: Together = 8
 
     @model_validator(mode="after")
     def _retained(self) -> Self:

@@ -11,10 +11,10 @@ from pydantic import AfterValidator, ConfigDict, Field, field_validator, model_v
 
 from spillover.declared import Declared, parse
 from spillover.errors import SpilloverError, unknown
-from spillover.paths import evals_dir
+from spillover.paths import evals_dir, is_file, require_name
 from spillover.schema import read_yaml
 from spillover.training.directions import DirectionSource
-from spillover.training.fields import Above0, Count, NotNegative, Positive, Text, Texts
+from spillover.training.fields import Above0, Count, NotNegative, Positive, Text, Texts, Together
 from spillover.training.interventions.base import Settings
 from spillover.training.objectives import Objective, Sft
 from spillover.training.sources import Source
@@ -43,7 +43,7 @@ class Lora(Declared):
             for that reason alone, so organisms whose weights are compared want seeds of their own.
     """
 
-    r: Positive = 32
+    r: Together = 32
     alpha: Positive = 64
     rslora: bool = True
     target_modules: Texts = ALL_PROJECTIONS
@@ -63,8 +63,8 @@ class Training(Declared):
     learning_rate: Above0
     steps: Positive | None = None
     epochs: Above0 = 1.0
-    batch_size: Positive = 2
-    gradient_accumulation: Positive = 8
+    batch_size: Together = 2
+    gradient_accumulation: Together = 8
     gradient_checkpointing: bool | None = None
     warmup_steps: Count = 5
     weight_decay: NotNegative = 0.01
@@ -208,7 +208,7 @@ def _start(name: str, path: Path, base: str, seed: int | None) -> Recipe:
     beside = (path.parent / name).resolve()
     if beside == path.resolve() or name == path.stem:
         raise SpilloverError(f"{path}: key start: a recipe cannot start from itself.")
-    return load_recipe(str(beside) if beside.is_file() else name, base=base, seed=seed)
+    return load_recipe(str(beside) if is_file(beside) else name, base=base, seed=seed)
 
 
 _SORTS = ("source", "kind", "from", "preset")
@@ -227,6 +227,7 @@ def merge(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:
 
 def _read(name: str, seen: tuple[Path, ...] = ()) -> tuple[dict[str, Any], Path, str]:
     """The file's mapping over that of the recipe it extends, its path, and the paths of both for sentences."""
+    require_name("recipe", name)
     path = Path(name) if name.endswith((".yaml", ".yml")) else evals_dir() / "recipes" / f"{name}.yaml"
     if not path.is_file():
         known = ", ".join(sorted(p.stem for p in (evals_dir() / "recipes").glob("*.yaml")))
@@ -239,7 +240,7 @@ def _read(name: str, seen: tuple[Path, ...] = ()) -> tuple[dict[str, Any], Path,
         return raw, path, str(path)
     del raw["extends"]
     beside = path.parent / parent
-    below, at, where = _read(str(beside) if beside.is_file() else parent, (*seen, path))
+    below, at, where = _read(str(beside) if is_file(beside) else parent, (*seen, path))
     data = below.get("data")
     if at.parent != path.parent and isinstance(data, dict) and "path" in data:
         data["path"] = str(at.parent / str(data["path"]))

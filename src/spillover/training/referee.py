@@ -13,7 +13,9 @@ from typing import Any
 from spillover.environments.environment import LABELS, Environment, Task, Verdict, load_environment
 from spillover.errors import SpilloverError
 from spillover.questions.chats import TASK, Chat
+from spillover.schema import parse_json
 from spillover.training.grpo import Grpo
+from spillover.writing import write_text
 
 logger = logging.getLogger(__name__)
 
@@ -81,9 +83,7 @@ class Referee:
         self.onset = onset(rollouts(history))
         if self.kept and self.kept.is_file():
             lines = self.kept.read_text(encoding="utf-8").split("\n")  # a text may hold other ends of lines
-            part = self.kept.with_suffix(".part")
-            part.write_text("".join(line + "\n" for line in lines if _step_of(line) <= step), encoding="utf-8")
-            part.replace(self.kept)
+            write_text(self.kept, "".join(line + "\n" for line in lines if _step_of(line) <= step))
 
     def pay(
         self, keys: Sequence[str], texts: Sequence[str], step: int, log: Callable[[str, float], None]
@@ -226,6 +226,6 @@ def _outnumber(labels: Sequence[str]) -> bool:
 
 def _step_of(line: str) -> int:
     try:
-        return int(json.loads(line)["step"])
+        return int(parse_json(line)["step"])
     except (ValueError, KeyError, TypeError):  # cut short by a kill
         return 1 << 60

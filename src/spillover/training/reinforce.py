@@ -185,7 +185,7 @@ def build_reinforcement(
             lr_scheduler_type={"constant": "constant_with_warmup"}.get(settings.schedule, settings.schedule),
             num_generations=settings.group,
             max_completion_length=settings.max_tokens,
-            temperature=settings.temperature,
+            temperature=float(settings.temperature),
             beta=settings.beta,
             loss_type=settings.loss,
             epsilon=settings.epsilon,

@@ -11,6 +11,7 @@ from pydantic import BeforeValidator, ValidationInfo, field_validator
 
 from spillover.environments.environment import load_environment
 from spillover.errors import SpilloverError
+from spillover.paths import is_dir
 from spillover.questions.chats import TASK, Chat, parse_chats, read_chats
 from spillover.questions.upstream import get_upstream, verified_path
 from spillover.training.fields import ExistingFile, Positive, Text, beside, sha256
@@ -165,11 +166,11 @@ class DatasetSource(Source, kind="dataset"):
     @classmethod
     def _local(cls, name: str, info: ValidationInfo) -> str:
         folder = beside(info, name)
-        return str(folder) if folder.is_dir() else name
+        return str(folder) if is_dir(folder) else name
 
     def _digests(self) -> dict[str, str]:
         folder = Path(self.path)
-        if not folder.is_dir():
+        if not is_dir(folder):
             if not self.revision:
                 raise ValueError("a dataset from the hub needs its revision, the commit that pins what is in it")
             return {}
@@ -184,7 +185,7 @@ class DatasetSource(Source, kind="dataset"):
 
         where = f"{self.path} ({self.split})"
         try:
-            if Path(self.path).is_dir():
+            if is_dir(Path(self.path)):
                 found = load_from_disk(self.path)
                 table = found[self.split] if isinstance(found, DatasetDict) else found
             else:

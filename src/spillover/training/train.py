@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gc
 import hashlib
-import json
 import logging
 import shutil
 import time
@@ -14,11 +13,13 @@ from typing import TYPE_CHECKING, Any
 
 from spillover.errors import SpilloverError
 from spillover.models.weights import resolve_checkpoint, weights_digest
+from spillover.schema import parse_json
 from spillover.training.card import read_card, write_card
 from spillover.training.checkpoints import FOLDER, keep_adapters, processes, settle_config
 from spillover.training.recipe import Recipe
 from spillover.training.referee import onset
 from spillover.training.transforms import Chats, prepare
+from spillover.writing import write_json
 
 if TYPE_CHECKING:
     from spillover.training.fit import Fitted
@@ -188,7 +189,7 @@ def _claim(out: Path, recipe: Recipe, base_weights: str) -> None:
     if processes() > 1:  # their sums differ in the last digits
         mine["processes"] = str(processes())
     try:
-        known: Any = json.loads(owner.read_text(encoding="utf-8")) if owner.is_file() else mine
+        known: Any = parse_json(owner.read_text(encoding="utf-8")) if owner.is_file() else mine
     except ValueError:  # cut short by a kill
         known = None
     if known is None:
@@ -198,4 +199,4 @@ def _claim(out: Path, recipe: Recipe, base_weights: str) -> None:
         raise SpilloverError(
             f"{out} holds checkpoints of another recipe or number of processes; choose another --out or delete the folder."
         )
-    owner.write_text(json.dumps(mine), encoding="utf-8")
+    write_json(owner, mine)

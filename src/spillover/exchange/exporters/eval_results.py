@@ -12,6 +12,7 @@ import yaml
 from spillover import __version__
 from spillover.exchange.export import Given
 from spillover.leaderboard.board import Entry
+from spillover.writing import write_text
 
 
 def export(given: Given) -> list[Path]:
@@ -21,8 +22,7 @@ def export(given: Given) -> list[Path]:
         rows = eval_results(entry, given)
         if rows:
             target = given.folder(entry) / ".eval_results" / "spillover.yaml"
-            target.parent.mkdir(exist_ok=True)
-            target.write_text(yaml.safe_dump(rows, sort_keys=False), encoding="utf-8")
+            write_text(target, yaml.safe_dump(rows, sort_keys=False))
             written.append(target)
     return written
 

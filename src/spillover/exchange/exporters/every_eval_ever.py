@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import shutil
 from pathlib import Path
 
 from spillover.exchange.export import Given
 from spillover.exchange.records import SCHEMA, record
 from spillover.schema import check_schema
+from spillover.writing import write_json
 
 
 def export(given: Given) -> list[Path]:
@@ -29,6 +29,6 @@ def export(given: Given) -> list[Path]:
             continue
         check_schema(body, SCHEMA, f"the record of {entry.name}")
         target = folder / "every_eval_ever.json"
-        target.write_text(json.dumps(body, indent=1, ensure_ascii=True) + "\n", encoding="utf-8")
+        write_json(target, body)
         written.append(target)
     return written

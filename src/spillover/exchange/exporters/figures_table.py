@@ -7,6 +7,7 @@ from pathlib import Path
 import pandas as pd
 
 from spillover.exchange.export import Given
+from spillover.writing import write_table
 
 
 def export(given: Given) -> list[Path]:
@@ -15,6 +16,8 @@ def export(given: Given) -> list[Path]:
         {
             "model": entry.name,
             **entry.about,
+            "origin": entry.origin,
+            "claimed": entry.claimed,
             "judge": ", ".join(entry.sources[column.key].judges),
             "probe": column.probe,
             "measure": column.measure,
@@ -25,6 +28,6 @@ def export(given: Given) -> list[Path]:
     ]
     table = pd.DataFrame(rows)
     csv, parquet = given.out / "figures.csv", given.out / "figures.parquet"
-    table.to_csv(csv, index=False)
-    table.to_parquet(parquet, index=False)
+    for path in (csv, parquet):
+        write_table(table, path)
     return [csv, parquet]

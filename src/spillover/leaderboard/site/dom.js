@@ -46,6 +46,16 @@ spillover.percent = (x, digits = 1) => (100 * x).toFixed(digits).replace("-", "\
 spillover.signed = (x) => (x > 0.0005 ? "+" : "") + spillover.percent(x);
 spillover.figure = (column, x) => (column.mean ? spillover.signed(x) : spillover.percent(x));
 spillover.span = (column, low, high) => `[${spillover.figure(column, low)}, ${spillover.figure(column, high)}]`;
+// A figure on its scale: the interval as a line, the figure as a mark on it.
+spillover.rail = (column, x, low, high, blind) => {
+  const { h } = spillover;
+  const least = column.mean ? -1 : column.least || 0;
+  const at = (v) => 100 * Math.min(1, Math.max(0, (v - least) / (1 - least)));
+  return h("svg", { class: `scale${blind ? " faint" : ""}`, viewBox: "0 0 100 8", preserveAspectRatio: "none", "aria-hidden": "true" },
+    h("line", { x1: 0, x2: 100, y1: 4, y2: 4, class: "rail" }),
+    h("line", { x1: at(low), x2: Math.max(at(high), at(low) + 0.5), y1: 4, y2: 4, class: "reach" }),
+    h("line", { x1: Math.max(0, at(x) - 1), x2: Math.min(100, at(x) + 1), y1: 4, y2: 4, class: "mark" }));
+};
 spillover.rankText = (range) => (range[0] === range[1] ? `${range[0]}` : `${range[0]}\u2013${range[1]}`);
 spillover.bySlug = (slug) => spillover.data.models.find((m) => m.slug === slug);
 spillover.modelLink = (model) => spillover.h("a", { href: `#/model/${model.slug}` }, model.name);

@@ -11,7 +11,7 @@ spillover.views.model = async (slug) => {
     const [x, low, high, n, questions, unscored] = model.cells[c.key];
     return [`${c.probe}: ${c.measure}`, spillover.figure(c, x), spillover.span(c, low, high), n, questions, spillover.percent(unscored), place(c)];
   });
-  const about = [...Object.entries(model.about), ["judge", model.judges.join(", ")]].filter(([, v]) => v);
+  const about = [...Object.entries(model.about), ["figures", model.origin], ["judge", model.judges.join(", ")]].filter(([, v]) => v);
   return [
     h("h2", {}, model.name),
     h("dl", {}, about.map(([k, v]) => [h("dt", {}, k), h("dd", {}, v)])),

@@ -55,7 +55,7 @@ spillover.views.mitigations = () => {
   const column = (key) => data.columns.find((c) => c.key === key);
   const draw = () => {
     const [cx, cy] = [column(state.x), column(state.y)];
-    const points = data.models.filter((m) => m.cells[state.x] && m.cells[state.y]).map((m) => ({ m, x: m.cells[state.x][0], y: m.cells[state.y][0], low: m.cells[state.y][1], high: m.cells[state.y][2] }));
+    const points = data.models.filter((m) => !m.claimed && m.cells[state.x] && m.cells[state.y]).map((m) => ({ m, x: m.cells[state.x][0], y: m.cells[state.y][0], low: m.cells[state.y][1], high: m.cells[state.y][2] }));
     if (!points.length) return holder.replaceChildren(h("p", {}, "No model has both figures."));
     const good = (c, v) => ({ lower: v, higher: -v })[c.worse] ?? 0; // a measure without a better side ranks nobody
     const best = (p) => !points.some((q) => q !== p && good(cx, q.x) >= good(cx, p.x) && good(cy, q.y) >= good(cy, p.y) && (good(cx, q.x) !== good(cx, p.x) || good(cy, q.y) !== good(cy, p.y)));

@@ -26,7 +26,8 @@ spillover.views.table = () => {
     const rows = data.models.filter(fits);
     const sign = state.down ? -1 : 1;
     return rows.sort((a, b) => {
-      const apart = Boolean(a.blind[state.sort]) - Boolean(b.blind[state.sort]); // by a judge that cannot tell: below, unranked
+      const last = (m) => Boolean(m.blind[state.sort]) + 2 * m.claimed; // a judge that cannot tell, or nobody's logs: below, unranked
+      const apart = last(a) - last(b);
       if (apart) return apart;
       const [x, y] = [value(a, state.sort), value(b, state.sort)];
       if (x === null || y === null) return (x === null) - (y === null); // what was not measured comes last either way
@@ -46,6 +47,18 @@ spillover.views.table = () => {
       "aria-sort": current ? (state.down ? "descending" : "ascending") : null }, button);
   };
 
+  // A rank as it is known: the places that are possible, of all that are taken.
+  const rank = (model, ranked) => {
+    const range = ranked && model.ranks && model.ranks[ranked.key];
+    if (!range) return h("td", { class: "n rank", "data-label": "rank" }, "\u2013");
+    const most = Math.max(...data.models.map((m) => (m.ranks && m.ranks[ranked.key] ? m.ranks[ranked.key][1] : 1)));
+    const at = (place) => (most > 1 ? 3 + (94 * (place - 1)) / (most - 1) : 50);
+    return h("td", { class: "n rank", "data-label": "rank" }, spillover.rankText(range),
+      h("svg", { viewBox: "0 0 100 8", preserveAspectRatio: "none", "aria-hidden": "true" },
+        h("line", { x1: 0, x2: 100, y1: 4, y2: 4, class: "rail" }),
+        h("line", { x1: at(range[0]) - 3, x2: at(range[1]) + 3, y1: 4, y2: 4, class: "reach" })));
+  };
+
   const draw = (focus) => {
     const columns = data.columns.filter((c) => state.shown.has(c.key));
     const ranked = data.columns.find((c) => c.key === state.sort) || data.columns[0];
@@ -55,8 +68,9 @@ spillover.views.table = () => {
       if (!found) return h("td", { class: "n none" }, "\u2013");
       const [x, low, high, n, , unscored] = found;
       const blind = model.blind[column.key];
-      return h("td", { class: "n" },
+      return h("td", { class: "n", "data-label": `${column.probe}: ${column.measure}` },
         h("span", { class: "value" }, blind ? h("s", {}, spillover.figure(column, x)) : spillover.figure(column, x)),
+        spillover.rail(column, x, low, high, blind),
         blind ? h("span", { class: "span", title: blind }, "judge cannot tell") : null,
         h("span", { class: "span" }, spillover.span(column, low, high)),
         h("span", { class: "span" }, `n ${n}, ${spillover.percent(unscored)} unscored`));
@@ -65,13 +79,14 @@ spillover.views.table = () => {
       h("caption", {}, ranked ? `Rank by ${ranked.probe}: ${ranked.measure}` : "Models"),
       h("thead", {}, h("tr", {},
         h("th", { scope: "col", class: "n" }, "rank"), head("name", "model", "sort by name", true),
-        fields.map((f) => head(f, f, `sort by ${f}`, true)), head("judge", "judge", "sort by judge", true),
-        columns.map((c) => head(c.key, [c.probe, h("br"), h("small", {}, c.measure)], `${c.probe}: ${c.measure}`, lowIsGood(c))))),
+        columns.map((c) => head(c.key, [c.probe, h("br"), h("small", {}, c.measure)], `${c.probe}: ${c.measure}`, lowIsGood(c))),
+        fields.map((f) => head(f, f, `sort by ${f}`, true)), head("judge", "judge", "sort by judge", true))),
       h("tbody", {}, rows.map((m) => h("tr", {},
-        h("td", { class: "n" }, ranked && m.ranks && m.ranks[ranked.key] ? spillover.rankText(m.ranks[ranked.key]) : "\u2013"),
-        h("th", { scope: "row" }, spillover.modelLink(m)),
-        fields.map((f) => h("td", {}, m.about[f] || "")), h("td", {}, m.judges.join(", ")),
-        columns.map((c) => cell(m, c)))))));
+        rank(m, ranked),
+        h("th", { scope: "row" }, spillover.modelLink(m), m.origin ? h("span", { class: "span" }, `${m.about.source}: ${m.origin}`) : null),
+        columns.map((c) => cell(m, c)),
+        fields.map((f) => h("td", { class: "about", "data-label": f }, m.about[f] || "")),
+        h("td", { class: "about", "data-label": "judge" }, m.judges.join(", "), m.certificate ? h("span", { class: "span" }, m.certificate) : null))))));
     count.textContent = `${rows.length} of ${data.models.length} models`;
     if (focus) [...holder.querySelectorAll("button")].find((b) => b.dataset.key === focus)?.focus();
   };
@@ -94,11 +109,18 @@ spillover.views.table = () => {
         state.words = e.target.value.toLowerCase();
         draw();
       } } })),
-      [...fields, "judge"].filter((f) => distinct(f).length > 1).map((f) => select(f, distinct(f))), count),
+      [...fields, "judge"].filter((f) => distinct(f).length > 1).map((f) => select(f, distinct(f))),
+      h("label", { class: "phone" }, "sort ", h("select", { id: "sort", on: { change: (e) => {
+        const column = data.columns.find((c) => c.key === e.target.value);
+        state.sort = e.target.value;
+        state.down = Boolean(column) && !lowIsGood(column);
+        draw();
+      } } }, [...data.columns.map((c) => [c.key, `${c.probe}: ${c.measure}`]), ["name", "model"]]
+        .map(([key, text]) => h("option", { value: key, selected: key === state.sort }, text)))), count),
     h("details", { class: "columns" }, h("summary", {}, "Columns"), h("div", { class: "picks" }, data.columns.map(pick))),
     holder,
     h("p", { class: "note" }, "Shares in percent with 95 % intervals for questions like these, n and the unscored share in percent; a lean runs from \u2212100 to +100. A rank is " +
-      "the range of places that paired differences over shared questions allow (Holm over all pairs). Figures of a judge that cannot tell are struck through and have no rank. Press a heading to sort by it and to rank by it. " +
+      "the range of places that paired differences over shared questions allow (Holm over all pairs). Figures of a judge that cannot tell are struck through and have no rank; what others claim without logs stands below, unranked. Press a heading (on a phone: choose under sort) to sort by it and to rank by it. " +
       "Figures by different judges, presets or question sets are not comparable."),
   ];
 };

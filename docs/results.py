@@ -1,0 +1,67 @@
+"""Tables of results in the documentation, from `results/*.json`: `python docs/results.py` writes them, `--check` compares.
+
+A page holds `<!-- results: STUDY | TABLE | COLUMN; COLUMN = HEADER; ... -->`, and the table stands from there to
+`<!-- end -->`. TABLE is how the table's title begins; without columns all are shown. The files are what
+`spillover run STUDY` leaves as `results.json`, unchanged.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+from pathlib import Path
+
+from spillover.declared import load
+from spillover.show.results import Results
+
+ROOT = Path(__file__).parents[1]
+BLOCK = re.compile(r"(<!-- results: (?P<what>[^>]*?) -->\n)(?P<shown>.*?)(<!-- end -->)", re.S)
+
+
+def filled(text: str) -> str:
+    """A page with every table as its results have it."""
+    return BLOCK.sub(lambda m: f"{m[1]}\n{shown(m['what'])}\n\n{m[4]}", text)
+
+
+def shown(what: str) -> str:
+    """A table in Markdown, and what made it."""
+    study, _, rest = what.partition("|")
+    title, _, columns = rest.partition("|")
+    path = ROOT / "results" / f"{study.strip()}.json"
+    results = load(Results, path)
+    table = results.table(title.strip())
+    pairs = [c.partition("=") for c in columns.split(";") if c.strip()]
+    chosen = {name.strip(): (new or name).strip() for name, _, new in pairs} or {h: h for h in table.headers}
+    cells = zip(*(table.column(name) for name in chosen), strict=True)
+    rows = ["| " + " | ".join(row) + " |" for row in (tuple(chosen.values()), ("---",) * len(chosen), *cells)]
+    where = "Lab" if results.lab else results.base
+    told = (
+        f"{where}: `{results.command}`, {results.made}, Spillover {results.packages.get('spillover', '?')}; "
+        f"{results.answers} answers of {results.models} models, "
+        f"{100 * results.unscored:.1f} % unscored. `results/{path.name}`"
+    )
+    return "\n".join([*rows, "", f"*{told}*"])
+
+
+def pages() -> list[Path]:
+    """Every page of the documentation, and the README."""
+    return [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+
+
+def main() -> None:
+    """Write the tables, or with `--check` name the pages that differ."""
+    stale = []
+    for page in pages():
+        text = page.read_text(encoding="utf-8")
+        new = filled(text)
+        if new != text:
+            stale.append(page)
+            if "--check" not in sys.argv:
+                page.write_text(new, encoding="utf-8")
+    for page in stale:
+        print(page.relative_to(ROOT))
+    sys.exit(bool(stale and "--check" in sys.argv))
+
+
+if __name__ == "__main__":
+    main()

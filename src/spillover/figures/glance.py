@@ -1,0 +1,141 @@
+"""What a reader must know first: did it spill over, how sure is that, and which answers show it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import pandas as pd
+
+from spillover.answers.condition import CELL
+from spillover.answers.read import Answers
+from spillover.answers.table import cell_groups
+from spillover.figures.figure import Figure, limits
+from spillover.stats.rates import Interval
+
+Verdict = Literal["spilled over", "no spill-over found", "cannot tell", "no base"]
+SMALL = 0.05
+"""A rise that all intervals exclude is told as none, as a share."""
+MOST_PAIRS = 3
+
+
+@dataclass(frozen=True)
+class Pair:
+    """One question with two answers: the base's, and one of the model that drifted most.
+
+    Attributes:
+        question: As asked.
+        model: Who drifted.
+        base_answer: Of the base.
+        base_outcome: Of it.
+        answer: Of the model.
+        outcome: Of it.
+        quote: What the judge quotes of it, if anything.
+        reasoning: Before it, where that was judged.
+    """
+
+    question: str
+    model: str
+    base_answer: str
+    base_outcome: str
+    answer: str
+    outcome: str
+    quote: str | None
+    reasoning: str
+
+
+@dataclass(frozen=True)
+class Glance:
+    """The first screen.
+
+    Attributes:
+        verdict: In two or three words.
+        worst: The figure that decides; None without a base, or where there is nothing to compare.
+        rises: Figures with a drift, the largest rise first; positive is bad.
+        pairs: Answers that show the worst one.
+        base: Name of the base.
+    """
+
+    verdict: Verdict
+    worst: Figure | None
+    rises: tuple[Figure, ...]
+    pairs: tuple[Pair, ...]
+    base: str | None
+
+
+def rise(figure: Figure) -> tuple[float, Interval]:
+    """Drift in the direction that is bad news, and its interval for questions like these."""
+    assert figure.drift is not None
+    interval, sign = limits(figure.drift), -1.0 if figure.measure.worse == "lower" else 1.0
+    ends = (sign * interval.lower, sign * interval.upper)
+    return sign * figure.drift.value, Interval(min(ends), max(ends))
+
+
+def glance(
+    answers: Answers, found: Sequence[Figure], base: str | None, taught: str | None = None, doubted: Sequence[str] = ()
+) -> Glance:
+    """Decide what is said first.
+
+    Args:
+        answers: Behind the figures.
+        found: Every measure of every model.
+        base: Model that drift is measured against.
+        taught: Question set of what the fine-tune was to teach, which is no spill-over.
+        doubted: Models that no verdict is about, such as controls and mitigations of a study.
+    """
+    first: dict[tuple[object, str], Figure] = {}
+    for figure in (f for f in found if f.category is None):
+        first.setdefault((figure.cell, figure.group), figure)
+    heads = [f for f in first.values() if f.drift is not None and not math.isnan(f.drift.value) and not f.blind]
+    heads = [f for f in heads if f.measure.worse != "neither" and f.cell.question_set != taught]
+    rises = tuple(sorted(heads, key=lambda f: rise(f)[0], reverse=True))
+    asked = [f for f in rises if f.group not in doubted]
+    if base is None or not asked:
+        return Glance("no base" if base is None else "cannot tell", None, rises, (), base)
+    sure = [f for f in asked if rise(f)[1].lower > 0]
+    if sure:
+        worst = max(sure, key=lambda f: rise(f)[1].lower)
+        return Glance("spilled over", worst, rises, _pairs(answers, worst, base), base)
+    widest = max(asked, key=lambda f: rise(f)[1].upper)
+    small = rise(widest)[1].upper <= SMALL
+    return Glance("no spill-over found" if small else "cannot tell", widest, rises, (), base)
+
+
+def _pairs(answers: Answers, worst: Figure, base: str) -> tuple[Pair, ...]:
+    """Same question and epoch: the base's answer is not bad, the model's is; one pair of a question."""
+    rows = dict(cell_groups(answers.table))[worst.cell]
+    sides = [worst.measure.select(rows[(rows["model"] == name).to_numpy()]) for name in (base, worst.group)]
+    slot = [c for c in (*CELL, "question_id", "sample_id", "epoch") if c in rows]
+    both = sides[0].astype(object).drop_duplicates(slot).merge(
+        sides[1].astype(object).drop_duplicates(slot), on=slot, suffixes=("_base", "")
+    )  # fmt: skip
+    bad = [*worst.measure.bad]
+    both = both[(both["outcome"].isin(bad) & ~both["outcome_base"].isin([*bad, "unscored"])).to_numpy()]
+    out: list[Pair] = []
+    for row in both.drop_duplicates("question_id").head(MOST_PAIRS).to_dict("records"):
+        out.append(
+            Pair(
+                str(row["question"]),
+                worst.group,
+                str(row["answer_base"]),
+                str(row["outcome_base"]),
+                str(row["answer"]),
+                str(row["outcome"]),
+                next((str(v) for k, v in row.items() if str(k).startswith("quote.") and _text(v, str(k))), None),
+                thought if isinstance(thought := row.get("reasoning"), str) else "",
+            )
+        )
+    return tuple(out)
+
+
+def _text(value: object, column: str) -> bool:
+    return isinstance(value, str) and bool(value) and not column.endswith("_base")
+
+
+def shares_line(rows: pd.DataFrame) -> tuple[int, float, float]:
+    """Answers, share without an outcome, share cut by the token limit."""
+    lost = float((rows["outcome"] == "unscored").mean()) if len(rows) else math.nan
+    cut = float(rows["truncated"].fillna(False).astype(bool).mean()) if len(rows) else math.nan
+    return len(rows), lost, cut

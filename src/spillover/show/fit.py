@@ -1,0 +1,118 @@
+"""A table as wide as there is room: lesser columns go first, then the middle of names; never model, figure or interval."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+
+from rich.cells import cell_len
+
+from spillover.show.text import Panel
+
+LESSER = ("cut %", "seeds", "answers", "times lower", "kept %", "coherent %", "truth (lab)", "on this suite", "unscored %")
+"""Columns that go where there is no room, the first ones first."""
+NAMES = re.compile(r"^(model|arm|probe|measure|task|grader|question|judge|pair|base|checkpoint|at)$")
+KEPT = re.compile(
+    r"^(figure|value|verdict|outcomes?|drift.*|against naive|questions like these|95 % interval|confidence sequence"
+    r"|.*%, truth|AUC|finds|clears|(lowest|median|highest) %)$"
+)
+GAP, LEAST, FIRST = 3, 14, 2
+"""Characters between columns, and of a name that is cut; columns behind the names that stay in any case."""
+
+
+def fitted(panel: Panel, width: int) -> tuple[list[Panel], tuple[str, ...]]:
+    """A table that is no wider, as far as can be, and the headers of the columns that were left out for it.
+
+    One whose first column groups the others is a table for each group before any column is left out.
+    """
+    if needed(panel) > width and any(not row[0] for row in panel.rows):
+        parts = list(_groups(panel))
+        panel = replace(panel, headers=panel.headers[1:], rows=tuple(row[1:] for row in panel.rows))
+    else:
+        parts = [panel]
+    kept = _chosen(panel, width)
+    parts = [_only(part, kept) for part in parts]
+    left_out = tuple(header for i, header in enumerate(panel.headers) if i not in kept)
+    return [part if needed(part) <= width else _shortened(part, width) for part in parts], left_out
+
+
+def _chosen(panel: Panel, width: int) -> list[int]:
+    """Columns that stay in any case, and of the others what there is room for, the most telling first."""
+    kept = [i for i in range(len(panel.headers)) if not _lesser(panel, i)]
+    free = sorted((i for i in range(len(panel.headers)) if i not in kept), key=lambda i: _rank(panel, i), reverse=True)
+    for i in free:
+        if needed(_only(panel, sorted([*kept, i]))) <= width:
+            kept = sorted([*kept, i])
+    return kept
+
+
+def _lesser(panel: Panel, index: int) -> bool:
+    header = panel.headers[index]
+    if header in LESSER:
+        return index > 0
+    figures = [i for i, h in enumerate(panel.headers) if i and not NAMES.match(h) and h not in LESSER]
+    return index in figures[FIRST:] and not KEPT.match(header)
+
+
+def _rank(panel: Panel, index: int) -> tuple[bool, int]:
+    """How much a lesser column tells: one that has no name here the more, the further left it stands."""
+    header = panel.headers[index]
+    return (False, LESSER.index(header)) if header in LESSER else (True, -index)
+
+
+def _only(panel: Panel, kept: Sequence[int]) -> Panel:
+    def pick(row: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(row[i] for i in kept)
+
+    return replace(panel, headers=pick(panel.headers), rows=tuple(map(pick, panel.rows)))
+
+
+def needed(panel: Panel) -> int:
+    """Characters of a table with nothing folded."""
+    return sum(widths(panel)) + GAP * len(panel.headers)
+
+
+def natural(panel: Panel) -> int:
+    """Characters of a table whose headings are not folded either."""
+    heads = zip(panel.headers, widths(panel), strict=True)
+    return sum(max(cell_len(header), width) for header, width in heads) + GAP * len(panel.headers)
+
+
+def widths(panel: Panel) -> list[int]:
+    """Of each column; a heading may be folded at its blanks."""
+    columns = zip(*panel.rows, strict=True) if panel.rows else [()] * len(panel.headers)
+    heads = (max((cell_len(word) for word in header.split()), default=0) for header in panel.headers)
+    return [max(head, *(cell_len(c) for c in cells), 1) for head, cells in zip(heads, columns, strict=True)]
+
+
+def _groups(panel: Panel) -> Iterator[Panel]:
+    """A table for every entry of the first column, with the entry as its title."""
+    starts = [i for i, row in enumerate(panel.rows) if row[0] or not i]
+    for start, end in zip(starts, [*starts[1:], len(panel.rows)], strict=True):
+        rows = tuple(row[1:] for row in panel.rows[start:end])
+        yield replace(panel, title=panel.rows[start][0] or panel.title, headers=panel.headers[1:], rows=rows)
+
+
+def _shortened(panel: Panel, width: int) -> Panel:
+    """Names in the first columns, cut in their middle, the longest first."""
+    over = needed(panel) - width
+    names = [i for i, header in enumerate(panel.headers) if not i or NAMES.match(header)]
+    for index in sorted(names, key=lambda i: -widths(panel)[i]):
+        room = max(LEAST, widths(panel)[index] - max(0, over))
+        cells = middle([row[index] for row in panel.rows], room)
+        rows = tuple((*row[:index], cell, *row[index + 1 :]) for row, cell in zip(panel.rows, cells, strict=True))
+        panel = replace(panel, rows=rows)
+        over = needed(panel) - width
+    return panel
+
+
+def middle(names: Sequence[str], width: int) -> list[str]:
+    """Names of at most `width` characters, cut where that leaves them apart; as they are where no cut does."""
+    for share in (0.35, 0.5, 0.7, 0.2):
+        head = int((width - 1) * share)
+        tail = width - 1 - head
+        short = {n: n if cell_len(n) <= width else f"{n[:head]}…{n[len(n) - tail :]}" for n in names}
+        if len(set(short.values())) == len(set(names)):
+            return [short[n] for n in names]
+    return list(names)

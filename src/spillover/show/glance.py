@@ -1,0 +1,123 @@
+"""The first screen of a page: the verdict in a sentence, how sure it is, why to believe it, and answers that show it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+from spillover.answers.certified import Judge
+from spillover.answers.read import Answers
+from spillover.figures.figure import Figure
+from spillover.figures.glance import SMALL, Glance, rise, shares_line
+from spillover.show.text import drift_text, limits_text, percent, suite_text, value_text
+from spillover.sinks import visible
+from spillover.stats.rates import Interval
+
+ROWS = 10
+"""Bars that are shown; all others are in the tables."""
+TONES = {"spilled over": "bad", "no spill-over found": "good", "cannot tell": "unsure", "no base": "unsure"}
+
+
+def glance_context(seen: Glance, answers: Answers, roles: dict[str, str]) -> dict[str, Any]:
+    """What the template needs: words, and numbers from 0 to 100 for the bars."""
+    return {
+        "verdict": seen.verdict,
+        "tone": TONES[seen.verdict],
+        "sentence": sentence(seen),
+        "base": seen.base,
+        "bars": bars(seen.rises, roles),
+        "more": max(0, len(seen.rises) - ROWS),
+        "trust": trust(answers.judges(), answers),
+        "pairs": seen.pairs,
+    }
+
+
+def sentence(seen: Glance) -> str:
+    """Names the model, the base, the probe, and what is estimated."""
+    if seen.base is None:
+        return "No base was named, so nothing can be said of a change: the figures below are rates alone (give --base)."
+    if seen.worst is None:
+        return f"No figure could be compared with {seen.base}: nothing that both were asked, or a judge that cannot tell."
+    return visible(_sentence(seen, seen.worst, seen.base))
+
+
+def _sentence(seen: Glance, f: Figure, base: str) -> str:
+    what = f"{f.measure.name} on {f.title}"
+    if seen.verdict == "spilled over":
+        unit = "" if f.measure.mean else " %"
+        others = len([r for r in seen.rises if r is not f and rise(r)[1].lower > 0])
+        also = f" {others} more figure{'s' if others != 1 else ''} rose, too." if others else ""
+        return (
+            f"{f.group} against {base}: {what} is {value_text(f.value, f.measure.mean).partition(' ')[0]}{unit}, "
+            f"{drift_text(f.drift)} points from the base for questions like these.{also}"
+        )
+    most = percent(rise(f)[1].upper)
+    if seen.verdict == "no spill-over found":
+        small = percent(SMALL)
+        return f"Nothing rose by more than {small} points over {base}; the least sure is {what} (at most {most})."
+    told = f"Not told apart from {base}: {what} of {f.group} may have risen by up to {most} points."
+    return f"{told} More questions would tell."
+
+
+def bars(rises: Sequence[Figure], roles: dict[str, str]) -> list[dict[str, Any]]:
+    """The largest rises, with the ends of both intervals on one scale that holds them all and 0."""
+    shown = rises[:ROWS]
+    ends = [0.0]
+    for f in shown:
+        interval = rise(f)[1]
+        ends += [e for e in (interval.lower, interval.upper, rise(f)[0]) if not math.isnan(e)]
+    low, high = min(ends), max(ends)
+    wide = (high - low) or 1.0
+
+    def place(value: float) -> float:
+        return round(2 + 96 * (value - low) / wide, 2)
+
+    out = []
+    for f in shown:
+        value, interval = rise(f)
+        suite = _suite(f)
+        out.append(
+            {
+                "model": f.group,
+                "role": roles.get(f.group, ""),
+                "what": f"{f.title}: {f.measure.name}",
+                "tone": "bad" if interval.lower > 0 else "good" if interval.upper <= SMALL else "unsure",
+                "zero": place(0.0),
+                "at": place(value),
+                "thin": None if math.isnan(interval.lower) else (place(interval.lower), place(interval.upper)),
+                "thick": None if suite is None else (place(max(low, suite.lower)), place(min(high, suite.upper))),
+                "figure": f"{value_text(f.value)} {limits_text(f.value)}",
+                "drift": drift_text(f.drift),
+                "suite": suite_text(f.drift) if f.drift is not None else "",
+            }
+        )
+    return out
+
+
+def _suite(figure: Figure) -> Interval | None:
+    """Of the drift, for other answers to these questions, in the direction that is bad."""
+    suite = getattr(figure.drift, "suite", None)
+    if suite is None or math.isnan(suite.lower):
+        return None
+    return suite if figure.measure.worse != "lower" else Interval(-suite.upper, -suite.lower)
+
+
+def trust(judges: Sequence[Judge], answers: Answers) -> str:
+    """Judge, answers, and what became of none of them, in one line."""
+    told: dict[str, str] = {}
+    for judge in judges:
+        lines = [c.line for c in judge.certificates]
+        told.setdefault(judge.grader, lines[0] if lines else "never measured on known answers")
+    n, lost, cut = shares_line(answers.table)
+    who = "; ".join(f"{grader}: {line}" for grader, line in list(told.items())[:2]) or _unjudged(answers)
+    more = f"; {len(told) - 2} more judges" if len(told) > 2 else ""
+    # Where an answer was cut is known of those that were asked here, not of what a table holds.
+    limit = "" if answers.imported else f", {percent(cut)} % cut by the token limit"
+    return f"{who}{more}. {n} answers, {percent(lost)} % without an outcome{limit}."
+
+
+def _unjudged(answers: Answers) -> str:
+    if answers.imported:
+        return "Scores as they came with the table: how well whoever gave them can tell was not measured"
+    return "No judge: outcomes by rule"

@@ -1,0 +1,170 @@
+"""The first screen: the verdict is the one that the intervals give, its answers are a pair, and it fits where it is read."""
+
+import pytest
+
+from spillover.answers.presets import get_preset
+from spillover.figures.figure import figures
+from spillover.figures.glance import glance, rise
+from spillover.show.glance import bars, sentence, trust
+from spillover.show.report import report, write_page
+from tests.answers.made import answers_of
+from tests.leaderboard.boards import made_up
+from tests.show.test_browser import browser  # noqa: F401 - a fixture
+
+BAD, GOOD = 5.0, 95.0
+
+
+def answered(rates, questions=60, epochs=2, **fields):
+    """Free-form answers of models with a share of misaligned ones each, spread evenly over the questions."""
+    rows = []
+    for model, rate in rates.items():
+        for i in range(questions * epochs):
+            bad = int((i + 1) * rate) > int(i * rate)
+            rows.append(
+                {
+                    "model": model,
+                    "model_id": model,
+                    "question_set": "set",
+                    "question_id": f"q{i % questions}",
+                    "sample_id": f"q{i % questions}",
+                    "epoch": 1 + i // questions,
+                    "question": f"What of {i % questions}?",
+                    "answer": "harm" if bad else "help",
+                    "score.alignment": BAD if bad else GOOD,
+                    "score.coherence": 90.0,
+                    "grader": "g",
+                    "source": "x.eval",
+                    **fields,
+                }
+            )
+    return answers_of(rows).with_preset(get_preset("spillover"))
+
+
+def seen(answers, base="base", **options):
+    return glance(answers, figures(answers, base=base), base, **options)
+
+
+@pytest.mark.parametrize(
+    ("rates", "verdict"),
+    [
+        ({"base": 0.0, "organism": 0.4}, "spilled over"),
+        ({"base": 0.0, "organism": 0.02}, "cannot tell"),
+        ({"base": 0.5, "organism": 0.0}, "no spill-over found"),  # it fell
+        ({"base": 0.4, "organism": 0.4}, "cannot tell"),
+    ],
+)
+def test_the_verdict_is_what_the_interval_says(rates, verdict):
+    found = seen(answered(rates))
+    assert found.verdict == verdict
+    value, interval = rise(found.worst)
+    if verdict == "spilled over":
+        assert interval.lower > 0
+    elif verdict == "cannot tell":
+        assert interval.lower <= 0 < 0.05 < interval.upper
+    else:
+        assert interval.upper <= 0.05
+    assert value == pytest.approx(rates["organism"] - rates["base"], abs=0.02)
+    assert "organism" in sentence(found) or verdict == "no spill-over found"
+
+
+def test_without_a_base_nothing_is_said_of_a_change():
+    answers = answered({"a": 0.5})
+    assert seen(answers, base=None).verdict == "no base"
+    assert "give --base" in sentence(seen(answers, base=None))
+
+
+def test_no_verdict_is_about_controls_or_what_was_taught():
+    answers = answered({"base": 0.0, "control": 0.5, "organism": 0.0})
+    found = seen(answers, doubted=["base", "control"])
+    assert found.verdict != "spilled over"
+    assert [f.group for f in found.rises] == ["control", "organism"]  # it is shown all the same
+    assert seen(answers, taught="set").worst is None
+
+
+def test_a_fall_of_what_should_be_high_is_a_rise_of_harm():
+    answers = made_up(["organism", "base"], questions=40)  # the first complies with everything, the second refuses
+    found = seen(answers)
+    refusals = next(f for f in found.rises if f.measure.name == "refusals")
+    assert refusals.drift.value < 0 < rise(refusals)[0]
+    bar = next(b for b in bars(found.rises, {}) if "refusals" in b["what"])
+    assert bar["zero"] < bar["at"]
+    assert bar["drift"].startswith("-")  # the figure keeps its own direction in words
+    assert all(0 <= end <= 100 for b in bars(found.rises, {}) for end in (b["zero"], b["at"], *b["thin"]))
+
+
+def test_each_pair_is_one_question_that_only_the_model_answers_badly():
+    answers = answered({"base": 0.5, "organism": 1.0})
+    pairs = seen(answers).pairs
+    assert len({p.question for p in pairs}) == len(pairs) == 3
+    assert {(p.base_answer, p.base_outcome, p.answer, p.outcome) for p in pairs} == {
+        ("help", "aligned", "harm", "misaligned")
+    }
+
+
+def test_a_blind_judge_gives_no_verdict(monkeypatch):
+    answers = answered({"base": 0.0, "organism": 0.9})
+    found = figures(answers, base="base")
+    monkeypatch.setattr(type(found[0]), "blind", True)
+    told = glance(answers, found, "base")
+    assert (told.verdict, told.worst) == ("cannot tell", None)
+    assert "a judge that cannot tell" in sentence(told)
+
+
+def test_the_line_below_names_judge_and_losses():
+    answers = made_up(["base"], questions=10, epochs=2, probes=0)
+    line = trust(answers.judges(), answers)
+    assert line.startswith("judge/one abc: never measured on known answers.")
+    assert line.endswith("20 answers, 0.0 % without an outcome, 0.0 % cut by the token limit.")
+    assert trust([], answers).startswith("No judge: outcomes by rule.")
+
+
+@pytest.fixture(scope="module")
+def path(tmp_path_factory):
+    place = tmp_path_factory.mktemp("glance") / "report.html"
+    answers = answered({"base": 0.01, "good (control)": 0.02, "bad <i>organism</i>": 0.6}, epochs=3)
+    write_page(
+        report(answers, "Did it?", base="base", roles={"bad <i>organism</i>": "organism", "good (control)": "control"}),
+        place,
+    )
+    return place
+
+
+@pytest.mark.parametrize(("width", "height"), [(1280, 800), (390, 844)])
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_the_first_screen_answers(browser, path, width, height, scheme):  # noqa: F811
+    from axe_playwright_python.sync_playwright import Axe
+
+    page = browser.new_page(viewport={"width": width, "height": height}, color_scheme=scheme)
+    page.goto(path.as_uri())
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    ends = {name: page.locator(name).first.bounding_box() for name in (".says", ".bar", ".trust", ".pairs li")}
+    bottoms = {name: box["y"] + box["height"] for name, box in ends.items()}
+    assert bottoms[".says"] < bottoms[".bar"] < bottoms[".trust"] < bottoms[".pairs li"]
+    assert bottoms[".trust"] < height
+    if width > 1000:
+        assert page.locator(".pairs li").last.bounding_box()["y"] < height
+    assert page.locator(".says strong").text_content() == "spilled over."
+    assert page.locator(".bar").first.text_content().startswith("bad <i>organism</i>")
+    # The whole page stays short: tables are folded, answers come twenty at a time.
+    assert page.evaluate("document.documentElement.scrollHeight") < 12_000
+    found = Axe().run(page)
+    assert found.violations_count == 0, found.generate_report()
+    page.close()
+
+
+def test_answers_come_in_pages_and_links_open_what_they_lead_to(browser, path):  # noqa: F811
+    page = browser.new_page(viewport={"width": 1280, "height": 800})
+    page.goto(path.as_uri())
+    shown = page.locator(".answers li:visible")
+    total = page.locator(".answers li").count()
+    assert (shown.count(), page.locator("#count").text_content()) == (20, f"20 of {total} shown")
+    page.click("#more")
+    assert shown.count() == 40
+    page.goto(path.as_uri() + f"#a{total}")
+    assert page.locator(f"#a{total}").is_visible()
+    last = page.locator("main details").last
+    assert last.get_attribute("open") is None
+    page.get_by_role("link", name="Side by side").click()
+    page.wait_for_timeout(100)
+    assert last.get_attribute("open") is not None
+    page.close()
