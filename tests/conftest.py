@@ -9,6 +9,7 @@ from hypothesis import settings
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 os.environ.setdefault("INSPECT_DISPLAY", "none")
+os.environ.pop("COLUMNS", None)  # pytest-xdist's workers are told of 80 columns; a user's pipe is not
 
 # No test may depend on who is faster.
 settings.register_profile("spillover", deadline=None)

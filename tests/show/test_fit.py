@@ -148,3 +148,24 @@ def test_what_there_is_room_for_is_kept():
     (shown,), left_out = fitted(panel, 45)
     assert left_out == ("on this suite",)
     assert shown.headers == ("model", "figure", "unscored %", "cut %")
+
+
+@given(st.lists(st.integers(LEAST, 60), min_size=2, max_size=4), st.integers(60, 120))
+def test_names_share_what_is_cut(lengths, width):
+    headers = (*("model", "task", "metric", "grader")[: len(lengths)], "value")
+    (shown,), _ = fitted(Panel("T", headers, ((*("n" * n for n in lengths), "0.5"),), ""), width)
+    after = [len(cell) for cell in shown.rows[0][:-1]]
+    assert needed(shown) <= width or max(after) == LEAST
+    cut = [b for a, b in zip(lengths, after, strict=True) if a > b]
+    assert not cut or max(cut) - min(cut) <= 1
+    assert not cut or max(after) <= max(cut) + 1
+
+
+def test_a_sentence_folds_before_a_name_is_cut():
+    told = "AUC 1.000, finds 94 % (67/71), clears 93.9 % (309/329), coherence AUC 0.934 of known lab answers"
+    panel = Panel("Can the judge tell?", ("probes", "judge", "on known answers"), (("refusal", "a/grader", told),), "")
+    out = io.StringIO()
+    print_panel(Terminal(width=80, file=out), panel)
+    assert "a/grader" in out.getvalue()
+    assert " ".join(out.getvalue().replace("refusal", "").replace("a/grader", "").split()).endswith(told)
+    assert max(map(len, out.getvalue().splitlines())) <= 80

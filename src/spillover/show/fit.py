@@ -12,13 +12,13 @@ from spillover.show.text import Panel
 
 LESSER = ("cut %", "seeds", "answers", "times lower", "kept %", "coherent %", "truth (lab)", "on this suite", "unscored %")
 """Columns that go where there is no room, the first ones first."""
-NAMES = re.compile(r"^(model|arm|probe|measure|task|grader|question|judge|pair|base|checkpoint|at)$")
+NAMES = re.compile(r"^(model|arm|probe|measure|metric|task|grader|question|judge|pair|base|checkpoint|at)$")
 KEPT = re.compile(
     r"^(figure|value|verdict|outcomes?|drift.*|against naive|questions like these|95 % interval|confidence sequence"
     r"|.*%, truth|AUC|finds|clears|(lowest|median|highest) %)$"
 )
-GAP, LEAST, FIRST = 3, 14, 2
-"""Characters between columns, and of a name that is cut; columns behind the names that stay in any case."""
+GAP, LEAST, FIRST, SENTENCE = 3, 14, 2, 40
+"""Characters between columns, of a name that is cut, of a text that folds; columns behind the names that stay anyway."""
 
 
 def fitted(panel: Panel, width: int) -> tuple[list[Panel], tuple[str, ...]]:
@@ -69,21 +69,33 @@ def _only(panel: Panel, kept: Sequence[int]) -> Panel:
 
 
 def needed(panel: Panel) -> int:
-    """Characters of a table with nothing folded."""
+    """Characters of a table with all folded that may be."""
     return sum(widths(panel)) + GAP * len(panel.headers)
 
 
 def natural(panel: Panel) -> int:
-    """Characters of a table whose headings are not folded either."""
-    heads = zip(panel.headers, widths(panel), strict=True)
-    return sum(max(cell_len(header), width) for header, width in heads) + GAP * len(panel.headers)
+    """Characters of a table with nothing folded."""
+    columns = zip(panel.headers, *panel.rows, strict=True)
+    return sum(max(map(cell_len, column)) for column in columns) + GAP * len(panel.headers)
 
 
 def widths(panel: Panel) -> list[int]:
-    """Of each column; a heading may be folded at its blanks."""
+    """Of each column; a heading and a text may be folded at their blanks."""
     columns = zip(*panel.rows, strict=True) if panel.rows else [()] * len(panel.headers)
-    heads = (max((cell_len(word) for word in header.split()), default=0) for header in panel.headers)
-    return [max(head, *(cell_len(c) for c in cells), 1) for head, cells in zip(heads, columns, strict=True)]
+    return [max(_longest(header), *map(_room, cells), 1) for header, cells in zip(panel.headers, columns, strict=True)]
+
+
+def is_text(cells: Sequence[str]) -> bool:
+    """Whether a column holds sentences, which fold; figures and names do not."""
+    return any(_room(cell) < cell_len(cell) for cell in cells)
+
+
+def _room(cell: str) -> int:
+    return cell_len(cell) if " " not in cell else min(cell_len(cell), max(SENTENCE, _longest(cell)))
+
+
+def _longest(text: str) -> int:
+    return max((cell_len(word) for word in text.split()), default=0)
 
 
 def _groups(panel: Panel) -> Iterator[Panel]:
@@ -95,15 +107,16 @@ def _groups(panel: Panel) -> Iterator[Panel]:
 
 
 def _shortened(panel: Panel, width: int) -> Panel:
-    """Names in the first columns, cut in their middle, the longest first."""
-    over = needed(panel) - width
+    """Names in the first columns, cut in their middle, the longest ones most."""
+    room = widths(panel)
     names = [i for i, header in enumerate(panel.headers) if not i or NAMES.match(header)]
-    for index in sorted(names, key=lambda i: -widths(panel)[i]):
-        room = max(LEAST, widths(panel)[index] - max(0, over))
-        cells = middle([row[index] for row in panel.rows], room)
+    for _ in range(needed(panel) - width):
+        index = max(names, key=lambda i: room[i])
+        room[index] = max(LEAST, room[index] - 1)
+    for index in names:
+        cells = middle([row[index] for row in panel.rows], room[index])
         rows = tuple((*row[:index], cell, *row[index + 1 :]) for row, cell in zip(panel.rows, cells, strict=True))
         panel = replace(panel, rows=rows)
-        over = needed(panel) - width
     return panel
 
 

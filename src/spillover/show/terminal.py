@@ -12,7 +12,7 @@ from rich.segment import Segment
 from rich.table import Table
 from rich.text import Text
 
-from spillover.show.fit import fitted, natural, widths
+from spillover.show.fit import fitted, is_text, natural, widths
 from spillover.show.report import Report
 from spillover.show.text import Panel, Struck
 from spillover.sinks import visible
@@ -60,7 +60,8 @@ def panel_table(panel: Panel, tight: bool = False) -> Table:
     for index, (header, width) in enumerate(zip(panel.headers, widths(panel), strict=True)):
         least = width if tight else min(max((len(r[0]) for r in panel.rows), default=0), 24) if index == 0 else None
         most = width if tight else None
-        side: Literal["left", "right"] = "right" if index else "left"
+        text = not index or (tight and is_text([row[index] for row in panel.rows]))
+        side: Literal["left", "right"] = "left" if text else "right"
         table.add_column(header, justify=side, overflow="fold", min_width=least, width=most)
     for values in panel.rows:
         table.add_row(*(Text(v, style="strike" if isinstance(v, Struck) else "") for v in values))
