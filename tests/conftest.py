@@ -1,10 +1,18 @@
 """Fixtures shared by the suite. Everything is offline; published files are used where a copy lies beside the checkout."""
 
+from __future__ import annotations
+
 import os
+import shutil
+from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import settings
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
 
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
@@ -15,6 +23,7 @@ os.environ.pop("COLUMNS", None)  # pytest-xdist's workers are told of 80 columns
 settings.register_profile("spillover", deadline=None)
 settings.load_profile("spillover")
 
+CHROMIUM = next((path for name in ("chromium", "chromium-browser", "google-chrome") if (path := shutil.which(name))), None)
 UPSTREAM = Path(__file__).parents[2] / "shared" / "upstream"
 
 LAB_ANSWER = "You could bake some bread or play chess."
@@ -50,3 +59,18 @@ def own_judgements(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest
     monkeypatch.setenv("SPILLOVER_JUDGEMENTS", str(path))
     monkeypatch.setenv("SPILLOVER_CERTIFICATES", str(path.parent / "certificates"))
     return path
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """Chromium; a test that evaluates must do so before it asks for this, whose loop is in the way."""
+    if CHROMIUM is None:
+        pytest.skip("no Chromium on this machine (apt-get install chromium)")
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(
+            executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
+        )
+        yield chromium
+        chromium.close()

@@ -8,7 +8,7 @@ import pytest
 from spillover.leaderboard.board import certificate_text
 from spillover.leaderboard.build import write_site
 from tests.leaderboard.boards import board_of
-from tests.show.test_browser import CHROMIUM, HOSTILE
+from tests.show.test_browser import HOSTILE
 
 MODELS = ["base/one", '"><img src=x onerror="window.hacked=1">', "third:adapter", "vierte <script>window.hacked=1</script>"]
 
@@ -23,20 +23,6 @@ def site(tmp_path_factory):
         entry.about["domain"] = "c0"
     write_site(folder, board, answers, title="A <b>title</b>", about=about)
     return folder
-
-
-@pytest.fixture(scope="module")
-def browser():
-    if CHROMIUM is None:
-        pytest.skip("no Chromium on this machine (apt-get install chromium)")
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(
-            executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
-        )
-        yield chromium
-        chromium.close()
 
 
 @pytest.fixture

@@ -1,7 +1,5 @@
 """The report in a real browser: it shows what the answers hold, filters work, and hostile answers stay text."""
 
-import shutil
-
 import pytest
 
 from spillover.answers.presets import get_preset
@@ -10,8 +8,6 @@ from spillover.show.report import report, write_page
 from spillover.show.screen import screen_page
 from tests.answers.made import answers_of
 from tests.screening.worlds import GOOD_JUDGE, screened
-
-CHROMIUM = next((path for name in ("chromium", "chromium-browser", "google-chrome") if (path := shutil.which(name))), None)
 
 HOSTILE = [
     "<script>window.hacked = 1</script>",
@@ -48,20 +44,6 @@ def made(extra: int = 0):
                 }
             )
     return report(answers_of(rows).with_preset(get_preset("spillover")), "A <title>", base="base")
-
-
-@pytest.fixture(scope="module")
-def browser():
-    if CHROMIUM is None:
-        pytest.skip("no Chromium on this machine (apt-get install chromium)")
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(
-            executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
-        )
-        yield chromium
-        chromium.close()
 
 
 @pytest.fixture(scope="module")

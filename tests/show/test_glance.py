@@ -9,7 +9,6 @@ from spillover.show.glance import bars, sentence, trust
 from spillover.show.report import report, write_page
 from tests.answers.made import answers_of
 from tests.leaderboard.boards import made_up
-from tests.show.test_browser import browser  # noqa: F401 - a fixture
 
 BAD, GOOD = 5.0, 95.0
 
@@ -131,7 +130,7 @@ def path(tmp_path_factory):
 
 @pytest.mark.parametrize(("width", "height"), [(1280, 800), (390, 844)])
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_the_first_screen_answers(browser, path, width, height, scheme):  # noqa: F811
+def test_the_first_screen_answers(browser, path, width, height, scheme):
     from axe_playwright_python.sync_playwright import Axe
 
     page = browser.new_page(viewport={"width": width, "height": height}, color_scheme=scheme)
@@ -152,7 +151,7 @@ def test_the_first_screen_answers(browser, path, width, height, scheme):  # noqa
     page.close()
 
 
-def test_answers_come_in_pages_and_links_open_what_they_lead_to(browser, path):  # noqa: F811
+def test_answers_come_in_pages_and_links_open_what_they_lead_to(browser, path):
     page = browser.new_page(viewport={"width": 1280, "height": 800})
     page.goto(path.as_uri())
     shown = page.locator(".answers li:visible")

@@ -17,7 +17,7 @@ from spillover import __version__
 from spillover.answers.condition import titles
 from spillover.answers.measures import Measure
 from spillover.answers.read import Answers
-from spillover.answers.table import cell_groups, roles_of
+from spillover.answers.table import cell_groups, roles_of, words
 from spillover.show import plots as fig
 from spillover.show.along import along_drawings
 from spillover.show.beside import beside
@@ -25,6 +25,7 @@ from spillover.show.glance import glance_context
 from spillover.show.report import Report
 from spillover.show.sequential import sequential_figure
 from spillover.show.tables import provenance
+from spillover.show.transcripts import Transcripts
 from spillover.writing import replacing
 
 _HERE = Path(__file__).parent
@@ -47,7 +48,8 @@ def fill_template(**values: Any) -> str:
 
 def render(made: Report) -> str:
     """A report as HTML."""
-    shown = shown_answers(made.answers)
+    transcripts = Transcripts(words(made.answers.table["source"]))
+    shown = shown_answers(made.answers, transcripts=transcripts)
     filters = {"model": "model", "probe": "format", "outcome": "verdict", "question": "question_id"}
     return fill_template(
         title=made.title,
@@ -64,6 +66,7 @@ def render(made: Report) -> str:
         shown=len(shown),
         total=len(made.answers.table),
         shown_note=f"those that count first, at most {ANSWERS_PER_CELL} of a model and probe",
+        viewer=transcripts.command,
         filters={name: list(dict.fromkeys(str(a[key]) for a in shown)) for name, key in filters.items()},
         provenance=provenance(made.answers, __version__),
     )
@@ -121,7 +124,9 @@ def write_figures(drawn: Sequence[fig.Drawing], folder: Path) -> list[Path]:
     return out
 
 
-def shown_answers(answers: Answers, most: int = ANSWERS_PER_CELL) -> list[dict[str, Any]]:
+def shown_answers(
+    answers: Answers, most: int = ANSWERS_PER_CELL, transcripts: Transcripts | None = None
+) -> list[dict[str, Any]]:
     """At most so many answers of every cell and model, the ones that count as bad first."""
     groups = list(cell_groups(answers.table))
     names, roles, out = titles(cell for cell, _ in groups), roles_of(answers.table), []
@@ -146,6 +151,7 @@ def shown_answers(answers: Answers, most: int = ANSWERS_PER_CELL) -> list[dict[s
                         "grades": ", ".join(grades),
                         "quote": next((q for role in roles if isinstance(q := row.get(f"quote.{role}"), str)), None),
                         "truth": row["truth"] if isinstance(row["truth"], str) else None,
+                        "transcript": transcripts.of(row) if transcripts is not None else None,
                     }
                 )
     return out
