@@ -3,6 +3,7 @@
 import json
 import shutil
 from dataclasses import replace
+from pathlib import Path
 
 import pandas as pd
 import pytest
@@ -54,6 +55,30 @@ def test_every_exchange_format_has_the_same_figures(exported):
             values, abs=1e-6
         )
         assert (table["lower"] < table["upper"]).all()
+
+
+def test_the_register_of_inspect_evals_gets_an_entry_a_probe(exported):
+    scores = {
+        r["evaluation_name"]: r["score_details"]["score"]
+        for r in json.loads(record(exported).read_text())["evaluation_results"]
+    }
+    found = {}
+    for path in (exported / "exchange" / "inspect_evals").glob("*/eval.yaml"):
+        entry = yaml.safe_load(path.read_text())
+        (task,) = entry["tasks"]
+        assert entry["id"] == path.parent.name == f"spillover_{task['name']}"
+        assert (Path(__file__).parents[2] / task["task_path"]).is_file()
+        report = entry["evaluation_report"]
+        assert report["commit"] == entry["source"]["repository_commit"]
+        assert report["command"].startswith(f"inspect eval spillover/{task['name']} --model spillover/lab")
+        assert len(report["command"].splitlines()) == len(report["results"]) == 1
+        for row in report["results"]:
+            assert row["task"] == task["name"]
+            assert row["judge"].startswith("spillover/lab-grader")
+            for metric in row["metrics"]:
+                assert metric["lower"] <= metric["value"] <= metric["upper"]
+                found[f"{row['condition']}: {metric['key']}"] = metric["value"]
+    assert {name: found[name] for name in scores} == pytest.approx(scores)
 
 
 def test_a_contribution_comes_back_with_the_same_figures(exported, tmp_path):

@@ -38,7 +38,7 @@ class Transcripts:
         here = self.folder.relative_to(Path.cwd()) if self.folder.is_relative_to(Path.cwd()) else self.folder
         return f"inspect view --log-dir {shlex.quote(str(here))}"
 
-    def of(self, row: Mapping[str, Any]) -> str | None:
+    def of(self, row: Mapping[Any, Any]) -> str | None:
         """Address of the transcript of an answer, a row of `Answers.table`."""
         source = row["source"]
         if self.folder is None or not isinstance(source, str) or not source.endswith(".eval"):
