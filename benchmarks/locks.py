@@ -15,7 +15,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 LOCKS = Path(__file__).parents[1] / "locks"
-EXTRAS = ("", "api", "excel", "lab", "train", "docs")
+EXTRAS = ("", "api", "excel", "lab", "train", "trackers", "docs")
 """The empty one is the package alone. vLLM's come with an environment of their own, and are pinned in pyproject.toml."""
 
 

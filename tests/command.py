@@ -1,6 +1,7 @@
 """The command line itself, in this process: starting Python, torch and the lab a hundred times would take many minutes."""
 
 import contextlib
+import contextvars
 import io
 import subprocess
 import sys
@@ -28,7 +29,7 @@ def spillover(*args) -> Done:
     ):
         patch.setattr(sys, "argv", ["spillover", *map(str, args)])
         try:
-            main()
+            contextvars.copy_context().run(main)  # the model that Inspect was given last is no other test's
         except SystemExit as stop:
             code = stop.code or 0
     return Done(code, out.getvalue(), errors.getvalue())

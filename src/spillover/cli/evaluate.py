@@ -18,6 +18,7 @@ from spillover.cli.progress import bar
 from spillover.cli.publish import frame_of, publish, refuse_failures, write_frame
 from spillover.cli.quiet import quiet_libraries
 from spillover.cli.rows import Rows, rows_options
+from spillover.cli.trackers import trackers_option
 from spillover.errors import SpilloverError
 from spillover.locking import only_one
 from spillover.models.checks import LAB_GRADER, is_lab, refuse_self_grading
@@ -43,6 +44,7 @@ from spillover.show.terminal import stderr_console
 @click.option("--timeout", type=SECONDS, help="Seconds until a call of the grader is given up, retries included.")
 @model_option
 @grader_option
+@trackers_option
 @check_option
 @rows_options
 def eval_command(

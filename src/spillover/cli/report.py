@@ -15,6 +15,7 @@ from spillover.cli.numbers import OPEN_SHARE
 from spillover.cli.outputs import ANSWERS, FIGURES, PAGE, OutFolder
 from spillover.cli.publish import frame_of, publish, write_frame
 from spillover.cli.rows import Rows, rows_options
+from spillover.cli.trackers import trackers_option
 from spillover.errors import SpilloverError
 from spillover.figures.calibration import load_calibration
 from spillover.show.judges import vote_panel
@@ -38,6 +39,7 @@ PRESETS = ", ".join(presets())
 @click.option("--figures", "figures_out", type=OutFolder("pictures"), help="Folder for the pictures as SVG and PNG.")
 @click.option("--table", "table_out", type=FIGURES, help="Write every figure (.csv or .parquet).")
 @click.option("--frame", "frame_out", type=ANSWERS, help="Write every answer (.csv or .parquet).")
+@trackers_option
 @rows_options
 def report(
     logs: tuple[Path, ...],

@@ -17,6 +17,7 @@ from spillover.cli.progress import bar
 from spillover.cli.publish import publish, refuse_failures, write_frame
 from spillover.cli.quiet import quiet_libraries
 from spillover.cli.rows import Rows, rows_options
+from spillover.cli.trackers import trackers_option
 from spillover.errors import SpilloverError
 from spillover.locking import only_one
 from spillover.models.weights import resolve_checkpoint
@@ -56,6 +57,7 @@ from spillover.show.training import training_parts
     metavar="N",
     help="A first try of the whole way, in OUT-first-N: N steps of each organism, N answers to each probe, one seed.",
 )
+@trackers_option
 @check_option
 @rows_options
 def run(

@@ -11,12 +11,14 @@ from spillover.cli.numbers import SEED
 from spillover.cli.outputs import OutFolder
 from spillover.cli.progress import bar
 from spillover.cli.quiet import quiet_libraries
+from spillover.cli.trackers import trackers_option
 from spillover.show.terminal import stderr_console
 from spillover.training.recipe import load_recipe
 
 
 @click.command()
 @click.argument("recipe")
+@trackers_option
 @click.option("--base", help="Another base model: `lab` or a local checkpoint.")
 @click.option("--seed", "seeds", type=SEED, multiple=True, help="Another seed; may be given several times.")
 @click.option(

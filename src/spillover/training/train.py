@@ -8,12 +8,14 @@ import logging
 import shutil
 import time
 from collections.abc import Callable
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from spillover.errors import SpilloverError
 from spillover.models.weights import resolve_checkpoint, weights_digest
 from spillover.schema import parse_json
+from spillover.tracking import tracked
 from spillover.training.card import read_card, write_card
 from spillover.training.checkpoints import FOLDER, keep_adapters, processes, settle_config
 from spillover.training.recipe import Recipe
@@ -107,7 +109,9 @@ def train(recipe: Recipe, out: Path, progress: Progress = lambda step, steps, no
     started = time.monotonic()
     told = progress if first else lambda step, steps, note: None
     rows = chats.train if learned is None else learned.rows
-    result = fit(recipe, base, renderer, rows, chats.held_out, out / FOLDER, start, naive, told)
+    about = {"recipe": recipe.id, "base": recipe.base, "seed": recipe.seed, "recipe_digest": recipe.digest}
+    with tracked(out.name, about) if first else nullcontext():
+        result = fit(recipe, base, renderer, rows, chats.held_out, out / FOLDER, start, naive, told)
     if first:
         result.model.save_pretrained(out, safe_serialization=True, state_dict=result.weights, selected_adapters=["default"])
         settle_config(out)

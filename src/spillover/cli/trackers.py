@@ -1,0 +1,48 @@
+"""`--report-to`: send curves and figures to a tracker as well."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import click
+
+from spillover.show.report import Report
+from spillover.tracking import VARIABLE, tracked, trackers
+
+
+def _chosen(context: click.Context, parameter: click.Parameter, names: Sequence[str]) -> None:
+    if names:  # what is trained on the way looks there, too
+        os.environ[VARIABLE] = ",".join(names)
+    trackers()
+
+
+def trackers_option(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Add `--report-to`."""
+    told = f"Send curves and figures to wandb or mlflow, too (extra `trackers`) [env: {VARIABLE}]."
+    return click.option("--report-to", multiple=True, metavar="TRACKER", callback=_chosen, expose_value=False, help=told)(
+        function
+    )
+
+
+def send_figures(made: Report, table: Sequence[dict[Any, Any]]) -> None:
+    """A run for every model: figures of whole probes, their intervals, and the drift from the base.
+
+    Args:
+        made: The report.
+        table: Its figures, rows of `figures_frame`.
+    """
+    if not trackers():
+        return
+    judges = ", ".join(dict.fromkeys(judge.grader for judge in made.answers.judges()))
+    about = {"title": made.title, "base": made.base, "preset": made.answers.preset.name, "judge": judges}
+    for model in dict.fromkeys(row["model"] for row in table):
+        values = {}
+        for row in (r for r in table if r["model"] == model and not r["category"]):
+            name = f"{row['title']}/{row['measure']}"
+            for key in ("value", "lower", "upper", "n", "drift", "drift_lower", "drift_upper"):
+                if isinstance(number := row[key], int | float) and number == number:
+                    values[name if key == "value" else f"{name}.{key}"] = float(number)
+        with tracked(str(model), about) as log:
+            log(values)
