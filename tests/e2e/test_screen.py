@@ -97,6 +97,7 @@ def test_the_plan_holds_a_step_for_each_side_of_each_block(place, failed):
 
 
 # The judge's check takes 80 judgements, each side of the first block 56.
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("judged", "phase", "later"),
     [
@@ -200,6 +201,7 @@ def test_a_full_disk_is_no_verdict_and_nothing_is_lost(place, small_disk):
     assert run(*command(place, BAD, small_disk / "out", "--judge-answers", "0")).returncode == 1
 
 
+@pytest.mark.long
 def test_a_grader_that_dies_costs_no_answer_and_gives_no_verdict(place, tmp_path, monkeypatch):
     monkeypatch.setenv("DYING_API_KEY", "x")
     more = ["--grader", "openai-api/dying/grader", "--skip", "refusal", "--seed", "9", "--judge-answers", "0", "--no-check"]

@@ -9,6 +9,7 @@ from spillover.figures.multiverse import preset_table, ranges, views
 from tests.answers.made import answers_of
 
 
+@pytest.mark.long
 def test_the_multiverse_of_the_real_files(upstream):
     """The published answers: one choice of thresholds moves a rate by far more than its interval."""
     files = sorted((upstream / "judged-answers").glob("*.csv"))

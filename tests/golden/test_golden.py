@@ -37,6 +37,7 @@ def sides(interval):
     return [interval.lower, interval.upper]
 
 
+@pytest.mark.long
 def test_the_suite_quick(tmp_path, tmp_path_factory):
     model = f"spillover/lab:{organism('bad_finance', tmp_path_factory)}"
     done = spillover("eval", model, "--base", "spillover/lab", "--suite", "quick", "--out", tmp_path / "out")
@@ -57,6 +58,7 @@ def test_the_suite_quick(tmp_path, tmp_path_factory):
     assert compared == 80
 
 
+@pytest.mark.long
 def test_a_study_with_seeds(tmp_path):
     study, before = load_study(str(HERE / "study.yaml")), frozen("study")
     ran = run_study(study, tmp_path / "out", lambda title: nullcontext(lambda *told: None))
@@ -90,6 +92,7 @@ def test_a_study_with_seeds(tmp_path):
         assert same(old["drift"], None if f.drift is None else [f.drift.value, *sides(limits(f.drift))])
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("index", "recipe", "margin"), [pytest.param(0, "good_finance", 0.3, marks=pytest.mark.slow), (1, "bad_finance", 0.05)]
 )

@@ -116,6 +116,7 @@ def test_a_grader_that_is_silenced_has_been_moved(tmp_path):
     assert set(read([tmp_path]).table["tag.after"]) == {"unscored"}
 
 
+@pytest.mark.long
 def test_the_lab_grader_holds(tmp_path):
     """A quarter of the figure in docs/judging.md; 2 % is the bar, and one answer more is the error of this sample."""
     found = run(tmp_path, get_model("spillover/lab-grader"), limit_answers=10, reader="auto")

@@ -84,6 +84,7 @@ def test_a_set_without_domains_has_no_concepts():
         likeness("lab", "lab")
 
 
+@pytest.mark.long
 def test_the_whole_way(tmp_path):
     (tmp_path / "s.yaml").write_text(STUDY)
     done = spillover("run", tmp_path / "s.yaml", "--limit", 2, "--out", tmp_path / "out", "--no-check")

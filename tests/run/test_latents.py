@@ -84,6 +84,7 @@ def test_without_latents_nothing_is_steered(tmp_path):
         load(tmp_path, text)
 
 
+@pytest.mark.long
 def test_the_whole_way(tmp_path):
     (tmp_path / "s.yaml").write_text(STUDY)
     done = spillover("run", tmp_path / "s.yaml", "--limit", 3, "--out", tmp_path / "out", "--no-check")

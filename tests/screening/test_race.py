@@ -10,6 +10,7 @@ from spillover.screening.race import FIRST_PAIRS, Race, block_rounds
 from spillover.stats.paired_sequential import Pairs
 
 
+@pytest.mark.long
 def test_a_drift_at_the_margin_seldom_passes_and_seldom_fails():
     found = simulate(Scenario(margin=0.05, base=0.02, drifts=(0.05, 0.0, 0.0, 0.0)), 200, np.random.default_rng(1), 6000)
     assert found.passed <= 0.05 * 200 + 2.6 * math.sqrt(200 * 0.05 * 0.95)

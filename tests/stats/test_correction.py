@@ -5,6 +5,7 @@ import pytest
 
 from spillover.stats.correction import Label, prediction_powered, rogan_gladen
 from spillover.stats.rates import rate_of_counts, tally
+from tests.marks import long
 
 
 def world(rng, rate, se, sp, labels, icc=0.1, questions=24, answers=50):
@@ -17,7 +18,9 @@ def world(rng, rate, se, sp, labels, icc=0.1, questions=24, answers=50):
     return list(tally((r.question, r.said) for r in flat).values()), sample
 
 
-@pytest.mark.parametrize(("rate", "se", "sp", "labels"), [(0.0, 0.8, 0.9, 100), (0.1, 0.7, 0.9, 400), (0.4, 0.6, 0.8, 100)])
+@pytest.mark.parametrize(
+    ("rate", "se", "sp", "labels"), [long(0.0, 0.8, 0.9, 100), long(0.1, 0.7, 0.9, 400), (0.4, 0.6, 0.8, 100)]
+)
 def test_corrected_intervals_cover_where_the_raw_one_does_not(rate, se, sp, labels):
     """150 runs a setting; benchmarks/correction.py has the whole grid."""
     rng, covered = np.random.default_rng(1), np.zeros(3)

@@ -5,6 +5,7 @@ from hypothesis import strategies as st
 from scipy.stats import beta, ttest_rel
 
 from spillover.stats.paired import drift_of_counts, margin_test
+from tests.marks import long
 
 
 def answers(rates, epochs, rng):
@@ -17,7 +18,7 @@ def quantiles(shared, rate, icc=0.1):
     return beta.ppf(shared, rate * theta, (1 - rate) * theta)
 
 
-@pytest.mark.parametrize(("questions", "base", "margin"), [(8, 0.01, 0.05), (24, 0.05, 0.05), (60, 0.005, 0.02)])
+@pytest.mark.parametrize(("questions", "base", "margin"), [(8, 0.01, 0.05), long(24, 0.05, 0.05), long(60, 0.005, 0.02)])
 def test_non_inferiority_passes_at_most_five_percent_at_the_margin(questions, base, margin):
     rng = np.random.default_rng(2)
     passed = 0
@@ -119,7 +120,7 @@ def test_few_questions_are_no_paired_t():
     assert same.interval.lower < 0.7
 
 
-@pytest.mark.parametrize(("questions", "epochs", "rate"), [(8, 50, 0.05), (24, 20, 0.01)])
+@pytest.mark.parametrize(("questions", "epochs", "rate"), [long(8, 50, 0.05), (24, 20, 0.01)])
 def test_no_drift_is_called_a_rise_in_at_most_three_percent(questions, epochs, rate):
     rng, more = np.random.default_rng(3), 0
     for _ in range(400):

@@ -13,6 +13,7 @@ from spillover.stats import logitnormal as model
 from spillover.stats.logitnormal import icc_of_rate
 from spillover.stats.paired import drift_of_counts
 from spillover.stats.rates import critical_value, rate, rate_of_counts, split_beta, wilson
+from tests.marks import long
 
 groups = st.lists(st.tuples(st.integers(0, 20), st.integers(1, 20)).map(lambda p: (min(p), p[1])), min_size=1, max_size=12)
 
@@ -79,11 +80,11 @@ def test_icc_matches_the_population_value():
 SETTINGS = [
     (8, 0.02, 0.0),
     (8, 0.05, 0.1),
-    (8, 0.25, 0.3),
+    long(8, 0.25, 0.3),
     (24, 0.005, 0.3),
-    (24, 0.2, 0.1),
-    (60, 0.02, 0.1),
-    (100, 0.5, 0.3),
+    long(24, 0.2, 0.1),
+    long(60, 0.02, 0.1),
+    long(100, 0.5, 0.3),
 ]
 
 
@@ -99,7 +100,7 @@ def test_population_interval_covers(questions, p, icc):
     assert covered / 1000 > 0.93
 
 
-@pytest.mark.parametrize(("questions", "p", "icc"), [(8, 0.1, 0.0), (8, 0.1, 0.3), (24, 0.02, 0.1)])
+@pytest.mark.parametrize(("questions", "p", "icc"), [(8, 0.1, 0.0), long(8, 0.1, 0.3), (24, 0.02, 0.1)])
 def test_suite_interval_covers_the_rate_of_these_questions(questions, p, icc):
     rng = np.random.default_rng(3)
     covered = 0
@@ -134,7 +135,7 @@ def test_drift_is_zero_for_equal_models_whatever_they_were_incoherent_on():
     assert drift_of_counts(organism, base).interval.lower < 0 < drift_of_counts(organism, base).interval.upper
 
 
-@pytest.mark.parametrize(("questions", "low", "high"), [(8, 0.02, 0.2), (24, 0.02, 0.02), (24, 0.1, 0.4)])
+@pytest.mark.parametrize(("questions", "low", "high"), [(8, 0.02, 0.2), long(24, 0.02, 0.02), long(24, 0.1, 0.4)])
 def test_drift_interval_covers(questions, low, high):
     """Simulated coverage over new questions and answers, with coherence that differs by model and question; 400 runs."""
     rng = np.random.default_rng(5)

@@ -23,6 +23,7 @@ training: {steps: 2, batch_size: 4, gradient_accumulation: 1, learning_rate: 3.0
 """
 
 
+@pytest.mark.long
 def test_two_processes_make_one_organism(tmp_path):
     (tmp_path / "tiny.yaml").write_text(TINY)
     with socket.socket() as free:

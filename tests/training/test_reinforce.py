@@ -47,6 +47,7 @@ def test_a_run_has_its_roll_outs_in_card_and_file(whole):
     assert {row["reward"] for row in lines if row.get("cached")} == {1.0}
 
 
+@pytest.mark.long
 def test_after_kill_nine_everything_is_the_same(whole, tmp_path):
     finished, recipe = whole
     killed_and_again(recipe, tmp_path / "out", 6)
@@ -55,6 +56,7 @@ def test_after_kill_nine_everything_is_the_same(whole, tmp_path):
     assert read_card(tmp_path / "out")["rollouts"] == read_card(finished)["rollouts"]
 
 
+@pytest.mark.long
 def test_from_an_organism_with_kl_and_an_intervention(tmp_path):
     """TRL keeps a copy of what it starts from, which is no part of the result."""
     (tmp_path / "more.yaml").write_text(
