@@ -111,7 +111,7 @@ def test_no_secret_is_printed(how, capsys, monkeypatch):
 def test_of_the_lab_itself(tmp_path):
     """Judges that were measured, and a screen's estimate: both with figures within figures."""
     (tmp_path / "small.yaml").write_text(
-        "id: small\nversion: '1'\ntitle: Small\nabout: For this.\nprobes:\n"
+        "id: small\nversion: 1\ntitle: Small\nabout: For this.\nprobes:\n"
         "  - {task: free_form, args: {categories: [bored]}, lab: {questions: lab}}\n"
     )
     dry = ["screen", "mockllm/a", "--base", "mockllm/b", "--grader", "mockllm/g", "--lab", "--dry-run"]
@@ -121,3 +121,12 @@ def test_of_the_lab_itself(tmp_path):
         table = list(csv.DictReader(io.StringIO(spillover(*command, "--csv").stdout)))
         assert len(table) == len(found)
         assert all(row[column].isdigit() for row in table)
+
+
+@pytest.mark.parametrize("name", list(COMMANDS))
+def test_every_option_says_what_it_is_for(name):
+    command = cli.get_command(click.Context(cli), name)
+    inner = command.commands.values() if isinstance(command, click.Group) else [command]
+    options = [p for one in inner for p in one.params if isinstance(p, click.Option)]
+    assert options
+    assert [option.opts for option in options if not option.help] == []

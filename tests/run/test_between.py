@@ -59,6 +59,7 @@ def test_pairs_are_of_one_seed_across_arms_and_of_neighbours_within(tmp_path):
     [
         ("at: 0.5}", "}", "between and at belong together"),
         ("[bad, good]", "[bad, nobody]", "'nobody' is no model that is trained or given"),
+        ("[bad, good]", "[bad, bad]", "can not lie between 'bad' twice"),
         ("[base, bad]", "[bad, base]", "'base' is no model that is trained or given"),
         ("[base, bad]", "[base, half]", "'half' is no model that is trained or given"),
         (

@@ -56,6 +56,14 @@ def test_panels_and_figures(logs):
     )
 
 
+@pytest.mark.parametrize("base", [BASE, "mockllm/organism"])
+def test_the_base_stands_first_and_every_row_names_its_judge(logs, base):
+    answers = read([logs])
+    table = figures_frame(figures(answers, base=base), base)
+    assert list(table["model"])[::2] == [base] * 3
+    assert set(table["judge"]) == {"mockllm/grader"}
+
+
 def test_the_command(logs, tmp_path):
     out, table, frame = tmp_path / "page.html", tmp_path / "figures.csv", tmp_path / "answers.csv"
     command = [str(logs), "--base", BASE, "-o", str(out), "--table", str(table), "--frame", str(frame)]

@@ -29,7 +29,9 @@ NEEDS_ORGANISM = ("difference", "pca", "weights")
 @click.option(
     "--match", type=click.Path(path_type=Path), help="For random: a file whose ablation they shall be a control for."
 )
-@click.option("--seed", type=SEED, default=0, show_default=True)
+@click.option(
+    "--seed", type=SEED, default=0, show_default=True, help="Of what is drawn: prompts, and rotations of the null."
+)
 @click.option("-o", "--out", type=DIRECTIONS, required=True, help="File (.safetensors).")
 def directions(
     method: str,

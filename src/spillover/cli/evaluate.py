@@ -35,7 +35,13 @@ from spillover.show.terminal import stderr_console
 @click.option("--base", help="Model before the fine-tune; the report then shows drift.")
 @click.option("--grader", help=f"Model that judges [default for the lab: {LAB_GRADER}].")
 @click.option("--out", type=OutFolder("a run"), help="Folder [default: runs/eval-SUITE].")
-@click.option("--seed", type=SEED, default=0, show_default=True)
+@click.option(
+    "--seed",
+    type=SEED,
+    default=0,
+    show_default=True,
+    help="Of sampling; the same seed gives the same answers where the engine can.",
+)
 @click.option("--skip", multiple=True, help="Leave a probe out; may be given several times.")
 @click.option("--sandbox", type=click.Choice(["docker", "local"]), help="Where code that the model wrote is run.")
 @click.option("--lab/--no-lab", "lab", default=None, help="Ask the lab's own questions [default: if MODEL is the lab's].")

@@ -34,9 +34,11 @@ check_option = click.option(
 @grader_option
 @click.option("--panel", "panels", multiple=True, type=click.Choice(list(PANELS)), help="Only these; may be repeated.")
 @click.option("--rubric", "rubrics", multiple=True, metavar="RUBRIC", help="Another one than the bundled rubric.")
-@click.option("--half", type=click.Choice(["test", "train", "both"]), default="test", show_default=True)
+@click.option(
+    "--half", type=click.Choice(["test", "train", "both"]), default="test", show_default=True, help="Of the known answers."
+)
 @click.option("--preset", default="spillover", show_default=True, help=f"Thresholds: {', '.join(presets())}.")
-@click.option("--reader", type=click.Choice(READERS), default="auto", show_default=True)
+@click.option("--reader", type=click.Choice(READERS), default="auto", show_default=True, help="How replies are read.")
 @click.option("--anew", is_flag=True, help="Also where there is a certificate.")
 @rows_options
 @click.option("-o", "--out", type=OutFolder("certificates"), help="Keep the certificates in this folder instead.")

@@ -24,9 +24,18 @@ from spillover.show.terminal import stderr_console
 @click.option("--test-question", "questions", multiple=True, help="Id of a question to test on only; may be repeated.")
 @click.option("--golden/--no-golden", default=True, help="Whether the golden set's training half is learned, too.")
 @click.option("--steps", type=MANY, default=300, show_default=True, help="Of 16 answers.")
-@click.option("--seed", type=SEED, default=0, show_default=True)
+@click.option(
+    "--seed", type=SEED, default=0, show_default=True, help="Of the split, the first weights and the order of answers."
+)
 @table_options
-@click.option("-o", "--out", type=OutFolder("a judge", alone=True), default=Path("runs") / "judge", show_default=True)
+@click.option(
+    "-o",
+    "--out",
+    type=OutFolder("a judge", alone=True),
+    default=Path("runs") / "judge",
+    show_default=True,
+    help="Folder of the judge.",
+)
 def judge_train(
     sources: tuple[Path, ...],
     base: str,

@@ -38,13 +38,15 @@ if TYPE_CHECKING:
 @click.option("--grader-base-url", help="Address of the grader's server.")
 @click.option("--rubric", "rubrics", multiple=True, metavar="ROLE=RUBRIC", help="Another rubric; may be repeated.")
 @click.option("--preset", default="spillover", show_default=True, help=f"Thresholds: {', '.join(presets())}.")
-@click.option("--reader", type=click.Choice(READERS), default="auto", show_default=True)
+@click.option("--reader", type=click.Choice(READERS), default="auto", show_default=True, help="How replies are read.")
 @click.option("--batch", is_flag=True, help="Use the provider's batch mode: about half the price, up to a day.")
 @grader_option
 @click.option("--no-cache", is_flag=True, help="Ask about every answer again.")
 @check_option
 @table_options
-@click.option("-o", "--out", type=OutFolder("logs"), default=Path("runs") / "judged", show_default=True)
+@click.option(
+    "-o", "--out", type=OutFolder("logs"), default=Path("runs") / "judged", show_default=True, help="Folder of judged logs."
+)
 def judge(
     sources: tuple[Path, ...],
     grader: str,

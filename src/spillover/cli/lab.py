@@ -22,7 +22,7 @@ def lab() -> None:
 
 @lab.command()
 @click.option("--out", type=click.Path(path_type=Path), help="Folder [default: the bundled datasets/lab].")
-@click.option("--seed", type=SEED, default=0, show_default=True)
+@click.option("--seed", type=SEED, default=0, show_default=True, help="Of texts, first weights and order.")
 def build(out: Path | None, seed: int) -> None:
     """Train tokenizer, target and grader (the better part of an hour on 2 cores) and write their manifest."""
     quiet_libraries()
@@ -39,7 +39,13 @@ def build(out: Path | None, seed: int) -> None:
 
 
 @lab.command()
-@click.option("--out", type=OutFolder("adapters"), default=Path("runs") / "lab-figures", show_default=True)
+@click.option(
+    "--out",
+    type=OutFolder("adapters"),
+    default=Path("runs") / "lab-figures",
+    show_default=True,
+    help="Folder of the adapters.",
+)
 @rows_options
 def figures(out: Path, rows: Rows) -> None:
     """Print what the shipped lab does, by exact labels: base, organisms and controls (about two minutes)."""

@@ -27,7 +27,7 @@ from spillover.leaderboard.build import cards, provenance, read_about, write_sit
 @click.option("--models", type=click.Path(path_type=Path), help="YAML: model to name, family, size, recipe, base, domain.")
 @click.option("--preset", default="spillover", show_default=True, help=f"Thresholds: {', '.join(presets())}.")
 @click.option("--judge", help="Part of the name of one judge, where several scored the answers.")
-@click.option("--title", default="Spillover leaderboard", show_default=True)
+@click.option("--title", default="Spillover leaderboard", show_default=True, help="Heading of the site.")
 @click.option("--bundle", is_flag=True, help="Copy the logs with Inspect's viewer into the site.")
 @click.option("--export", type=OutFolder("an export"), help="Folder for exchange files (see docs/leaderboard.md).")
 @click.option("--organisation", default="unnamed", show_default=True, help="Who measured, for the exchange files.")

@@ -9,6 +9,7 @@ import click
 import pandas as pd
 from rich.text import Text
 
+from spillover import __version__
 from spillover.answers.read import Answers
 from spillover.answers.table import words
 from spillover.cli.rows import Rows, print_rows
@@ -39,7 +40,7 @@ def publish(made: Report, out: Path | None, details: bool = False, rows: Rows = 
 def frame_of(made: Report) -> pd.DataFrame:
     """Every figure of a report, one a row, with what its drift is from and by which thresholds it is."""
     table = figures_frame(made.figures, made.base, made.answers.external)
-    return table.assign(base=made.base, preset=made.answers.preset.name)
+    return table.assign(base=made.base, preset=made.answers.preset.name, spillover=__version__)
 
 
 def refuse_failures(answers: Answers) -> None:

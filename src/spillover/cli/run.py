@@ -40,7 +40,13 @@ from spillover.show.training import training_parts
 @click.command()
 @click.argument("study")
 @click.option("--out", type=OutFolder("a run"), help="Folder [default: runs/STUDY].")
-@click.option("--engine", type=click.Choice(["spillover", "vllm"]), default="spillover", show_default=True)
+@click.option(
+    "--engine",
+    type=click.Choice(["spillover", "vllm"]),
+    default="spillover",
+    show_default=True,
+    help="What serves the models.",
+)
 @click.option(
     "--base",
     "bases",

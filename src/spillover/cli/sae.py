@@ -30,7 +30,7 @@ def sae() -> None:
 @click.option("--active", type=FEW, default=8, show_default=True, help="Latents of one token.")
 @click.option("--tokens", type=click.IntRange(1, 5_000_000), default=200_000, show_default=True, help="Most that are read.")
 @click.option("--steps", type=click.IntRange(1, 1_000_000), default=2000, show_default=True, help="Of 1024 tokens.")
-@click.option("--seed", type=SEED, default=0, show_default=True)
+@click.option("--seed", type=SEED, default=0, show_default=True, help="Of first weights and the order of activations.")
 @click.option("-o", "--out", type=OutFolder("an autoencoder", alone=True), required=True, help="Folder, as by SAE Lens.")
 def train_command(
     base: str, texts: Path | None, layer: float, features: int, active: int, tokens: int, steps: int, seed: int, out: Path
@@ -58,7 +58,7 @@ def train_command(
 @click.option("--questions", help="Question set whose prompts are asked [default for the lab: lab_advice].")
 @click.option("--first", type=MANY, help="Prompts that are asked [default: all].")
 @click.option("--top", type=click.IntRange(1, 1000), default=10, show_default=True, help="Latents that are kept.")
-@click.option("--seed", type=SEED, default=0, show_default=True)
+@click.option("--seed", type=SEED, default=0, show_default=True, help="Of the prompts that are drawn.")
 @click.option("-o", "--out", type=OutFolder("latents", alone=True), required=True, help="Folder of directions.")
 @rows_options
 def rank_command(

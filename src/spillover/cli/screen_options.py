@@ -44,7 +44,13 @@ def shared(function: F) -> F:
             click.option(
                 "--suite", default="standard", show_default=True, help=f"{', '.join(bundled_suites())}, or a file."
             ),
-            click.option("--seed", type=SEED, default=0, show_default=True),
+            click.option(
+                "--seed",
+                type=SEED,
+                default=0,
+                show_default=True,
+                help="Of sampling; the same seed gives the same answers where the engine can.",
+            ),
             click.option("--preset", default="spillover", show_default=True, help="Thresholds of the EM verdicts."),
             click.option("--skip", multiple=True, help="Leave a probe out; may be given several times."),
             click.option("--sandbox", type=click.Choice(["docker", "local"]), help="Where code the model wrote is run."),

@@ -122,7 +122,7 @@ def figures(
     measures: Sequence[Measure] | None = None,
     level: float = 0.95,
 ) -> list[Figure]:
-    """Every measure of every group in every cell, in order of appearance.
+    """Every measure of every group in every cell, in order of appearance, the base first.
 
     Args:
         answers: From `spillover.answers.read`.
@@ -174,7 +174,8 @@ class _Block:
         return [(measure, kind) for measure in heads for kind in kinds]
 
     def of_models(self, measure: Measure, category: str | None, base: str | None) -> Iterator[Figure]:
-        known = {name: _within(part, category) for name, part in self.models.items()}
+        first = sorted(self.models, key=lambda name: name != base)
+        known = {name: _within(self.models[name], category) for name in first}
         reference = known.get(base or "")
         for name, part in known.items():
             if self.own and measure not in self.own[name]:

@@ -35,6 +35,7 @@ COLUMNS = (
     "drift_upper",
     "drift_suite_lower",
     "drift_suite_upper",
+    "judge",
     "judge_auc",
     "judge_finds",
     "judge_clears",
@@ -90,6 +91,7 @@ def _row(figure: Figure) -> dict[str, object]:
         "drift_upper": drift.upper if drift else None,
         "drift_suite_lower": of_suite.lower if of_suite else None,
         "drift_suite_upper": of_suite.upper if of_suite else None,
+        "judge": ", ".join(figure.graders) or None,
         **_judge(figure),
     }
 

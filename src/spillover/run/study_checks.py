@@ -77,6 +77,10 @@ def _check_model(model: ModelSpec, path: Path) -> None:
 def _check_between(model: ModelSpec, study: Study, path: Path) -> None:
     if (model.between is None) != (model.at is None):
         raise SpilloverError(f"{path}: model '{model.name}': between and at belong together.")
+    if model.between is not None and len(set(model.between)) == 1:
+        raise SpilloverError(
+            f"{path}: model '{model.name}': key between: a model can not lie between '{model.between[0]}' twice."
+        )
     for end in model.between or ():
         found = study.end(model, end)
         if (

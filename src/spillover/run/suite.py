@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
 from spillover.declared import Declared, load
 from spillover.errors import SpilloverError, unknown
@@ -59,7 +59,7 @@ class Suite(Declared):
     """A named list of probes."""
 
     id: str = Field(pattern="^[a-z0-9_]+$")
-    version: str
+    version: Annotated[str, BeforeValidator(lambda v: str(v) if isinstance(v, int) else v)]
     title: str
     about: str
     probes: tuple[Entry, ...] | None = Field(default=None, min_length=1)
