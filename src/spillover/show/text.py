@@ -203,8 +203,9 @@ def judged_text(judges: Sequence[Judge]) -> list[str]:
 CONDITIONS = (
     "Shares in percent (hits/n); a lean runs from -100 (left) to +100 (right); a gap or an effect is in points. 95 % "
     "intervals. On this suite: other answers to these questions. Questions like these: other questions, too; the "
-    "question is the unit, so answers to one question count less than one each. A drift is the mean over the questions "
-    "that base and model share, so it need not be the difference of two rates; its interval is for questions like "
-    "these. Coherent, unscored and cut by the token limit: shares of the model's answers to that probe; unscored ones count in no rate but those of all answers. All of it is "
-    "conditional on grader, rubric and preset, and on these weights; grader error is no part of it."
+    "question is the unit, so answers to one question count less than one each. A drift is the mean over the "
+    "questions that base and model share, so it need not be the difference of two rates; its interval is for "
+    "questions like these. Coherent, unscored and cut by the token limit: shares of the model's answers to that "
+    "probe; unscored ones count in no rate but those of all answers. All of it is conditional on grader, rubric and "
+    "preset, and on these weights; grader error is no part of it."
 )
