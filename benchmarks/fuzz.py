@@ -1,12 +1,13 @@
 """Damage what every reader of foreign bytes reads, for as long as is wanted: `python benchmarks/fuzz.py --minutes 60`.
 
 Whatever a reader answers other than by reading or by one sentence is kept in `--corpus`, named by reader and fault, and read
-again at the start of the next run. With `--atheris READER` (pip install atheris) one reader is fuzzed by coverage instead.
+again at the start of the next run. A process that dies leaves its input in `now`, and where it died on standard error. With `--atheris READER` (pip install atheris) one reader is fuzzed by coverage instead.
 """
 
 from __future__ import annotations
 
 import argparse
+import faulthandler
 import hashlib
 import logging
 import random
@@ -68,12 +69,15 @@ def main() -> None:
         name = path.name.rpartition("-")[0].replace("_", " ")
         if name in chosen and (again := fault(chosen[name], path.read_bytes())):
             found[f"{name}: {again}"] += 1
+    now = args.corpus / "now"
+    faulthandler.enable()
     end = time.monotonic() + 60 * args.minutes
     while time.monotonic() < end:
         for name, target in chosen.items():
             for _ in range(5):
                 data = damage(target.seed(), drawn.randbytes(drawn.randrange(1, 40)))
                 counts[name] += 1
+                now.write_bytes(data)  # what a process that dies of it leaves behind
                 broke = fault(target, data)
                 if broke:
                     key = f"{name}: {broke}"
@@ -81,6 +85,7 @@ def main() -> None:
                     if found[key] == 1:
                         digest = hashlib.sha256(data).hexdigest()[:12]
                         (args.corpus / f"{name.replace(' ', '_')}-{digest}.bin").write_bytes(data)
+    now.unlink(missing_ok=True)
     for name, count in counts.items():
         print(f"{name}: {count} inputs")
     for key, count in found.most_common():

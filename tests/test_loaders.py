@@ -64,6 +64,11 @@ def test_every_checkpoint_is_loaded_without_its_code_and_from_safetensors():
             assert words.get("use_safetensors") == "True", f"{where}:{line} {name}"
 
 
+def test_logs_are_read_in_one_place():
+    readers = {path.name for path in SOURCE.rglob("*.py") if "read_eval_log(" in path.read_text(encoding="utf-8")}
+    assert readers == {"logs.py"}
+
+
 def test_the_only_yaml_loader_is_a_safe_one():
     for where, line, name, words in calls():
         if name == "yaml.load":

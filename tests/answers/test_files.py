@@ -2,13 +2,15 @@
 
 import json
 import shutil
+from pathlib import Path
 
 import pytest
 from inspect_ai.log import EvalError, EvalSample, read_eval_log, write_eval_log
 
-from spillover.answers.files import find
+from spillover.answers.files import find, load
 from spillover.answers.read import NoAnswers, read, short_names
 from spillover.errors import SpilloverError
+from spillover.logs import check_log
 from spillover.tasks.free_form import free_form
 from tests.answers.made import asked
 from tests.fakes import output
@@ -118,6 +120,19 @@ def test_no_failure_stands_for_an_answer_that_is_there(tmp_path, later, fail):
     table = read([tmp_path]).table
     assert len(table) == len(log.samples)
     assert set(table["outcome"]) == {"aligned"}
+
+
+def test_a_number_that_no_reader_takes_is_said_and_does_not_end_the_process(tmp_path):
+    """Inspect's own reader of such logs dies of it (found by benchmarks/fuzz.py)."""
+    log = run(tmp_path)
+    Path(log.location).unlink()
+    path = tmp_path / "2026-01-01T00-00-00_a.json"
+    write_eval_log(log, str(path), format="json")
+    path.write_text(path.read_text().replace('"version": 2', f'"version": {"9" * 5000}', 1))
+    (loaded,) = load([path])
+    assert "it cannot be read as an Inspect log (Exceeds the limit" in loaded.problem
+    with pytest.raises(ValueError, match="Exceeds the limit"):
+        check_log(path)
 
 
 def test_an_answer_that_failed_is_unscored_and_not_gone(tmp_path):

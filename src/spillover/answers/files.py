@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from inspect_ai.log import EvalLog, read_eval_log
+from inspect_ai.log import EvalLog
 
 from spillover.answers.answer_rows import rows_of
 from spillover.answers.certified import certificates_in
@@ -22,6 +22,7 @@ from spillover.answers.table import tidy
 from spillover.answers.table_files import READERS, ending, is_table
 from spillover.errors import SpilloverError
 from spillover.judging.certificate import Certificate
+from spillover.logs import read_log
 
 LOG_ENDINGS = (".eval", ".json")
 DATED = re.compile(r"\d{4}-\d\d-\d\dT")
@@ -118,10 +119,10 @@ def load_one(path: Path) -> Loaded:
     try:
         if is_lm_eval(path):
             return Loaded(path, others=tuple(lm_eval_scores(path)))
-        header = read_eval_log(str(path), header_only=True)
+        header = read_log(path, header_only=True)
         if not is_ours(header):
             return Loaded(path, header)
-        log = read_eval_log(str(path))
+        log = read_log(path)
         table = tidy([row for sample in log.samples or [] for row in rows_of(log, sample, path)])
         certificates = tuple(certificates_in(log))
     except SpilloverError as error:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from inspect_ai import score
-from inspect_ai.log import EvalLog, EvalSample, read_eval_log, write_eval_log
+from inspect_ai.log import EvalLog, EvalSample, write_eval_log
 from inspect_ai.model import Model
 from inspect_ai.scorer import Score, Scorer
 from inspect_ai.util import registry_create
@@ -25,6 +25,7 @@ from spillover.answers.rules import rubrics_of
 from spillover.answers.scrub import scrub_file
 from spillover.errors import SpilloverError
 from spillover.judging.rubric import Reader, load_rubric
+from spillover.logs import read_log
 from spillover.models.identity import EARLIER, TARGET, cache_identity
 
 Advance = Callable[[int, int, str], None]
@@ -109,7 +110,7 @@ def _inside(path: Path, folder: Path) -> bool:
 def _logs(paths: Iterable[Path]) -> Iterator[Job]:
     for path in paths:
         try:
-            log = read_eval_log(str(path))
+            log = read_log(path)
         except Exception as error:  # a damaged zip raises anything
             raise SpilloverError(f"{path} cannot be read as an Inspect log ({error}).") from error
         imported = (log.eval.metadata or {}).get("probe") == "imported"
@@ -202,7 +203,7 @@ def _freshest(path: Path, log: EvalLog) -> EvalLog:
     if not path.is_file():
         return log
     try:
-        earlier = read_eval_log(str(path))
+        earlier = read_log(path)
     except Exception:  # cut short by a kill: the source is still there
         return log
     mine, its = ([(s.id, s.epoch, s.output.completion) for s in each.samples or []] for each in (log, earlier))

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from inspect_ai import score
-from inspect_ai.log import EvalLog, EvalSample, read_eval_log, recompute_metrics
+from inspect_ai.log import EvalLog, EvalSample, recompute_metrics
 from inspect_ai.model import Model
 from inspect_ai.scorer import Score, Scorer
 from inspect_ai.util import registry_create
@@ -14,6 +14,7 @@ from inspect_ai.util import registry_create
 from spillover.answers.answer_rows import UNREACHED
 from spillover.answers.files import is_ours
 from spillover.answers.rejudge import with_what_is_known, write_in_place
+from spillover.logs import read_log
 
 
 def judgement_failed(given: Score) -> bool:
@@ -37,10 +38,10 @@ def ask_failures_again(logs: Path, grader: Model, before: Callable[[], object] =
     """
     failed = 0
     for path in sorted(logs.glob("*.eval")):
-        header = read_eval_log(str(path), header_only=True)
+        header = read_log(path, header_only=True)
         if header.status != "success" or not is_ours(header):
             continue
-        log = read_eval_log(str(path))
+        log = read_log(path)
         broken = [s for s in log.samples or [] if not s.error and any(map(judgement_failed, (s.scores or {}).values()))]
         if broken:
             if not failed:

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import click
-from inspect_ai.log import read_eval_log
 
 from spillover.answers.files import find
 from spillover.answers.presets import get_preset, presets
@@ -19,6 +18,7 @@ from spillover.exchange.contributed import RECOMPUTED, Contribution, computed_ag
 from spillover.exchange.export import Given, write_exchange
 from spillover.leaderboard.board import make_board, with_contributions
 from spillover.leaderboard.build import cards, provenance, read_about, write_site
+from spillover.logs import read_log
 
 
 @click.command()
@@ -101,12 +101,12 @@ def _computed_again(
     if not with_logs:
         return {}
     out: dict[str, Contribution] = {}
-    ours = [read_eval_log(str(path), header_only=True) for path in find(list(logs))[0]] if logs else []
+    ours = [read_log(path, header_only=True) for path in find(list(logs))[0]] if logs else []
     models, runs = {log.eval.model for log in ours}, {log.eval.task_id for log in ours}
     for theirs in with_logs:
         model = computed_again(theirs, preset, judge)
         # Logs of one run are retries of each other, of which the newest counts: another model's would replace ours.
-        its = {read_eval_log(str(path), header_only=True).eval.task_id for path in theirs.logs}
+        its = {read_log(path, header_only=True).eval.task_id for path in theirs.logs}
         if model in models:
             raise SpilloverError(f"The model {model} is there twice; leave one of them out.")
         if its & runs:

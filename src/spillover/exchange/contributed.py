@@ -23,6 +23,7 @@ from spillover.errors import SpilloverError
 from spillover.exchange.records import SCHEMA, content_hash
 from spillover.leaderboard.board import Column, Entry, Source, Value, make_board
 from spillover.leaderboard.build import KEYS
+from spillover.logs import check_log
 from spillover.schema import check_schema, parse_json
 
 logger = logging.getLogger(__name__)
@@ -154,6 +155,7 @@ def _check_logs(path: Path, details: dict[str, str]) -> tuple[tuple[Path, ...], 
         if hashlib.sha256(log.read_bytes()).hexdigest() != digest:
             raise SpilloverError(f"{path} is refused: the log {name} is not the one that it was made from.")
         try:
+            check_log(log)
             answers += sum(1 for _ in read_eval_log_sample_summaries(str(log)))
         except Exception as error:  # a file that is no log raises anything
             raise SpilloverError(f"{path} is refused: {name} cannot be read as an Inspect log ({error}).") from error

@@ -11,13 +11,14 @@ from pathlib import Path
 from typing import Any
 
 from inspect_ai import Task, eval_set
-from inspect_ai.log import EvalLog, read_eval_log
+from inspect_ai.log import EvalLog
 from inspect_ai.model import Model
 
 from spillover._inspect import PrerequisiteError, keeping_names
 from spillover.answers.certified import CERTIFICATES, certificates_of
 from spillover.answers.scrub import scrub
 from spillover.errors import SpilloverError
+from spillover.logs import read_log
 from spillover.run.fingerprint import require_same, unchecked
 from spillover.run.progress import counted
 from spillover.run.reach import require_reach
@@ -111,7 +112,7 @@ def statuses(logs: Path) -> set[str]:
 def _by_task(logs: Path) -> dict[str, str]:
     found: dict[str, str] = {}
     for path in _by_time(logs):
-        header = read_eval_log(str(path), header_only=True)
+        header = read_log(path, header_only=True)
         if found.get(header.eval.task_id) != "success":  # which is never asked again
             found[header.eval.task_id] = header.status
     return found

@@ -9,7 +9,6 @@ from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 
-from inspect_ai.log import read_eval_log
 from inspect_ai.model import get_model
 
 from spillover.answers.answer_rows import UNREACHED
@@ -20,6 +19,7 @@ from spillover.answers.table import judge_name
 from spillover.errors import SpilloverError
 from spillover.figures.certified import certify
 from spillover.judging.certificate import Certificate, identity_digest, keep
+from spillover.logs import read_log
 from spillover.models.identity import cache_identity, describe
 from spillover.run.ask import Bar, ask_all
 from spillover.run.check import Check
@@ -93,7 +93,7 @@ def _effort(logs: Path) -> tuple[Counter[str], int, float]:
     calls: Counter[str] = Counter()
     tokens, seconds = 0, 0.0
     for path in logs.glob("*.eval"):
-        log = read_eval_log(str(path))
+        log = read_log(path)
         tokens += sum(u.input_tokens + u.output_tokens for u in log.stats.model_usage.values())
         seconds += _seconds(log.stats.started_at, log.stats.completed_at)
         for sample in log.samples or []:
@@ -114,7 +114,7 @@ def _try_one(check: Check, panel: str, logs: Path, bar: Bar) -> None:
 def _said(logs: Path) -> str:
     """What the provider said of the first judgement that failed."""
     for path in sorted(logs.glob("*.eval")):
-        for sample in read_eval_log(str(path)).samples or []:
+        for sample in read_log(path).samples or []:
             for score in (sample.scores or {}).values():
                 for reading in ((score.metadata or {}).get("readings") or {}).values():
                     if UNREACHED in str(reading["reason"]):

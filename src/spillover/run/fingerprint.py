@@ -15,11 +15,11 @@ from itertools import combinations
 from pathlib import Path
 from typing import Any
 
-from inspect_ai.log import read_eval_log
 from inspect_ai.model import GenerateConfig, Model, ModelOutput
 
 from spillover._inspect import keeping_names
 from spillover.errors import SpilloverError
+from spillover.logs import read_log
 from spillover.models.identity import describe
 from spillover.run.aside import in_inspect
 from spillover.schema import parse_json
@@ -144,7 +144,7 @@ def _asked_before(home: Path) -> set[str]:
     found: set[str] = set()
     for path in home.rglob("*.eval"):
         try:
-            spec = read_eval_log(str(path), header_only=True).eval
+            spec = read_log(path, header_only=True).eval
         except Exception:  # a damaged log raises anything, and is put aside by whoever reads it
             continue
         roles = [

@@ -6,7 +6,8 @@ from itertools import count
 from pathlib import Path
 
 import click
-from inspect_ai.log import read_eval_log
+
+from spillover.logs import read_log
 
 
 def put_aside(folder: Path) -> Path:
@@ -19,7 +20,7 @@ def put_damaged_aside(folder: Path) -> None:
     """Rename logs that cannot be read, each with a warning; what they held is asked again."""
     for path in sorted(folder.glob("*.eval")):
         try:
-            read_eval_log(str(path), header_only=True)
+            read_log(path, header_only=True)
         except Exception as error:  # a damaged zip raises anything
             click.echo(f"{path} cannot be read as an Inspect log ({error}); its answers are asked for again.", err=True)
             path.rename(path.with_name(path.name + ".damaged"))

@@ -7,9 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
-from inspect_ai.log import read_eval_log
-
 from spillover.answers.read import NoAnswers, read
+from spillover.logs import read_log
 from spillover.run.tasks import SCREENED_AS
 from spillover.screening.gate import Gated
 from spillover.stats.paired_sequential import Pairs
@@ -66,7 +65,7 @@ def read_block(folder: Path, block: int, gated: Iterable[Gated]) -> dict[str, An
     """
     logs: dict[str, list[Path]] = {}
     for path in sorted(folder.rglob("*.eval")):
-        about = read_eval_log(str(path), header_only=True).eval.metadata or {}
+        about = read_log(path, header_only=True).eval.metadata or {}
         logs.setdefault(about.get(SCREENED_AS, ""), []).append(path)
     return {g.name: _answers(logs[g.name], block, g) for g in gated if g.name in logs}
 

@@ -9,8 +9,8 @@ from datetime import datetime
 from pathlib import Path
 
 import numpy as np
-from inspect_ai.log import read_eval_log
 
+from spillover.logs import read_log
 from spillover.probes.probe import get_probe
 from spillover.run.tasks import SCREENED_AS
 from spillover.screening.config import Price, Settings
@@ -87,7 +87,7 @@ def usage_of(paths: Sequence[Path]) -> Usage:
     found: Usage = {}
     for path in paths:
         try:
-            header = read_eval_log(str(path), header_only=True)
+            header = read_log(path, header_only=True)
         except Exception:  # a log that was cut off by a kill: its tokens are lost with it
             continue
         for name, used in header.stats.model_usage.items():
@@ -101,7 +101,7 @@ def seconds_of(paths: Sequence[Path]) -> dict[str, float]:
     found: dict[str, float] = {}
     for path in paths:
         try:
-            header = read_eval_log(str(path), header_only=True)
+            header = read_log(path, header_only=True)
             ran = datetime.fromisoformat(header.stats.completed_at) - datetime.fromisoformat(header.stats.started_at)
         except Exception:  # cut off by a kill, or stopped before its end
             continue

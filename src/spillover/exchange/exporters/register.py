@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import subprocess
 import time
 from collections.abc import Sequence
@@ -16,6 +15,7 @@ from spillover import __version__
 from spillover.exchange.export import Given
 from spillover.leaderboard.board import Column, Entry, Value
 from spillover.probes.probe import Probe, probes
+from spillover.schema import parse_json
 from spillover.writing import write_text
 
 Row = tuple[Entry, Column, Value]
@@ -92,7 +92,7 @@ def _address() -> str:
 
 def _commit() -> str:
     """Of this package: as pip was told, or of the checkout that it runs from; else the tag of its version."""
-    told = json.loads(distribution("spillover").read_text("direct_url.json") or "{}")
+    told = parse_json(distribution("spillover").read_text("direct_url.json") or "{}")
     if commit := told.get("vcs_info", {}).get("commit_id"):
         return str(commit)
     root = Path(__file__).parents[4]
