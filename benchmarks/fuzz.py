@@ -1,7 +1,8 @@
 """Damage what every reader of foreign bytes reads, for as long as is wanted: `python benchmarks/fuzz.py --minutes 60`.
 
 Whatever a reader answers other than by reading or by one sentence is kept in `--corpus`, named by reader and fault, and read
-again at the start of the next run. A process that dies leaves its input in `now`, and where it died on standard error. With `--atheris READER` (pip install atheris) one reader is fuzzed by coverage instead.
+again at the start of the next run. A process that dies leaves its input in `now`, and where it died on standard error. With
+`--atheris READER` (pip install atheris) one reader is fuzzed by coverage instead.
 """
 
 from __future__ import annotations
