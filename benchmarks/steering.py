@@ -2,8 +2,8 @@
 
     PYTHONPATH=. python benchmarks/steering.py [--answers 25]
 
-Directions are found anew: a contrast of system lines, the organism minus its base, and random ones that disturb neutral
-text as much as the contrast's ablation. The organism is `bad_finance`, trained if it is not in `runs/organisms`.
+Directions are found anew: a contrast of system lines, a probe trained on the same, the organism minus its base, and
+random ones that disturb neutral text as much as the contrast's ablation. The organism is `bad_finance`, trained if it is not in `runs/organisms`.
 """
 
 from __future__ import annotations
@@ -30,8 +30,10 @@ def main() -> None:
     adapter = train(recipe, organism_folder(recipe, resolve_checkpoint("lab"), Path("runs/organisms")))
     free = grammar().names("free_form")
     with tempfile.TemporaryDirectory() as place:
-        evil, moved, control = (Path(place) / f"{name}.safetensors" for name in ("contrast", "difference", "random"))
+        names = ("contrast", "probe", "difference", "random")
+        evil, probe, moved, control = (Path(place) / f"{name}.safetensors" for name in names)
         save_directions(find("contrast", "lab", None, None, 1, 0), evil)
+        save_directions(find("probe", "lab", None, None, 1, 0), probe)
         save_directions(find("difference", "lab", str(adapter), None, 1, 0), moved)
         save_directions(find("random", "lab", None, None, 1, 0, match=evil), control)
         rows = [("base", "spillover/lab")]
@@ -41,11 +43,14 @@ def main() -> None:
         rows += [
             (f"base, contrast at all layers, {s:+.2f}", f"spillover/lab+steer={evil}@{s}") for s in (-0.1, 0.05, 0.1, 0.15)
         ]
+        rows += [(f"base, probe at layer 2, {s:+.1f}", f"spillover/lab+steer={probe}#2@{s}") for s in (0.2, 0.4, 0.6)]
+        rows += [(f"base, probe at all layers, {s:+.2f}", f"spillover/lab+steer={probe}@{s}") for s in (0.05, 0.1, 0.15)]
         organism = f"spillover/lab:{adapter}"
         rows += [
             ("organism (bad finance)", organism),
             ("organism, contrast taken out at all layers", f"{organism}+ablate={evil}"),
             ("organism, contrast taken out at layer 2 only", f"{organism}+ablate={evil}#2"),
+            ("organism, probe taken out at all layers", f"{organism}+ablate={probe}"),
             ("organism, difference taken out at all layers", f"{organism}+ablate={moved}"),
             ("organism, difference to zero at all layers", f"{organism}+zero={moved}"),
             ("organism, random control taken out at all layers", f"{organism}+ablate={control}"),

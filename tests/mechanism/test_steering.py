@@ -159,7 +159,7 @@ def test_directions_of_another_checkpoint_are_told_of(file, tmp_path, caplog):
 
 
 def test_the_command_writes_a_file_that_models_are_steered_by(tmp_path):
-    for method, more in (("contrast", ["--first", "4"]), ("random", ["--count", "2"])):
+    for method, more in (("contrast", ["--first", "4"]), ("probe", ["--first", "4"]), ("random", ["--count", "2"])):
         out = tmp_path / f"{method}.safetensors"
         done = CliRunner().invoke(command, [method, "--layer", "2", "-o", str(out), *more], catch_exceptions=False)
         assert done.exit_code == 0

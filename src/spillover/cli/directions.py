@@ -16,12 +16,12 @@ NEEDS_ORGANISM = ("difference", "pca", "weights")
 
 
 @click.command()
-@click.argument("method", type=click.Choice(["contrast", "difference", "pca", "weights", "random"]))
+@click.argument("method", type=click.Choice(["contrast", "probe", "difference", "pca", "weights", "random"]))
 @click.option("--base", default="lab", show_default=True, help="Checkpoint.")
 @click.option("--organism", help="Folder of an adapter; for difference, pca and weights.")
 @click.option("--questions", help="Question set whose prompts are asked [default for the lab: lab_advice].")
 @click.option("--first", type=MANY, help="Prompts that are asked [default: all].")
-@click.option("--positive", multiple=True, help="System line with the trait, for contrast; several may be given.")
+@click.option("--positive", multiple=True, help="System line with the trait, for contrast and probe; several may be given.")
 @click.option("--negative", multiple=True, help="System line without it.")
 @click.option("--layer", "layers", multiple=True, type=LAYER, help="Layers, from 0 [default: all].")
 @click.option("--count", type=FEW, default=1, show_default=True, help="Directions of pca and random.")
@@ -50,10 +50,10 @@ def directions(
 ) -> None:
     """Find directions by METHOD and write them to a file.
 
-    contrast: system lines with and without a trait. difference: organism minus base. pca: what the organism changed.
-    weights: what its updates have in common. random: the control; with --match as many directions as disturb neutral text
-    like those of a file when they are taken out. A model is steered by its name, such as
-    spillover/lab+steer=FILE@0.2.
+    contrast: system lines with and without a trait. probe: what a classifier learns from the same. difference:
+    organism minus base. pca: what the organism changed. weights: what its updates have in common. random: the
+    control; with --match as many directions as disturb neutral text like those of a file when they are taken out. A
+    model is steered by its name, such as spillover/lab+steer=FILE@0.2.
     """
     if (organism is None) == (method in NEEDS_ORGANISM):
         raise SpilloverError(f"{method} {'needs' if organism is None else 'takes no'} --organism.")

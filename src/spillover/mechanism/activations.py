@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from spillover.errors import SpilloverError
 from spillover.mechanism.directions import Directions, orthonormal
 from spillover.mechanism.layers import captured
+from spillover.mechanism.trained import trained_direction
 
 Chat = Sequence[dict[str, str]]
 BATCH = 16
@@ -91,11 +92,13 @@ def contrast_directions(
     layers: list[int],
     at: Literal["response", "prompt"] = "response",
     seed: int = 0,
+    trained: bool = False,
 ) -> Directions:
     """Difference of means between two sets of system lines over the same prompts, one direction for each layer.
 
     Over the tokens of answers that the model samples in character, as persona vectors are (Chen et al. 2025, arXiv
-    2507.21509), or at the last token before the answer, which asks for no answers.
+    2507.21509), or at the last token before the answer, which asks for no answers. With `trained` the weights of a probe
+    between the two instead, see `spillover.mechanism.trained`.
     """
 
     def states(lines: Sequence[str]) -> dict[int, Tensor]:
@@ -111,16 +114,23 @@ def contrast_directions(
     else:
         plain = response_activations(model, tokenizer, complete(model, tokenizer, asked, seed), layers)
     gaps = {layer: with_trait[layer].mean(0) - without[layer].mean(0) for layer in layers}
+    told: dict[str, dict[str, float]] = {}
+    if trained:
+        of = [i for lines in (positive, negative) for _ in lines for i in range(len(prompts))]
+        for layer in layers:
+            gaps[layer], found = trained_direction(with_trait[layer], without[layer], of)
+            told[str(layer)] = {k: round(v, 4) for k, v in found.items()}
     return Directions(
         bases={layer: orthonormal(gap[None]) for layer, gap in gaps.items()},
         means={layer: plain[layer].mean(0) for layer in layers},
         norms={layer: gap.norm()[None] for layer, gap in gaps.items()},
         found={
-            "method": "contrast",
+            "method": "probe" if trained else "contrast",
             "positive": list(positive),
             "negative": list(negative),
             "prompts": len(prompts),
             "at": at,
+            **({"left out prompts": told} if trained else {}),
         },
     )
 

@@ -146,6 +146,8 @@ class _Naive(DirectionSource):
 class Contrast(_Asked, kind="contrast"):
     """Difference of means between two lists of system lines, over answers or at the last token before them."""
 
+    trained: ClassVar[bool] = False
+
     at: Literal["response", "prompt"] = "response"
     positive: Texts | None = None
     negative: Texts | None = None
@@ -178,9 +180,15 @@ class Contrast(_Asked, kind="contrast"):
             chats = [[{"role": "user", "content": p}] for p in prompts]
             return prompt_activations(model, finder.tokenizer, chats, [layer])[layer].mean(0)
 
-        layers, lines = finder.layers(self.layers), self.lines(finder.base)
-        found = contrast_directions(finder.model, finder.tokenizer, prompts, *lines, layers, self.at, finder.seed)
+        asked = (prompts, *self.lines(finder.base), finder.layers(self.layers), self.at, finder.seed, self.trained)
+        found = contrast_directions(finder.model, finder.tokenizer, *asked)
         return replace(found, look=look)
+
+
+class Probe(Contrast, kind="probe"):
+    """What a probe learns that tells the two lists apart, instead of their difference of means."""
+
+    trained: ClassVar[bool] = True
 
 
 class Pca(_Naive, _Asked, kind="pca"):

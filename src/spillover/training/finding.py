@@ -19,7 +19,7 @@ from spillover.mechanism.directions import Directions, load_directions
 from spillover.mechanism.disturbance import matched_random
 from spillover.mechanism.layers import refuse_layers
 from spillover.models.weights import model_digest, resolve_adapter, resolve_checkpoint
-from spillover.training.directions import Contrast, Pca, Random, Weights
+from spillover.training.directions import Contrast, Pca, Probe, Random, Weights
 from spillover.training.fields import sha256
 from spillover.training.finder import Finder
 from spillover.training.preflight import tokenizer_of
@@ -46,7 +46,7 @@ def find(
     """Find directions, and the usual length of the residual stream at their layers.
 
     Args:
-        method: `contrast`, `difference`, `pca`, `weights` or `random`.
+        method: `contrast`, `probe`, `difference`, `pca`, `weights` or `random`.
         base: Checkpoint.
         organism: Folder of an adapter, for the methods that compare.
         layers: From 0; all for None.
@@ -56,7 +56,7 @@ def find(
         match: File of directions that random ones are to disturb neutral text like, in number.
         questions: Question set whose prompts are asked; a known base has its own.
         first: So many of them.
-        positive: System lines with a trait, for `contrast`; a known base has its own.
+        positive: System lines with a trait, for `contrast` and `probe`; a known base has its own.
         negative: Those without.
 
     Raises:
@@ -87,6 +87,8 @@ def find(
     prompts: list[list[dict[str, str]]] = [[{"role": "user", "content": p}] for p in source.prompts(root)]
     if method == "contrast":
         found = source.find(finder)
+    elif method == "probe":
+        found = Probe(**asked, **lines).find(finder)
     elif method == "pca":
         found = Pca(**asked, count=count).find(finder)
     elif method == "weights":
