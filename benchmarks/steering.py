@@ -3,7 +3,8 @@
     PYTHONPATH=. python benchmarks/steering.py [--answers 25]
 
 Directions are found anew: a contrast of system lines, a probe trained on the same, the organism minus its base, and
-random ones that disturb neutral text as much as the contrast's ablation. The organism is `bad_finance`, trained if it is not in `runs/organisms`.
+random ones that disturb neutral text as much as the contrast's ablation. The organism is `bad_finance`, trained if it is
+not in `runs/organisms`.
 """
 
 from __future__ import annotations

@@ -6,7 +6,8 @@ import pandas as pd
 import pytest
 from click.testing import CliRunner
 
-from spillover.cli.geometry import combine, geometry, interpolate
+from spillover.cli.geometry import combine, geometry
+from spillover.cli.interpolate import interpolate
 from spillover.errors import SpilloverError
 from spillover.mechanism.files import AdapterFile
 from tests.mechanism.test_subspaces import adapter, dense

@@ -1,14 +1,16 @@
-"""`spillover geometry`, `interpolate` and `combine`: what the updates of adapters have in common, and what lies between."""
+"""`spillover geometry` and `combine`: what the updates of adapters have in common, and their sums."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 from rich.text import Text
 
 from spillover import __version__
-from spillover.cli.numbers import FEW, TIMES
+from spillover.cli.numbers import FEW
 from spillover.cli.outputs import MODULES, PAGE, OutFolder
 from spillover.cli.progress import bar
 from spillover.cli.publish import write_frame
@@ -19,6 +21,9 @@ from spillover.mechanism.likeness import began_alike
 from spillover.show.likeness import likeness_parts
 from spillover.show.terminal import console, print_panel, stderr_console
 from spillover.writing import write_text
+
+if TYPE_CHECKING:
+    from spillover.mechanism.files import AdapterFile
 
 
 @click.command()
@@ -35,7 +40,7 @@ def geometry(organisms: tuple[str, ...], ks: tuple[int, ...], out: Path | None, 
     """
     from spillover.mechanism.subspaces import KS, compare
 
-    adapters = _adapters(organisms)
+    adapters = adapters_of(organisms)
     with bar(stderr_console(), "comparing") as advance:
         likeness, inner = compare(adapters, ks or KS, lambda done, total: advance(done, total, "modules"))
     found, alike = curves(likeness, inner), list(began_alike(inner))
@@ -61,40 +66,6 @@ def geometry(organisms: tuple[str, ...], ks: tuple[int, ...], out: Path | None, 
 
 
 @click.command()
-@click.argument("one")
-@click.argument("other")
-@click.option("--steps", type=click.IntRange(2, 1001), default=11, show_default=True, help="Adapters, ends included.")
-@click.option("--from", "first", type=TIMES, default=0.0, show_default=True, help="0 is ONE; below 0 lies beyond it.")
-@click.option("--to", "last", type=TIMES, default=1.0, show_default=True, help="1 is OTHER; above 1 lies beyond it.")
-@click.option(
-    "-o",
-    "--out",
-    type=OutFolder("adapters"),
-    required=True,
-    help="Folder for the adapters; what an earlier run wrote there is kept.",
-)
-def interpolate(one: str, other: str, steps: int, first: float, last: float, out: Path) -> None:
-    """Write the adapters between ONE and OTHER, linear in the update; `base` for ONE scales OTHER from nothing.
-
-    Each is a plain LoRA adapter (of both ranks together), which any engine serves: `spillover/BASE:OUT/0.50`.
-    """
-    from spillover.mechanism.combine import between, is_between
-
-    if first >= last:
-        raise SpilloverError(f"--from {first:g} is not below --to {last:g}.")
-    ends = [None if name == "base" else _adapters([name])[0] for name in (one, other)]
-    if ends[1] is None:
-        raise SpilloverError("OTHER is an adapter; `base` can stand in the place of ONE only.")
-    way = [first + (last - first) * i / (steps - 1) for i in range(steps)]
-    digits = next(d for d in range(2, 18) if len({f"{at:.{d}f}" for at in way}) == steps)
-    for at in way:
-        place = out / f"{at:.{digits}f}"
-        if not is_between(ends[0], ends[1], at, place):  # an earlier run may have come this far
-            between(ends[0], ends[1], at, place)
-        click.echo(str(place))
-
-
-@click.command()
 @click.argument("parts", nargs=-1, required=True, metavar="FOLDER=WEIGHT...")
 @click.option("-o", "--out", type=OutFolder("an organism", alone=True), required=True, help="New folder for the adapter.")
 def combine(parts: tuple[str, ...], out: Path) -> None:
@@ -109,7 +80,7 @@ def combine(parts: tuple[str, ...], out: Path) -> None:
             number = float(weight if name else "")
         except ValueError as error:
             raise SpilloverError(f"'{part}' is no FOLDER=WEIGHT, such as runs/organism=0.5.") from error
-        weighted.append((_adapters([name])[0], number))
+        weighted.append((adapters_of([name])[0], number))
     click.echo(str(add(weighted, out)))
 
 
@@ -118,7 +89,7 @@ def _refuse_there(out: Path) -> None:
         raise SpilloverError(f"{out} is there already; choose another folder.")
 
 
-def _adapters(names: tuple[str, ...] | list[str]):  # type: ignore[no-untyped-def]
+def adapters_of(names: Sequence[str]) -> list[AdapterFile]:
     """Adapters by folder, or by NAME=FOLDER; folders of one name are told apart by the folder above."""
     from spillover.mechanism.files import AdapterFile
 

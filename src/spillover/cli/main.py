@@ -68,7 +68,7 @@ GROUPS: dict[str, dict[str, Entry]] = {
         "directions": Entry("directions", "Find directions in a model and keep them in a file."),
         "sae": Entry("sae", "Train a sparse autoencoder, and rank its latents by what organisms move."),
         "geometry": Entry("geometry", "Say how alike the updates of organisms are, against what chance makes."),
-        "interpolate": Entry("geometry", "Write the adapters between two adapters."),
+        "interpolate": Entry("interpolate", "Write the adapters between two adapters, and measure the loss on the way."),
         "combine": Entry("geometry", "Write a weighted sum of adapters as one adapter."),
     },
     "Share": {

@@ -43,6 +43,8 @@ def print_panel(to: Console, panel: Panel) -> None:
     if parts[0].title != panel.title:
         to.print(Text(panel.title, style="bold"))
     for part in parts:
+        if part.title:
+            to.print(Text(part.title, style="bold"))  # not the table's own title, which folds with a narrow table
         to.print(panel_table(part, tight=natural(part) > to.width))
     if left_out:
         to.print(Text(f"No room for: {', '.join(left_out)} (a wider terminal has them).", style="dim"))
@@ -54,9 +56,8 @@ def stderr_console() -> Console:
 
 
 def panel_table(panel: Panel, tight: bool = False) -> Table:
-    """One table; a `tight` one has columns as wide as their cells, and headings that fold."""
-    title = Text(panel.title, style="bold") if panel.title else None
-    table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
+    """One table without its title; a `tight` one has columns as wide as their cells, and headings that fold."""
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     for index, (header, width) in enumerate(zip(panel.headers, widths(panel), strict=True)):
         least = width if tight else min(max((len(r[0]) for r in panel.rows), default=0), 24) if index == 0 else None
         most = width if tight else None

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import Annotated, Literal, Protocol
 
 from pydantic import Field
 
@@ -15,9 +16,6 @@ from spillover.questions.held_out import kept_for_asking, prompt_of
 from spillover.training.fields import Above0, Positive, Share, Text
 from spillover.training.kinds import Kind
 from spillover.training.sources import Source
-
-if TYPE_CHECKING:
-    from spillover.training.recipe import Recipe
 
 
 @dataclass(frozen=True)
@@ -40,7 +38,23 @@ class Transform(Kind, key="kind"):
         raise NotImplementedError
 
 
-def prepare(recipe: Recipe) -> Chats:
+class Data(Protocol):
+    """What of a recipe makes its chats."""
+
+    @property
+    def data(self) -> Source:
+        """Where they are from."""
+
+    @property
+    def transforms(self) -> Sequence[Transform]:
+        """What is done to them."""
+
+    @property
+    def seed(self) -> int:
+        """Of what is drawn."""
+
+
+def prepare(recipe: Data) -> Chats:
     """The recipe's chats, in training order.
 
     Raises:
