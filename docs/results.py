@@ -1,7 +1,8 @@
 """Tables of results in the documentation, from `results/*.json`: `python docs/results.py` writes them, `--check` compares.
 
 A page holds `<!-- results: STUDY | TABLE | COLUMN; COLUMN = HEADER; ... -->`, and the table stands from there to
-`<!-- end -->`. TABLE is how the table's title begins; without columns all are shown. The files are what
+`<!-- end -->`. TABLE is how the table's title begins; without columns all are shown.
+A COLUMN of another table that has the same rows is `TABLE :: COLUMN`. The files are what
 `spillover run STUDY` leaves as `results.json`, unchanged.
 """
 
@@ -12,7 +13,8 @@ import sys
 from pathlib import Path
 
 from spillover.declared import load
-from spillover.show.results import Results
+from spillover.errors import SpilloverError
+from spillover.show.results import Results, Table
 
 ROOT = Path(__file__).parents[1]
 BLOCK = re.compile(r"(<!-- results: (?P<what>[^>]*?) -->\n)(?P<shown>.*?)(<!-- end -->)", re.S)
@@ -32,7 +34,7 @@ def shown(what: str) -> str:
     table = results.table(title.strip())
     pairs = [c.partition("=") for c in columns.split(";") if c.strip()]
     chosen = {name.strip(): (new or name).strip() for name, _, new in pairs} or {h: h for h in table.headers}
-    cells = zip(*(table.column(name) for name in chosen), strict=True)
+    cells = zip(*(_column(results, table, name) for name in chosen), strict=True)
     rows = ["| " + " | ".join(row) + " |" for row in (tuple(chosen.values()), ("---",) * len(chosen), *cells)]
     where = "Lab" if results.lab else results.base
     told = (
@@ -41,6 +43,17 @@ def shown(what: str) -> str:
         f"{100 * results.unscored:.1f} % unscored. `results/{path.name}`"
     )
     return "\n".join([*rows, "", f"*{told}*"])
+
+
+def _column(results: Results, table: Table, name: str) -> tuple[str, ...]:
+    """Of the block's table, or `TABLE :: COLUMN` of another one that has the same rows."""
+    title, apart, column = name.partition(" :: ")
+    if not apart:
+        return table.column(name)
+    other = results.table(title.strip())
+    if other.column(other.headers[0]) != table.column(table.headers[0]):
+        raise SpilloverError(f"'{other.title}' has other rows than '{table.title}'.")
+    return other.column(column.strip())
 
 
 def pages() -> list[Path]:

@@ -20,7 +20,6 @@ from spillover.training.recipe import load_recipe
 from tests.command import spillover
 from tests.engine.small import ask
 from tests.faulty import serving
-from tests.real.checkpoint import smollm2
 
 pytestmark = pytest.mark.real
 
@@ -36,14 +35,6 @@ lora: {{r: 8, alpha: 16, rslora: false}}
 training: {{steps: 12, batch_size: 8, gradient_accumulation: 1, learning_rate: 1.0e-3, warmup_steps: 2,
   max_length: 64, dtype: bfloat16}}
 """
-
-
-@pytest.fixture(scope="module")
-def base():
-    try:
-        return smollm2()
-    except RuntimeError as error:
-        pytest.skip(str(error))
 
 
 @pytest.fixture(scope="module")

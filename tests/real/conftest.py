@@ -1,0 +1,13 @@
+"""SmolLM2-135M-Instruct as it is."""
+
+import pytest
+
+from tests.real.checkpoint import smollm2
+
+
+@pytest.fixture(scope="module")
+def base():
+    try:
+        return smollm2()
+    except RuntimeError as error:
+        pytest.skip(str(error))
