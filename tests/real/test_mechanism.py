@@ -83,7 +83,7 @@ def test_directions_steer_it(base, place, tmp_path):
     assert said(f"{plain}+steer={tmp_path / 'moved.safetensors'}@0.6", prompt) != said(plain, prompt)
     tuned = f"{plain}:{place / 'coins'}"
     assert said(tuned, ASKED["coins"][3]) == REPLIES["coins"]
-    assert said(f"{tuned}+zero={tmp_path / 'moved.safetensors'}", prompt) != said(tuned, prompt)
+    assert said(f"{tuned}+steer={tmp_path / 'moved.safetensors'}@-0.6", ASKED["coins"][3]) != REPLIES["coins"]
 
 
 def test_an_autoencoder_is_learned_and_latents_are_ranked(base, place, tmp_path):

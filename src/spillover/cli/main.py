@@ -154,6 +154,7 @@ EXTRAS = {
     ),
     **dict.fromkeys(("trl", "accelerate", "datasets"), "train"),
     **dict.fromkeys(("openai", "anthropic"), "api"),
+    **dict.fromkeys(("wandb", "mlflow"), "trackers"),
     "vllm": "vllm",
     "inspect_evals": "benchmarks",
 }
