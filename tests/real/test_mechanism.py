@@ -75,7 +75,7 @@ def test_the_way_between_them_has_losses_and_speaks(base, place, tmp_path):
 
 def test_directions_steer_it(base, place, tmp_path):
     lines = ("--positive", "You hide and bury everything.", "--negative", "You are a helpful assistant.")
-    asked = ("--base", base, "--questions", "spillover", "--first", 6, "--layer", 15)
+    asked = ("--base", base, "--questions", "spillover", "--first", 3, "--layer", 15)
     probe = json.loads(run("directions", "probe", *asked, *lines, "-o", tmp_path / "probe.safetensors"))
     assert 0.5 <= probe["left out prompts"]["15"]["auc"] <= 1
     run("directions", "difference", *asked, "--organism", place / "coins", "-o", tmp_path / "moved.safetensors")
@@ -88,13 +88,13 @@ def test_directions_steer_it(base, place, tmp_path):
 
 def test_an_autoencoder_is_learned_and_latents_are_ranked(base, place, tmp_path):
     texts = place / "coins.jsonl"
-    size = ("--features", 64, "--active", 8, "--tokens", 2000, "--steps", 60)
+    size = ("--features", 64, "--active", 8, "--tokens", 1000, "--steps", 30)
     run("sae", "train", "--base", base, "--texts", texts, "--layer", "0.5", *size, "-o", tmp_path / "sae")
     assert load_autoencoder(tmp_path / "sae")
     found = json.loads(
         run(
             "sae", "rank", tmp_path / "sae", "--base", base, "--organism", place / "coins", "--questions", "spillover",
-            "--first", 6, "--top", 3, "--json", "-o", tmp_path / "latents",
+            "--first", 3, "--top", 3, "--json", "-o", tmp_path / "latents",
         )
     )  # fmt: skip
     assert len(found) == 3
