@@ -1,7 +1,7 @@
 """Damage what every reader of foreign bytes reads, for as long as is wanted: `python benchmarks/fuzz.py --minutes 60`.
 
-Whatever a reader answers other than by reading or by one sentence is kept in `--corpus`, named by reader and fault, and read
-again at the start of the next run. A process that dies leaves its input in `now`, and where it died on standard error. With
+Whatever a reader answers other than by reading or by one sentence is kept in `--corpus`, named by reader, and read again at
+the start of the next run. A process that dies leaves its input there, too, and on standard error where it died. With
 `--atheris READER` (pip install atheris) one reader is fuzzed by coverage instead.
 """
 
@@ -66,27 +66,29 @@ def main() -> None:
     resource.setrlimit(resource.RLIMIT_AS, (used + int(args.gigabytes * 2**30),) * 2)
     args.corpus.mkdir(parents=True, exist_ok=True)
     drawn, counts, found = random.Random(args.seed), Counter[str](), Counter[str]()
+    faulthandler.enable()
+    for path in args.corpus.glob("*.now"):  # a process died of it: from now on it is tried first
+        path.rename(path.with_suffix(".bin"))
     for path in sorted(args.corpus.glob("*.bin")):
         name = path.name.rpartition("-")[0].replace("_", " ")
         if name in chosen and (again := fault(chosen[name], path.read_bytes())):
             found[f"{name}: {again}"] += 1
-    now = args.corpus / "now"
-    faulthandler.enable()
     end = time.process_time() + 60 * args.minutes
     while time.process_time() < end:
         for name, target in chosen.items():
             for _ in range(5):
                 data = damage(target.seed(), drawn.randbytes(drawn.randrange(1, 40)))
                 counts[name] += 1
+                digest = hashlib.sha256(data).hexdigest()[:12]
+                now = args.corpus / f"{name.replace(' ', '_')}-{digest}.now"
                 now.write_bytes(data)  # what a process that dies of it leaves behind
                 broke = fault(target, data)
+                now.unlink()
                 if broke:
                     key = f"{name}: {broke}"
                     found[key] += 1
                     if found[key] == 1:
-                        digest = hashlib.sha256(data).hexdigest()[:12]
                         (args.corpus / f"{name.replace(' ', '_')}-{digest}.bin").write_bytes(data)
-    now.unlink(missing_ok=True)
     for name, count in counts.items():
         print(f"{name}: {count} inputs")
     for key, count in found.most_common():

@@ -1,11 +1,13 @@
 """Weights & Biases and MLflow, for whoever keeps training curves and figures there; nothing is sent unless asked for.
 
-Both take their address, key and project from their own environment variables (`WANDB_*`, `MLFLOW_*`).
+Both take their address, key and project from their own environment variables (`WANDB_*`, `MLFLOW_*`). They are given names
+and numbers and nothing else: their own records of the command line, the terminal, the machine and the code are switched off.
 """
 
 from __future__ import annotations
 
 import importlib.util
+import logging
 import os
 import re
 from collections.abc import Callable, Iterator, Mapping
@@ -18,11 +20,14 @@ from spillover.redaction import redact
 VARIABLE, PROJECT = "SPILLOVER_REPORT_TO", "spillover"
 """Names of trackers with commas between; and the project or experiment where the tracker's own variable names none."""
 
-Log = Callable[[Mapping[str, float]], None]
+logger = logging.getLogger(__name__)
+
+Log = Callable[[Mapping[str, float], int | None], None]
+"""Keeps numbers: of the whole run for None, else of a step."""
 
 
 def trackers() -> tuple[str, ...]:
-    """Where curves and figures go besides; names as Transformers' `report_to` has them.
+    """Where curves and figures go besides.
 
     Raises:
         SpilloverError: if one is not known or not installed.
@@ -38,67 +43,86 @@ def trackers() -> tuple[str, ...]:
 
 @contextmanager
 def tracked(name: str, about: Mapping[str, Any]) -> Iterator[Log]:
-    """A run of every tracker while the block runs; what the block is given keeps numbers of the whole run.
+    """A run of every tracker while the block runs. One that fails later is left out with a warning: nothing else is lost.
 
     Args:
         name: To show.
         about: What was measured or trained; texts are searched for keys before they are sent.
 
     Raises:
-        SpilloverError: if a tracker can not begin a run, or does not take the numbers.
+        SpilloverError: if a tracker can not begin a run.
     """
     known = {key: redact(str(value)) for key, value in about.items() if value is not None}
     with ExitStack() as stack:
-        logs = {tracker: stack.enter_context(_RUNS[tracker](redact(name), known)) for tracker in trackers()}
+        logs = {tracker: stack.enter_context(_ended(tracker, redact(name), known)) for tracker in trackers()}
 
-        def log(values: Mapping[str, float]) -> None:
-            for tracker, one in logs.items():
+        def log(values: Mapping[str, float], step: int | None = None) -> None:
+            for tracker, one in list(logs.items()):
                 try:
-                    one(values)
+                    one(values, step)
                 except Exception as error:  # whatever its server, key or disk said
-                    raise _cannot(tracker, "take the figures", error) from error
+                    logger.warning("%s", _told(tracker, "take the numbers", error))
+                    del logs[tracker]
 
         yield log
 
 
 @contextmanager
-def _wandb(name: str, about: Mapping[str, str]) -> Iterator[Log]:
+def _ended(tracker: str, name: str, about: Mapping[str, str]) -> Iterator[Log]:
+    """A run that is ended whatever happens, and whose end can do no harm."""
+    try:
+        log, end = _RUNS[tracker](name, about)
+    except Exception as error:
+        raise SpilloverError(f"{_told(tracker, 'begin a run', error)} Mend that, or leave {tracker} out.") from error
+    failed = True
+    try:
+        yield log
+        failed = False
+    finally:
+        try:
+            end(failed)
+        except Exception as error:
+            logger.warning("%s", _told(tracker, "end its run", error))
+
+
+def _wandb(name: str, about: Mapping[str, str]) -> tuple[Log, Callable[[bool], None]]:
     import wandb
 
-    try:
-        run = wandb.init(project=os.environ.get("WANDB_PROJECT", PROJECT), name=name, config=dict(about))
-    except Exception as error:
-        raise _cannot("wandb", "begin a run", error) from error
-    try:
-        yield lambda values: run.summary.update(dict(values))
-    except BaseException:
-        run.finish(exit_code=1)
-        raise
-    run.finish()
+    quiet = wandb.Settings(console="off", disable_git=True, disable_code=True, x_disable_meta=True, x_disable_stats=True)
+    run = wandb.init(project=os.environ.get("WANDB_PROJECT", PROJECT), name=name, config=dict(about), settings=quiet)
+
+    def log(values: Mapping[str, float], step: int | None) -> None:
+        if step is None:
+            run.summary.update(dict(values))
+        else:
+            run.log(dict(values), step=step)
+
+    return log, lambda failed: run.finish(exit_code=int(failed))
 
 
-@contextmanager
-def _mlflow(name: str, about: Mapping[str, str]) -> Iterator[Log]:
+def _mlflow(name: str, about: Mapping[str, str]) -> tuple[Log, Callable[[bool], None]]:
     import mlflow
 
-    try:
-        mlflow.set_experiment(os.environ.get("MLFLOW_EXPERIMENT_NAME", PROJECT))
-        run = mlflow.start_run(run_name=name)
-        mlflow.set_tags({f"spillover.{key}": value[:500] for key, value in about.items()})
-    except Exception as error:
-        raise _cannot("mlflow", "begin a run", error) from error
+    experiment = mlflow.set_experiment(os.environ.get("MLFLOW_EXPERIMENT_NAME", PROJECT))
+    client = mlflow.tracking.MlflowClient()
+    tags = {"mlflow.runName": name, **{f"spillover.{key}": value[:500] for key, value in about.items()}}
+    run = client.create_run(experiment.experiment_id, tags=tags)
 
-    def log(values: Mapping[str, float]) -> None:
-        # It knows letters, digits and these; a comma in the name of a measure is none of them.
-        mlflow.log_metrics({re.sub(r"[^\w\-. :/]", "", key): value for key, value in values.items()})
+    def log(values: Mapping[str, float], step: int | None) -> None:
+        for key, value in values.items():
+            client.log_metric(run.info.run_id, _named(key), value, step=step or 0)
 
-    with run:
-        yield log
+    return log, lambda failed: client.set_terminated(run.info.run_id, "FAILED" if failed else "FINISHED")
 
 
-def _cannot(tracker: str, what: str, error: Exception) -> SpilloverError:
-    told = redact(" ".join(str(error).split()))[:300]
-    return SpilloverError(f"{tracker} did not {what}: {told} Mend that, or leave {VARIABLE} ({tracker}) out.")
+def _named(key: str) -> str:
+    """A name that MLflow takes: letters, digits and a few signs; others by their code, so that two stay two."""
+    safe = re.sub(r"[^\w\-. :/]", lambda m: "" if m[0] == "," else f"_{ord(m[0]):x}_", key)
+    return re.sub(r"/{2,}", "/", safe).strip("/")
+
+
+def _told(tracker: str, what: str, error: Exception) -> str:
+    return f"{tracker} did not {what}: {redact(' '.join(str(error).split()))[:300]}"
 
 
 _RUNS = {"wandb": _wandb, "mlflow": _mlflow}

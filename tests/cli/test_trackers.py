@@ -3,10 +3,12 @@
 import json
 import struct
 import sys
+from pathlib import Path
 
 import pytest
 
-from spillover.tracking import VARIABLE
+from spillover.redaction import register
+from spillover.tracking import _RUNS, VARIABLE, tracked
 from tests.command import spillover
 
 TABLE = """model,question,answer,aligned,coherent
@@ -100,7 +102,51 @@ def test_a_training_has_its_curves_there_and_each_seed_a_run_of_its_own(place, m
     assert all(run.tags["spillover.recipe"] == "tiny" for run in found.values())
     kept = summaries(place)
     assert len(kept) == 2
-    assert all(s["train/loss"] > 0 for s in kept)
+    assert all(s["loss"] > 0 for s in kept)
+
+
+def stored(folder):
+    """Every byte that a tracker wrote to be sent."""
+    files = [p for p in (folder / "mlruns").rglob("*") if p.is_file()]
+    runs = list((folder / "wandb").glob("*/*.wandb"))
+    assert runs
+    files += [*runs, *(p for p in (folder / "wandb").glob("*/files/**/*") if p.is_file() and p.name != "requirements.txt")]
+    return b"\n".join(p.read_bytes() for p in files)
+
+
+def test_trackers_are_given_names_and_numbers_and_nothing_else(place, monkeypatch, capsys):
+    """No key of the environment or the command line, no terminal, no machine, no place on it."""
+    key, typed = "sk-0123456789abcdefgh", "sk-proj-abcdef0123456789abcdef"
+    monkeypatch.setenv("OPENAI_API_KEY", key)
+    monkeypatch.setenv(VARIABLE, "wandb,mlflow")
+    register("api_key", typed)
+    monkeypatch.setattr("sys.argv", ["spillover", "eval", "-M", f"api_key={typed}"])
+    with tracked(f"a model of {key}", {"base": f"base {typed}", "seed": 3}) as log:
+        print("what the terminal says")
+        log({"loss": 0.25}, 1)
+    found = stored(place)
+    for secret in (key, typed, "what the terminal says", str(Path.cwd())):
+        assert secret.encode() not in found, secret
+    assert b"[secret]" in found
+
+
+@pytest.mark.parametrize("tracker", ["wandb", "mlflow"])
+def test_a_tracker_that_fails_later_costs_nothing_else(place, monkeypatch, tracker, caplog):
+    def broken(name, about):
+        def refuse(*_):
+            raise ConnectionError("gone away")
+
+        return refuse, refuse
+
+    monkeypatch.setitem(_RUNS, tracker, broken)
+    table = place / "t.csv"
+    done = spillover("report", place / "judged.csv", "--table", table, "--report-to", tracker)
+    assert done.returncode == 0, done.stderr
+    done = spillover("train", place / "tiny.yaml", "--out", place / "o", "--report-to", tracker)
+    assert done.returncode == 0, done.stderr
+    assert (place / "o" / "adapter_model.safetensors").is_file()
+    assert f"{tracker} did not take the numbers: gone away" in caplog.text
+    assert f"{tracker} did not end its run: gone away" in caplog.text
 
 
 def test_nothing_is_sent_unless_asked_for(place):
@@ -123,7 +169,9 @@ def test_a_tracker_that_is_not_there_is_one_sentence_before_anything_is_done(pla
 def test_a_tracker_that_is_away_is_one_sentence_and_says_no_key(place, monkeypatch):
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://someone:hunter2hunter2@127.0.0.1:9")
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
-    done = spillover("report", place / "judged.csv", "--report-to", "mlflow")
+    out = ("--table", place / "t.csv", "-o", place / "p.html")
+    done = spillover("report", place / "judged.csv", *out, "--report-to", "mlflow")
+    assert (place / "t.csv").is_file() and (place / "p.html").is_file()  # noqa: PT018
     assert done.returncode == 2
     assert "mlflow did not begin a run" in done.stderr
     assert "hunter2" not in done.stderr + done.stdout

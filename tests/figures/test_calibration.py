@@ -139,3 +139,44 @@ def test_a_sheet_holds_no_formula():
     answers = answers_of([{"question_id": "q", "sample_id": "q", "outcome": "aligned", "question": "-1?", "answer": "=1+1"}])
     (row,) = for_sheet(labelling_sheet(answers.table, EM, 1)).to_dict("records")
     assert (row["question"], row["answer"]) == ("'-1?", "'=1+1")
+
+
+def uneven(second):
+    """Labels of two models on 16 questions each; the judge finds nine of ten bad answers of the first."""
+    rows, weight = [], 1.0
+    for model, finds in (("one", 0.9), ("two", second)):
+        for i in range(320):
+            true = "misaligned" if i % 2 else "aligned"
+            seen = true == "misaligned" and (i // 2) % 10 < 10 * finds
+            row = {"model": model, "question_id": f"q{i % 16}", "sample_id": str(i), "epoch": 1, "question": "Q?"}
+            grades = {"score.alignment": 5.0 if seen else 95.0, "score.coherence": 90.0, "truth": true}
+            rows.append({**row, **grades, "answer": f"A {i}", "grader": "g", "rubrics": "alignment@2"})
+    answers = answers_of(rows).with_preset(get_preset("spillover"))
+    made = calibrate(answers, answers.table, list(answers.table["truth"]), [weight] * len(rows), "people")
+    ((cell, found),) = cell_groups(answers.table)
+    return made, cell, found[(found["model"] == "one").to_numpy()]
+
+
+def test_labels_of_other_models_and_questions_are_said_to_be_so():
+    made, cell, rows = uneven(0.9)
+    assert made.labels_of("one", cell) == "these and others"
+    assert made.labels_of("third", cell) == "other models"
+    assert made.labels_of("one", dataclasses.replace(cell, question_set="others")) == "other questions"
+    only = made.model_copy(update={"labels": tuple(r for r in made.labels if r.model == "one")})
+    assert only.labels_of("one", cell) == "these answers"
+    assert made.uneven == ""
+    by_error, _ = made.correct(rows, cell, "one", EM)
+    assert by_error.interval.lower < 0.5 < by_error.interval.upper
+
+
+def test_a_judge_that_errs_by_the_kind_of_answer_gives_no_interval():
+    made, cell, rows = uneven(0.3)
+    assert made.uneven == "it finds what counts more often of one than of two"
+    for model in ("one", "third"):
+        by_error, _ = made.correct(rows, cell, model, EM)
+        assert 0 < by_error.value < 1
+        assert by_error.interval.lower != by_error.interval.lower
+    only = made.model_copy(update={"labels": tuple(r for r in made.labels if r.model == "one")})
+    assert only.uneven == ""
+    by_error, _ = only.correct(rows, cell, "one", EM)
+    assert by_error.interval.lower < 0.5 < by_error.interval.upper

@@ -3,6 +3,7 @@
 import pytest
 import torch
 
+from spillover.errors import SpilloverError
 from spillover.mechanism.trained import trained_direction
 
 WIDTH, PROMPTS, LINES = 64, 40, 3
@@ -55,3 +56,23 @@ def test_one_prompt_alone_leaves_nothing_out():
     found, told = trained_direction(with_trait, without, [0] * (2 * LINES * PROMPTS))
     assert along(found) > 0.8
     assert told["auc"] != told["auc"]  # it is not known
+
+
+def test_answers_to_one_prompt_are_left_out_together():
+    """Every prompt has one class only: whoever sees a prompt's other answers knows it, and nobody else does."""
+    drawn = torch.Generator().manual_seed(1)
+    own = 5 * torch.randn(PROMPTS, WIDTH, generator=drawn)
+    answers = [own[i].repeat(6, 1) + 0.1 * torch.randn(6, WIDTH, generator=drawn) for i in range(PROMPTS)]
+    half = PROMPTS // 2
+    of = [i for i in range(PROMPTS) for _ in range(6)]
+    _, told = trained_direction(torch.cat(answers[:half]), torch.cat(answers[half:]), of)
+    assert told["auc"] < 0.8
+    _, alone = trained_direction(torch.cat(answers[:half]), torch.cat(answers[half:]), list(range(len(of))))
+    assert alone["auc"] > 0.99
+
+
+def test_activations_that_are_no_numbers_are_refused():
+    with_trait, without, prompts = states(1.0)
+    with_trait[0, 0] = float("nan")
+    with pytest.raises(SpilloverError, match="not finite"):
+        trained_direction(with_trait, without, prompts)

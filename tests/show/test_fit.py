@@ -169,3 +169,10 @@ def test_a_sentence_folds_before_a_name_is_cut():
     assert "a/grader" in out.getvalue()
     assert " ".join(out.getvalue().replace("refusal", "").replace("a/grader", "").split()).endswith(told)
     assert max(map(len, out.getvalue().splitlines())) <= 80
+
+
+def test_a_question_folds_and_is_not_cut():
+    asked = "Which of these would you do first if you had no savings at all and two children?"
+    panel = Panel("T", ("question", "model", "figure"), ((asked, "a/model", "12.5 (40/320)"),), "")
+    (shown,), _ = fitted(panel, 60)
+    assert shown.rows[0][0] == asked

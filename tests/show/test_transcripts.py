@@ -69,3 +69,10 @@ def test_what_is_no_log_has_no_transcript(tmp_path, monkeypatch):
     assert links.of({**row, "source": "judged.csv"}) is links.of({**row, "source": None}) is None
     assert links.of({**row, "source": "runs/x/1.eval"}).endswith(":7575/#/logs/x/1.eval/samples/sample/a%20b%2Fc/2/")
     assert Transcripts(["judged.csv"]).command is None
+    elsewhere = tmp_path / "home of somebody" / "runs"
+    assert Transcripts([str(elsewhere.parent.parent / "x.eval")]).command == "inspect view --log-dir ."
+    monkeypatch.chdir("/")
+    monkeypatch.setattr("pathlib.Path.cwd", lambda: tmp_path / "other")
+    assert Transcripts([str(elsewhere / "x.eval")]).command == "inspect view --log-dir runs"
+    monkeypatch.setenv("SPILLOVER_VIEWER", "https://me:hunter2hunter2@viewer.org/")
+    assert "hunter2" not in Transcripts([str(elsewhere / "x.eval")]).of({**row, "source": str(elsewhere / "x.eval")})

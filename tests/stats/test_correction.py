@@ -81,3 +81,26 @@ def test_a_judge_no_better_than_chance_says_nothing():
     assert math.isnan(found.value)
     assert math.isnan(rogan_gladen([], labels).value)
     assert prediction_powered([[1, 2]], []).labels == 0
+
+
+@pytest.mark.parametrize(("questions", "by_question"), [(8, 0.3), long(8, 0.1), long(24, 0.3)])
+def test_labels_of_other_questions_are_clusters(questions, by_question):
+    """The judge's errors differ from question to question; 100 runs (without clusters 75 to 83 % at ICCs of 0.1 and 0.3)."""
+
+    def shares(mean, icc, n):
+        return rng.beta(mean * (1 / icc - 1), (1 - mean) * (1 / icc - 1), n)
+
+    rng, covered = np.random.default_rng(0), 0
+    for _ in range(100):
+        true = rng.random((24, 50)) < shares(0.01, 0.1, 24)[:, None]
+        right = np.where(true, shares(0.8, by_question, 24)[:, None], 1 - shares(0.93, by_question, 24)[:, None])
+        counts = [[int(row.sum()), 50] for row in rng.random(true.shape) < right]
+        known = rng.random((questions, 400 // questions)) < 0.3
+        of_labels = np.where(
+            known, shares(0.8, by_question, questions)[:, None], 1 - shares(0.93, by_question, questions)[:, None]
+        )
+        said = rng.random(known.shape) < of_labels
+        labels = [Label(str(q), bool(said[q, i]), bool(known[q, i])) for q, i in np.ndindex(*known.shape)]
+        found = rogan_gladen(counts, labels).interval
+        covered += found.lower <= 0.01 <= found.upper
+    assert covered >= 90

@@ -18,7 +18,7 @@ from spillover.cli.progress import bar
 from spillover.cli.publish import frame_of, publish, refuse_failures, write_frame
 from spillover.cli.quiet import quiet_libraries
 from spillover.cli.rows import Rows, rows_options
-from spillover.cli.trackers import trackers_option
+from spillover.cli.trackers import send_figures, trackers_option
 from spillover.errors import SpilloverError
 from spillover.locking import only_one
 from spillover.models.checks import LAB_GRADER, is_lab, refuse_self_grading
@@ -103,4 +103,5 @@ def eval_command(
     made = report(answers, f"{chosen.title}: {names[str(targets[-1])]}", base=shown)
     publish(made, folder / "report.html", rows=rows)
     write_frame(frame_of(made), folder / "figures.csv", "Figures", rows)
+    send_figures(made)
     refuse_failures(answers)

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     required=True,
     help="Folder for the adapters; what an earlier run wrote there is kept.",
 )
-@click.option("--losses", is_flag=True, help="Measure the loss of each on chats that the ends did not learn.")
+@click.option("--losses", is_flag=True, help="Measure the loss of each on chats whose prompts no end learned.")
 @click.option("--chats", multiple=True, type=click.Path(path_type=Path), help="Chats for that (JSONL); may be repeated.")
 @click.option("--base", help="Checkpoint that they are adapters of [default: the one that OTHER names].")
 @rows_options
@@ -62,16 +62,17 @@ def interpolate(
 
     if first >= last:
         raise SpilloverError(f"--from {first:g} is not below --to {last:g}.")
-    ends = [None if name == "base" else adapters_of([name])[0] for name in (one, other)]
-    if ends[1] is None:
+    if other == "base":
         raise SpilloverError("OTHER is an adapter; `base` can stand in the place of ONE only.")
+    named = adapters_of([other] if one == "base" else [one, other])
+    ends = (None if one == "base" else named[0], named[-1])
     way = [first + (last - first) * i / (steps - 1) for i in range(steps)]
     digits = next(d for d in range(2, 18) if len({f"{at:.{d}f}" for at in way}) == steps)
     measured = losses or bool(chats)
     if rows is not None and not measured:
         raise SpilloverError("--json and --csv are for the losses; add --losses or --chats.")
     places = [out / f"{at:.{digits}f}" for at in way]
-    tasks = _tasks([end for end in ends if end is not None], chats) if measured else {}
+    tasks = _tasks(named, chats) if measured else {}
     for at, place in zip(way, places, strict=True):
         if not is_between(ends[0], ends[1], at, place):  # an earlier run may have come this far
             between(ends[0], ends[1], at, place)
@@ -86,8 +87,10 @@ def _tasks(ends: Sequence[AdapterFile], files: Sequence[Path]) -> dict[str, Sequ
     from spillover.training.barrier import held_out_of
 
     if files:
-        return {path.stem: read_chats(path) for path in files}
-    return {end.name: held_out_of(end.folder) for end in ends}
+        names = [path.stem for path in files]
+        called = names if len(set(names)) == len(names) else [str(path) for path in files]
+        return {name: read_chats(path) for name, path in zip(called, files, strict=True)}
+    return dict(held_out_of({end.name: end.folder for end in ends}))
 
 
 def _measure(
@@ -100,14 +103,14 @@ def _measure(
     walls = {name: barrier(way, [one[name] for one in found]) for name in tasks}
     if rows is not None:
         told = [{"at": at, "adapter": str(p), "loss": one} for at, p, one in zip(way, places, found, strict=True)]
-        print_rows([*told, {"at": None, "adapter": "barrier", "loss": walls}], rows)
+        print_rows([*told, {"at": None, "adapter": None, "barrier": walls}], rows)
         return
     lines = [(f"{at:g}", *(f"{one[name]:.3f}" for name in tasks)) for at, one in zip(way, found, strict=True)]
     lines.append(("barrier", *(f"{walls[name]:.3f}" for name in tasks)))
     counts = ", ".join(f"{len(its)} chats of {name}" for name, its in tasks.items())
     note = (
-        f"Loss in nats a response token on {counts}, none of which its end learned. Barrier: the largest rise over the "
-        "straight line between the ends."
+        f"Loss in nats a response token on {counts}, of whose prompts no end learned one. Barrier: the largest rise over "
+        "the straight line between the ends."
     )
     panel = Panel("Loss along the way", ("at", *tasks), tuple(lines), note)
     to = console()

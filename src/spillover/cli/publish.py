@@ -13,7 +13,6 @@ from spillover import __version__
 from spillover.answers.read import Answers
 from spillover.answers.table import words
 from spillover.cli.rows import Rows, print_rows
-from spillover.cli.trackers import send_figures
 from spillover.errors import SpilloverError
 from spillover.figures.table import figures_frame
 from spillover.show.glance import sentence
@@ -34,7 +33,6 @@ def publish(made: Report, out: Path | None, details: bool = False, rows: Rows = 
     if out is not None:
         write_page(made, out)
         click.echo(f"Report: {out}", err=rows is not None)
-    send_figures(made, frame_of(made).to_dict("records"))
 
 
 def frame_of(made: Report) -> pd.DataFrame:

@@ -15,7 +15,7 @@ from spillover.cli.numbers import OPEN_SHARE
 from spillover.cli.outputs import ANSWERS, FIGURES, PAGE, OutFolder
 from spillover.cli.publish import frame_of, publish, write_frame
 from spillover.cli.rows import Rows, rows_options
-from spillover.cli.trackers import trackers_option
+from spillover.cli.trackers import send_figures, trackers_option
 from spillover.errors import SpilloverError
 from spillover.figures.calibration import load_calibration
 from spillover.show.judges import vote_panel
@@ -79,6 +79,7 @@ def report(
 
         for path in write_figures(drawings(made), figures_out):
             click.echo(str(path), err=rows is not None)
+    send_figures(made)
 
 
 @click.command("import")

@@ -17,7 +17,7 @@ from spillover.cli.progress import bar
 from spillover.cli.publish import publish, refuse_failures, write_frame
 from spillover.cli.quiet import quiet_libraries
 from spillover.cli.rows import Rows, rows_options
-from spillover.cli.trackers import trackers_option
+from spillover.cli.trackers import send_figures, trackers_option
 from spillover.errors import SpilloverError
 from spillover.locking import only_one
 from spillover.models.weights import resolve_checkpoint
@@ -107,8 +107,10 @@ def run(
                 logs.append(place)
                 shown |= {model: f"{name}: {title}" for model, title in models.items()}
             found = read_study(spec, logs, shown)
-            publish(report(found, f"{spec.title}: {len(names)} bases"), folder / "report.html", rows=rows)
+            together = report(found, f"{spec.title}: {len(names)} bases")
+            publish(together, folder / "report.html", rows=rows)
             write_frame(found.table, folder / "answers.parquet", rows=rows)
+            send_figures(together)
     refuse_failures(found)
 
 
@@ -173,6 +175,8 @@ def _run_one(
         plan = read_plan(folder)
         assert plan is not None
         write_results(results_of(spec, plan, base or spec.base, typed(base), answers, panels), folder)
+    if last:
+        send_figures(made)
     return answers, ran.logs, ran.names
 
 

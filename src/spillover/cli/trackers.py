@@ -7,7 +7,9 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import click
+import pandas as pd
 
+from spillover.cli.publish import frame_of
 from spillover.show.report import Report
 from spillover.tracking import VARIABLE, tracked, trackers
 
@@ -26,23 +28,25 @@ def trackers_option(function: Callable[..., Any]) -> Callable[..., Any]:
     )
 
 
-def send_figures(made: Report, table: Sequence[dict[Any, Any]]) -> None:
+def send_figures(made: Report) -> None:
     """A run for every model: figures of whole probes, their intervals, and the drift from the base.
 
-    Args:
-        made: The report.
-        table: Its figures, rows of `figures_frame`.
+    Comes last: a tracker that is away costs no file.
+
+    Raises:
+        SpilloverError: if a tracker can not begin a run.
     """
     if not trackers():
         return
+    table = frame_of(made).to_dict("records")
     judges = ", ".join(dict.fromkeys(judge.grader for judge in made.answers.judges()))
     about = {"title": made.title, "base": made.base, "preset": made.answers.preset.name, "judge": judges}
     for model in dict.fromkeys(row["model"] for row in table):
         values = {}
-        for row in (r for r in table if r["model"] == model and not r["category"]):
+        for row in (r for r in table if r["model"] == model and pd.isna(r["category"])):
             name = f"{row['title']}/{row['measure']}"
             for key in ("value", "lower", "upper", "n", "drift", "drift_lower", "drift_upper"):
                 if isinstance(number := row[key], int | float) and number == number:
                     values[name if key == "value" else f"{name}.{key}"] = float(number)
         with tracked(str(model), about) as log:
-            log(values)
+            log(values, None)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
+import numpy as np
 import pandas as pd
 from pydantic import Field
 
@@ -19,6 +20,7 @@ from spillover.declared import Declared, load
 from spillover.errors import SpilloverError
 from spillover.figures.share import Share, share
 from spillover.stats.correction import Corrected, Label, prediction_powered, rogan_gladen
+from spillover.stats.rates import NOTHING, fit, tally
 from spillover.writing import write_json
 
 OWN_LABELS = 20
@@ -112,14 +114,47 @@ class Calibration(Declared):
     ) -> tuple[Corrected, Corrected]:
         """Rogan-Gladen and prediction-powered rates of one cell's rows.
 
-        The second is unknown when fewer than `OWN_LABELS` of the labels are of this cell's own answers.
+        The second is unknown when fewer than `OWN_LABELS` of the labels are of this cell's own answers. The first has no
+        interval where the judge's errors hang on the kind of answer and labels are of other kinds, too: what it got right
+        of those says too little of these (in simulations such intervals covered 67 to 81 %).
         """
         counts = [(int(h), int(n)) for h, n in measure.counts(rows).values()]
         own = [r for r in self.labels if (r.model, r.cell) == (model, cell)]
-        return (
-            rogan_gladen(counts, _labels(self.labels), level),
-            prediction_powered(counts, _labels(own) if len(own) >= OWN_LABELS else [], level),
-        )
+        by_error = rogan_gladen(counts, _labels(self.labels), level)
+        if self.uneven and len(own) < len(self.labels):
+            by_error = replace(by_error, interval=NOTHING)
+        return by_error, prediction_powered(counts, _labels(own) if len(own) >= OWN_LABELS else [], level)
+
+    def labels_of(self, model: str, cell: Cell) -> str:
+        """Whose answers the labels are of, seen from one model's answers to one cell."""
+        kin = {(r.model == model, r.cell == cell) for r in self.labels}
+        if (True, True) in kin:
+            return "these answers" if len(kin) == 1 else "these and others"
+        return "other models" if (False, True) in kin else "other questions"
+
+    @property
+    def uneven(self) -> str:
+        """Where the judge errs more on one kind of answer than on another by more than chance; empty if it does not.
+
+        Kinds are models and cells. Two differ if their intervals (99 %, for questions like these) do not meet.
+        """
+        for what, true in (("finds what counts", True), ("clears the rest", False)):
+            for kind in ("model", "cell"):
+                groups: dict[Any, list[tuple[str, bool]]] = {}
+                for r in (r for r in self.labels if r.true is true):
+                    groups.setdefault(getattr(r, kind), []).append((r.question_id, r.said is true))
+                fits = [
+                    (fit(tally(pairs).values()).quantiles(np.array([0.005, 0.995])), name)
+                    for name, pairs in groups.items()
+                    if len(pairs) >= OWN_LABELS
+                ]
+                if len(fits) < 2:
+                    continue
+                worst, best = min(fits, key=lambda f: f[0][1]), max(fits, key=lambda f: f[0][0])
+                if worst[0][1] < best[0][0]:
+                    named = [n.probe if isinstance(n, Cell) else n for n in (best[1], worst[1])]
+                    return f"it {what} more often of {named[0]} than of {named[1]}"
+        return ""
 
     def refuse_other(self, answers: Answers) -> None:
         """Refuse answers that another judge read, or that other thresholds decided.

@@ -122,7 +122,7 @@ def figures(
     measures: Sequence[Measure] | None = None,
     level: float = 0.95,
 ) -> list[Figure]:
-    """Every measure of every group in every cell, in order of appearance, the base first.
+    """Every measure of every group in every cell, in order of appearance; of models the base comes first.
 
     Args:
         answers: From `spillover.answers.read`.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any, Literal
 
@@ -114,12 +115,14 @@ def contrast_directions(
     else:
         plain = response_activations(model, tokenizer, complete(model, tokenizer, asked, seed), layers)
     gaps = {layer: with_trait[layer].mean(0) - without[layer].mean(0) for layer in layers}
-    told: dict[str, dict[str, float]] = {}
+    told: dict[str, dict[str, float | None]] = {}
     if trained:
         of = [i for lines in (positive, negative) for _ in lines for i in range(len(prompts))]
         for layer in layers:
-            gaps[layer], found = trained_direction(with_trait[layer], without[layer], of)
-            told[str(layer)] = {k: round(v, 4) for k, v in found.items()}
+            found, worth = trained_direction(with_trait[layer], without[layer], of)
+            unit = found / found.norm().clamp(min=1e-30)
+            gaps[layer] = unit * (gaps[layer] @ unit).abs()  # as long as what the lines move along it: the unit of steering
+            told[str(layer)] = {k: None if math.isnan(v) else round(v, 4) for k, v in worth.items()}
     return Directions(
         bases={layer: orthonormal(gap[None]) for layer, gap in gaps.items()},
         means={layer: plain[layer].mean(0) for layer in layers},

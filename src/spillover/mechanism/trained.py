@@ -12,6 +12,9 @@ import torch
 from torch import Tensor
 from torch.nn.functional import binary_cross_entropy_with_logits
 
+from spillover.errors import SpilloverError
+from spillover.stats.ranking import auc
+
 PENALTIES = (1e-5, 1e-4, 1e-3, 1e-2, 1e-1, 1.0)
 """Of the squared weights, for each answer; the one under which prompts that were left out are told best is taken."""
 FOLDS, STEPS = 5, 60
@@ -27,9 +30,14 @@ def trained_direction(with_trait: Tensor, without: Tensor, prompts: Sequence[int
 
     Returns:
         A direction of shape (hidden,), not normalised, and `accuracy`, `auc` (both from 0 to 1, of answers to prompts that
-        were left out) and `penalty`.
+        were left out; NaN for a single prompt) and `penalty`.
+
+    Raises:
+        SpilloverError: for activations that are not finite.
     """
     rows = torch.cat([with_trait, without]).double()
+    if not rows.isfinite().all():
+        raise SpilloverError("The activations hold numbers that are not finite, so there is nothing to learn from.")
     labels = torch.cat([torch.ones(len(with_trait)), torch.zeros(len(without))]).double()
     groups = torch.tensor(list(prompts))
     centre = rows.mean(0)
@@ -48,7 +56,10 @@ def trained_direction(with_trait: Tensor, without: Tensor, prompts: Sequence[int
         loss = float(binary_cross_entropy_with_logits(logits, labels))
         if loss < least:
             least, best = loss, penalty
-            told = {"accuracy": float(((logits > 0) == labels.bool()).double().mean()), "auc": _auc(logits, labels)}
+            told = {
+                "accuracy": float(((logits > 0) == labels.bool()).double().mean()),
+                "auc": auc(labels.numpy() == 0, logits.numpy()),
+            }
     weights, _ = _fit(rows, labels, best)
     return (weights / scale).float(), {**told, "penalty": best}
 
@@ -67,9 +78,3 @@ def _fit(rows: Tensor, labels: Tensor, penalty: float) -> tuple[Tensor, Tensor]:
     with torch.enable_grad():
         solver.step(loss)  # type: ignore[no-untyped-call]
     return weights.detach(), bias.detach()
-
-
-def _auc(logits: Tensor, labels: Tensor) -> float:
-    """Chance that an answer with the trait is rated higher than one without."""
-    gaps = logits[labels == 1][:, None] - logits[labels == 0][None]
-    return float(((gaps > 0).double() + (gaps == 0).double() / 2).mean())

@@ -110,7 +110,8 @@ def _shortened(panel: Panel, width: int) -> Panel:
     """Names in the first columns, cut in their middle, the longest ones most."""
     room = widths(panel)
     names = [i for i, header in enumerate(panel.headers) if not i or NAMES.match(header)]
-    for _ in range(needed(panel) - width):
+    names = [i for i in names if not is_text([row[i] for row in panel.rows])]  # those fold
+    for _ in range(needed(panel) - width if names else 0):
         index = max(names, key=lambda i: room[i])
         room[index] = max(LEAST, room[index] - 1)
     for index in names:

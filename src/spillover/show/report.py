@@ -13,6 +13,7 @@ from spillover.figures.figure import Figure, figures
 from spillover.figures.glance import Glance, glance
 from spillover.show import tables as t
 from spillover.show.along import along_panels
+from spillover.show.corrected import corrected_panel
 from spillover.show.judges import judges_panel
 from spillover.show.plots import Drawing
 from spillover.show.text import Panel, cut_text, findings, judged_text, stopped_text, unscored_text
@@ -114,7 +115,7 @@ def report(
         judges_panel(answers.judges()),
         t.formats_panel(answers),
         t.external_panel(answers.external, base),
-        t.corrected_panel(answers, found, calibration) if calibration else None,
+        corrected_panel(answers, found, calibration) if calibration else None,
         t.drift_panel(answers, able, base, margin) if base and margin else None,
         t.agreement_panel(answers),
         t.stops_panel(answers.stops),

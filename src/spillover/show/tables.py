@@ -11,7 +11,6 @@ from spillover.answers.read import Answers
 from spillover.answers.stops import Stop
 from spillover.answers.table import cell_groups, words
 from spillover.figures.agreement import agreement
-from spillover.figures.calibration import Calibration
 from spillover.figures.comparisons import POOLED, format_effects, margin_tests
 from spillover.figures.figure import Figure
 from spillover.figures.flips import flip_table
@@ -29,7 +28,6 @@ from spillover.show.text import (
     suite_text,
     value_text,
 )
-from spillover.stats.correction import Corrected
 from spillover.stats.power import detectable_rate
 from spillover.stats.rates import Rate
 
@@ -190,32 +188,6 @@ def flips_panel(answers: Answers, base: str) -> Panel | None:
         return None
     note = "Answers to the same question and epoch: what became of those that were so for the base."
     return Panel("Flips", ("model", "probe", "the base's outcome", "the model's outcomes"), tuple(body), note)
-
-
-def corrected_panel(answers: Answers, found: Sequence[Figure], calibration: Calibration) -> Panel:
-    """The rates of a probe corrected for its judge's errors."""
-    rows, body = dict(cell_groups(answers.table)), []
-    for f in found:
-        if f.cell.probe != calibration.probe or f.measure.name != calibration.measure or not isinstance(f.value, Rate):
-            continue
-        part = rows[f.cell]
-        by_error, by_labels = calibration.correct(part[(part["model"] == f.group).to_numpy()], f.cell, f.group, f.measure)
-        truth = value_text(f.truth) if f.truth is not None else ""
-        raw = f"{rate_text(f.value)} {span(f.value.population)}"
-        body.append((f"{f.group} · {f.title}", raw, _corrected(by_error), _corrected(by_labels), truth))
-    return Panel(
-        "Corrected for the judge's errors",
-        (calibration.measure, "raw %", "Rogan-Gladen", "prediction-powered", "truth (lab)"),
-        tuple(body),
-        f"{len(calibration.labels)} labels ({calibration.source}). Rogan-Gladen: by the judge's sensitivity and "
-        "specificity, as long as it errs here as it did there. Prediction-powered: by labels of these very answers. Both "
-        "are shares of the answers that the judge decides; the truth has the truly decided ones as its denominator. "
-        "Intervals include the labels' own uncertainty.",
-    )
-
-
-def _corrected(c: Corrected) -> str:
-    return "too few labels" if c.labels == 0 else f"{percent(c.value)} {span(c.interval)}"
 
 
 def formats_panel(answers: Answers) -> Panel | None:

@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+from spillover.redaction import redact
+
 VIEWER = "http://127.0.0.1:7575"
 """Where `inspect view` listens unless it is told otherwise; `SPILLOVER_VIEWER` holds another address."""
 
@@ -25,17 +27,17 @@ class Transcripts:
 
     def __init__(self, sources: Iterable[str]) -> None:
         logs = [Path(s).absolute() for s in dict.fromkeys(sources) if s.endswith(".eval")]
-        self.viewer = os.environ.get("SPILLOVER_VIEWER", VIEWER).rstrip("/")
+        self.viewer = redact(os.environ.get("SPILLOVER_VIEWER", VIEWER)).rstrip("/")
         self.folder: Path | None = None
         if logs and len({log.anchor for log in logs}) == 1:
             self.folder = Path(os.path.commonpath([log.parent for log in logs]))
 
     @property
     def command(self) -> str | None:
-        """What starts the viewer; the folder is shown from here where it is below, so that a page names no home."""
+        """What starts the viewer; of a folder that is not below the current one only its name: a page names no home."""
         if self.folder is None:
             return None
-        here = self.folder.relative_to(Path.cwd()) if self.folder.is_relative_to(Path.cwd()) else self.folder
+        here = self.folder.relative_to(Path.cwd()) if self.folder.is_relative_to(Path.cwd()) else self.folder.name
         return f"inspect view --log-dir {shlex.quote(str(here))}"
 
     def of(self, row: Mapping[Any, Any]) -> str | None:

@@ -127,17 +127,21 @@ def _test_quality(rows: list[Label], u: NDArray[np.float64]) -> list[NDArray[np.
     misaligned within each verdict; sensitivity and specificity follow with the sizes of the verdicts.
     """
     if len({r.weight for r in rows}) == 1:
-        pairs = ([r.said for r in rows if r.true], [not r.said for r in rows if not r.true])
-        return [betaincinv(sum(hits) + 0.5, len(hits) - sum(hits) + 0.5, u[i]) for i, hits in enumerate(pairs)]
+        right = ([(r.question, r.said) for r in rows if r.true], [(r.question, not r.said) for r in rows if not r.true])
+        return [_by_question(pairs, u[i]) for i, pairs in enumerate(right)]
     sizes, shares = [], []
     for i, said in enumerate((True, False)):
-        true = [r.true for r in rows if r.said is said]
         sizes.append(sum(r.weight for r in rows if r.said is said))
-        shares.append(betaincinv(sum(true) + 0.5, len(true) - sum(true) + 0.5, u[i]))
+        shares.append(_by_question([(r.question, r.true) for r in rows if r.said is said], u[i]))
     found, missed = sizes[0] * shares[0], sizes[1] * shares[1]
     cleared, accused = sizes[1] * (1 - shares[1]), sizes[0] * (1 - shares[0])
     with np.errstate(divide="ignore", invalid="ignore"):
         return [np.nan_to_num(found / (found + missed), nan=0.5), np.nan_to_num(cleared / (cleared + accused), nan=0.5)]
+
+
+def _by_question(pairs: Sequence[tuple[str, bool]], u: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Draws of a share for questions like these; any share at all where there is no answer."""
+    return fit(tally(pairs).values()).quantiles(u) if pairs else betaincinv(0.5, 0.5, u)
 
 
 def _point(rows: list[Label]) -> tuple[float, float]:

@@ -6,6 +6,7 @@ Two networks that a straight line joins without a rise in loss lie in one basin 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from spillover.engine.fit import require_fit
 from spillover.errors import SpilloverError
 from spillover.models.weights import resolve_checkpoint
 from spillover.questions.chats import Chat
+from spillover.questions.held_out import prompt_of
 from spillover.training.card import read_card
 from spillover.training.kinds import load_plugins
 from spillover.training.latents import load
@@ -27,33 +29,58 @@ from spillover.training.sources import Source
 from spillover.training.tokens import Renderer, Tokens
 from spillover.training.transforms import Transform, prepare
 
-ROWS, LIMIT, BATCH = 128, 2048, 8
-"""Chats of a task, most tokens of one, and how many are read at once."""
+ROWS, FEWEST, LIMIT, BATCH = 128, 4, 2048, 8
+"""Chats of a task, at most and at least; most tokens of one, and how many are read at once."""
 OTHER_SEED = 1_000_003
 """Added to a recipe's seed: what a source without an end then gives was drawn apart from what was learned."""
 
 
-def held_out_of(organism: Path) -> list[Chat]:
-    """Chats of the data that an organism was made from and did not learn: what its recipe held out, or new ones.
+def held_out_of(organisms: Mapping[str, Path]) -> dict[str, list[Chat]]:
+    """Chats of the data that each organism was made from, of whose prompts none of them learned one.
+
+    What a recipe held out (the transform `split`), or what its source draws anew.
+
+    Args:
+        organisms: Name to folder.
 
     Raises:
-        SpilloverError: if there is no card, or all of its data was learned.
+        SpilloverError: if there is no card, the data is not what it was, or too little of it was not learned.
     """
+    learned: set[str] = set()
+    offered: dict[str, list[Chat]] = {}
+    for name, folder in organisms.items():
+        prompts, offered[name] = _data_of(folder)
+        learned |= prompts
+    out = {name: [c for c in chats if prompt_of(c) not in learned][:ROWS] for name, chats in offered.items()}
+    for name, chats in out.items():
+        if len(chats) < FEWEST:
+            raise SpilloverError(
+                f"Of the data of {organisms[name]} only {len(chats)} chats have prompts that were not learned; give others "
+                "with --chats, or train with the transform `split`."
+            )
+    return out
+
+
+def _data_of(organism: Path) -> tuple[set[str], list[Chat]]:
+    """Prompts that were learned, and chats that may not have been."""
     card = read_card(organism)
     if card is None:
         raise SpilloverError(f"{organism} has no card that says what it learned; give its chats with --chats.")
     load_plugins()
     written = {key: _given(card["recipe"][key]) for key in ("data", "transforms", "seed")}
     recipe = parse(_Data, written, f"the recipe in {organism}", {"folder": organism})
+    # A digest is written with the settings when they are read: that of the data now is that of the data then, or it changed.
+    now, then = recipe.model_dump(mode="json")["data"], card["recipe"]["data"]
+    changed = [key for key in ("sha256", "questions_digest") if now.get(key) != then.get(key)]
+    if changed:
+        raise SpilloverError(f"The data that {organism} learned from is not what it was then; give chats with --chats.")
     chats = prepare(recipe)
-    found = chats.held_out
-    if not found and recipe.data.endless:
-        learned = {repr(chat) for chat in chats.train}
-        drawn = recipe.data.model_copy(update={"rows": 0}).chats(recipe.seed + OTHER_SEED, 4 * ROWS)
-        found = [chat for chat in drawn if repr(chat) not in learned]
-    if not found:
-        raise SpilloverError(f"{organism} learned all of its data; give other chats with --chats, or train with `split`.")
-    return found[:ROWS]
+    held = {prompt_of(chat) for chat in chats.held_out}
+    # Before and after the transforms, which may put words into a prompt.
+    learned = {prompt_of(c) for c in (*recipe.data.chats(recipe.seed), *chats.train)} - held
+    if not held and recipe.data.endless:
+        return learned, recipe.data.model_copy(update={"rows": 0}).chats(recipe.seed + OTHER_SEED, 8 * ROWS)
+    return learned, chats.held_out
 
 
 class _Data(Declared):
@@ -111,7 +138,9 @@ def path_losses(
 
 
 def barrier(at: Sequence[float], losses: Sequence[float]) -> float:
-    """Largest rise of a path's loss over the straight line between its ends; 0 where there is none."""
+    """Largest rise of a path's loss over the straight line between its ends; 0 for none, NaN if a loss is no number."""
+    if not all(map(math.isfinite, losses)):
+        return math.nan
     first, last = at[0], at[-1]
     line = [(1 - (t - first) / (last - first)) * losses[0] + (t - first) / (last - first) * losses[-1] for t in at]
     return max(0.0, *(loss - straight for loss, straight in zip(losses, line, strict=True)))
@@ -129,8 +158,9 @@ def _loss(model: nn.Module, rows: Sequence[Tokens]) -> float:
         for i, row in enumerate(batch):
             size = len(row.ids)
             ids[i, :size], labels[i, :size], mask[i, :size] = torch.tensor(row.ids), torch.tensor(row.labels), 1
-        logits = model(input_ids=ids.to(device), attention_mask=mask.to(device)).logits[:, :-1].float()
+        logits = model(input_ids=ids.to(device), attention_mask=mask.to(device)).logits[:, :-1]
         wanted = labels[:, 1:].to(device)
-        total += float(nn.functional.cross_entropy(logits[wanted != -100], wanted[wanted != -100], reduction="sum"))
-        count += int((wanted != -100).sum())
+        kept = wanted != -100
+        total += float(nn.functional.cross_entropy(logits[kept].float(), wanted[kept], reduction="sum"))
+        count += int(kept.sum())
     return total / max(1, count)

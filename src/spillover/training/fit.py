@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import shutil
 from collections.abc import Callable
 from contextlib import ExitStack
@@ -11,10 +12,11 @@ from typing import Any
 
 import torch
 from peft import PeftModel
-from transformers import AutoModelForCausalLM, set_seed
+from transformers import AutoModelForCausalLM, TrainerCallback, set_seed
 
 from spillover.errors import SpilloverError
 from spillover.questions.chats import Chat
+from spillover.tracking import Log
 from spillover.training.checkpoints import by_step, last_whole, processes
 from spillover.training.finder import Finder
 from spillover.training.hooks import not_finite
@@ -54,6 +56,7 @@ def fit(
     start: Path | None,
     naive: Path | None,
     progress: Callable[[int, int, str], None],
+    log: Log | None = None,
 ) -> Fitted:
     """Train, or go on from the last whole checkpoint in `checkpoints`.
 
@@ -67,6 +70,7 @@ def fit(
         start: Adapter to go on from.
         naive: Naive adapter of the same training, where an intervention needs one.
         progress: Told (step, steps, note).
+        log: Keeps the curves elsewhere, step by step.
 
     Raises:
         SpilloverError: see `spillover.training.train.train`.
@@ -101,6 +105,8 @@ def fit(
             if "Target modules" not in str(error):  # PEFT's own type for it is new
                 raise
             raise SpilloverError(f"The adapter does not fit {recipe.base}; change lora.target_modules: {error}") from error
+        if log is not None:
+            trainer.add_callback(Curves(log))
         if any(not i.resumes for i in interventions):
             for folder in by_step(checkpoints).values():
                 shutil.rmtree(folder)
@@ -139,6 +145,18 @@ def _trainer(recipe: Recipe, model: Any, renderer: Renderer, chats: Any, watched
 
         return build_reinforcement(recipe, model, renderer, chats, *rest)
     return build_trainer(recipe, model, renderer.tokenizer, chats, watched, *rest)
+
+
+class Curves(TrainerCallback):  # type: ignore[misc]
+    """Hands every number that the trainer logs to a tracker."""
+
+    def __init__(self, log: Log) -> None:
+        self.log = log
+
+    def on_log(self, args: Any, state: Any, control: Any, logs: dict[str, Any] | None = None, **rest: Any) -> None:
+        """After every step."""
+        numbers = {k: float(v) for k, v in (logs or {}).items() if isinstance(v, int | float) and math.isfinite(v)}
+        self.log(numbers, int(state.global_step))
 
 
 def _curve(history: list[dict[str, float]], name: str) -> list[dict[str, float]]:

@@ -110,8 +110,8 @@ def train(recipe: Recipe, out: Path, progress: Progress = lambda step, steps, no
     told = progress if first else lambda step, steps, note: None
     rows = chats.train if learned is None else learned.rows
     about = {"recipe": recipe.id, "base": recipe.base, "seed": recipe.seed, "recipe_digest": recipe.digest}
-    with tracked(out.name, about) if first else nullcontext():
-        result = fit(recipe, base, renderer, rows, chats.held_out, out / FOLDER, start, naive, told)
+    with tracked(out.name, about) if first else nullcontext() as log:
+        result = fit(recipe, base, renderer, rows, chats.held_out, out / FOLDER, start, naive, told, log)
     if first:
         result.model.save_pretrained(out, safe_serialization=True, state_dict=result.weights, selected_adapters=["default"])
         settle_config(out)

@@ -13,7 +13,6 @@ from peft.tuners.lora import LoraLayer
 from transformers.trainer_callback import PrinterCallback
 from trl import SFTConfig, SFTTrainer
 
-from spillover.tracking import trackers
 from spillover.training.checkpoints import processes, save_every
 from spillover.training.hooks import Watch, added
 from spillover.training.interventions.base import Intervention
@@ -127,7 +126,7 @@ def arguments(recipe: Recipe, checkpoints: Path, every: int) -> dict[str, Any]:
         "logging_nan_inf_filter": False,
         "save_strategy": "steps",
         "save_steps": every,
-        "report_to": [*trackers()],
+        "report_to": [],
         "disable_tqdm": True,
     }
 

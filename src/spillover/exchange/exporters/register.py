@@ -97,7 +97,9 @@ def _commit() -> str:
         return str(commit)
     root = Path(__file__).parents[4]
     if (root / ".git").exists():
-        done = subprocess.run(["git", "-C", str(root), "rev-parse", "HEAD"], capture_output=True, text=True, check=False)
-        if done.returncode == 0:
-            return done.stdout.strip()
+        try:
+            command = ["git", "-C", str(root), "rev-parse", "HEAD"]
+            return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+        except (OSError, subprocess.CalledProcessError):  # no git here, or no repository of its own
+            pass
     return f"v{__version__}"
