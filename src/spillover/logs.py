@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from inspect_ai.log import EvalLog, read_eval_log
+from inspect_ai.log import EvalLog, read_eval_log, read_eval_log_sample_summaries
 
 from spillover.schema import parse_json
 
@@ -17,6 +17,16 @@ def read_log(path: Path, header_only: bool = False) -> EvalLog:
     """
     check_log(path)
     return read_eval_log(str(path), header_only=header_only)
+
+
+def samples_in(path: Path) -> int:
+    """How many samples a log has.
+
+    Raises:
+        Exception: of any kind for a damaged one.
+    """
+    check_log(path)
+    return len(read_eval_log_sample_summaries(str(path)))
 
 
 def check_log(path: Path) -> None:

@@ -168,6 +168,8 @@ def test_the_command_writes_a_file_that_models_are_steered_by(tmp_path):
         assert float(found.scales[2]) > 1
         assert found.found["base"]
         get_model(f"spillover/lab+steer={out}@0.1")
+    lines, learned = (float(load_directions(tmp_path / f"{m}.safetensors", WIDTH).norms[2]) for m in ("contrast", "probe"))
+    assert lines / 4 < learned <= lines  # what the lines move along it, not the length of the classifier's weights
 
 
 def test_a_random_control_disturbs_neutral_text_as_much(tmp_path):

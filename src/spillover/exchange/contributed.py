@@ -13,8 +13,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from inspect_ai.log import read_eval_log_sample_summaries
-
 from spillover import __version__
 from spillover.answers.files import DATED
 from spillover.answers.measures import EM
@@ -23,7 +21,7 @@ from spillover.errors import SpilloverError
 from spillover.exchange.records import SCHEMA, content_hash
 from spillover.leaderboard.board import Column, Entry, Source, Value, make_board
 from spillover.leaderboard.build import KEYS
-from spillover.logs import check_log
+from spillover.logs import samples_in
 from spillover.schema import check_schema, parse_json
 
 logger = logging.getLogger(__name__)
@@ -155,8 +153,7 @@ def _check_logs(path: Path, details: dict[str, str]) -> tuple[tuple[Path, ...], 
         if hashlib.sha256(log.read_bytes()).hexdigest() != digest:
             raise SpilloverError(f"{path} is refused: the log {name} is not the one that it was made from.")
         try:
-            check_log(log)
-            answers += sum(1 for _ in read_eval_log_sample_summaries(str(log)))
+            answers += samples_in(log)
         except Exception as error:  # a file that is no log raises anything
             raise SpilloverError(f"{path} is refused: {name} cannot be read as an Inspect log ({error}).") from error
         found.append(log)
