@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -43,15 +44,33 @@ def _parsed(text: str) -> Any:
 
 
 def parse_json(text: str | bytes) -> Any:
-    """JSON from outside: every reader of it goes by here.
+    """JSON from outside: every reader of it goes by here. Half a surrogate pair, which is no text, becomes U+FFFD.
 
     Raises:
         ValueError: also for what is nested too deeply, or a number too long to be one.
     """
     try:
-        return json.loads(text)
+        found = json.loads(text)
+        return _whole(found) if _halves(text) else found
     except RecursionError as error:
         raise ValueError("it is nested too deeply") from error
+
+
+def _halves(text: str | bytes) -> bool:
+    """Whether there may be halves of surrogate pairs: they come by an escape, or in text that was not decoded strictly."""
+    if isinstance(text, bytes):
+        return re.search(rb"\\u[dD][89a-fA-F]", text) is not None or text[:2] in (b"\xff\xfe", b"\xfe\xff")
+    return re.search(r"\\u[dD][89a-fA-F]|[\ud800-\udfff]", text) is not None
+
+
+def _whole(value: Any) -> Any:
+    if isinstance(value, str):
+        return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    if isinstance(value, list):
+        return [_whole(v) for v in value]
+    if isinstance(value, dict):
+        return {_whole(k): _whole(v) for k, v in value.items()}
+    return value
 
 
 def check_schema(raw: Any, schema: dict[str, Any], where: str) -> None:
