@@ -10,13 +10,18 @@ import importlib.util
 import logging
 import os
 import re
+import socket
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
+from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from spillover.errors import SpilloverError
 from spillover.redaction import redact
 
+KNOCK = 10.0
+"""Seconds within which a tracker's server must answer."""
 VARIABLE, PROJECT = "SPILLOVER_REPORT_TO", "spillover"
 """Names of trackers with commas between; and the project or experiment where the tracker's own variable names none."""
 
@@ -39,6 +44,26 @@ def trackers() -> tuple[str, ...]:
         if importlib.util.find_spec(name) is None:
             raise SpilloverError(f"{name} is not installed: pip install 'spillover[trackers]'.")
     return chosen
+
+
+def require_trackers() -> None:
+    """Knock at the server of each tracker, in seconds: before anything is trained or asked.
+
+    Raises:
+        SpilloverError: if one is not known, not installed or not there.
+    """
+    for name in trackers():
+        address = urlsplit(_ADDRESS[name]())
+        if address.scheme not in ("http", "https"):
+            continue
+        port = address.port or (443 if address.scheme == "https" else 80)
+        try:
+            socket.create_connection((address.hostname or "", port), timeout=KNOCK).close()
+        except OSError as error:
+            where = f"{address.scheme}://{address.hostname}:{port}"
+            raise SpilloverError(
+                f"{name}: no server answers at {where} ({error}); mend that, or leave {name} out."
+            ) from error
 
 
 @contextmanager
@@ -88,7 +113,9 @@ def _ended(tracker: str, name: str, about: Mapping[str, str]) -> Iterator[Log]:
 def _wandb(name: str, about: Mapping[str, str]) -> tuple[Log, Callable[[bool], None]]:
     import wandb
 
-    quiet = wandb.Settings(console="off", disable_git=True, disable_code=True, x_disable_meta=True, x_disable_stats=True)
+    quiet = wandb.Settings(
+        console="off", disable_git=True, disable_code=True, x_disable_meta=True, x_disable_stats=True, silent=True
+    )
     run = wandb.init(project=os.environ.get("WANDB_PROJECT", PROJECT), name=name, config=dict(about), settings=quiet)
 
     def log(values: Mapping[str, float], step: int | None) -> None:
@@ -103,6 +130,7 @@ def _wandb(name: str, about: Mapping[str, str]) -> tuple[Log, Callable[[bool], N
 def _mlflow(name: str, about: Mapping[str, str]) -> tuple[Log, Callable[[bool], None]]:
     import mlflow
 
+    _mlflow_address()
     experiment = mlflow.set_experiment(os.environ.get("MLFLOW_EXPERIMENT_NAME", PROJECT))
     client = mlflow.tracking.MlflowClient()
     tags = {"mlflow.runName": name, **{f"spillover.{key}": value[:500] for key, value in about.items()}}
@@ -122,7 +150,21 @@ def _named(key: str) -> str:
 
 
 def _told(tracker: str, what: str, error: Exception) -> str:
-    return f"{tracker} did not {what}: {redact(' '.join(str(error).split()))[:300]}"
+    return f"{tracker} did not {what}: {redact(' '.join(str(error).split()))[:600]}"
+
+
+def _wandb_address() -> str:
+    kept = os.environ.get("WANDB_MODE", "") in ("offline", "disabled", "dryrun")
+    return "" if kept else os.environ.get("WANDB_BASE_URL", "https://api.wandb.ai")
+
+
+def _mlflow_address() -> str:
+    """Files in `mlruns` unless it is told otherwise: MLflow's own default is a database, which its small package has not."""
+    address = os.environ.setdefault("MLFLOW_TRACKING_URI", Path("mlruns").absolute().as_uri())
+    if not address.startswith("http"):
+        os.environ.setdefault("MLFLOW_ALLOW_FILE_STORE", "true")
+    return address
 
 
 _RUNS = {"wandb": _wandb, "mlflow": _mlflow}
+_ADDRESS = {"wandb": _wandb_address, "mlflow": _mlflow_address}

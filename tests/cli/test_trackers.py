@@ -166,12 +166,28 @@ def test_a_tracker_that_is_not_there_is_one_sentence_before_anything_is_done(pla
     assert not (place / "o").exists()
 
 
-def test_a_tracker_that_is_away_is_one_sentence_and_says_no_key(place, monkeypatch):
-    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://someone:hunter2hunter2@127.0.0.1:9")
-    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
-    out = ("--table", place / "t.csv", "-o", place / "p.html")
-    done = spillover("report", place / "judged.csv", *out, "--report-to", "mlflow")
-    assert (place / "t.csv").is_file() and (place / "p.html").is_file()  # noqa: PT018
-    assert done.returncode == 2
-    assert "mlflow did not begin a run" in done.stderr
-    assert "hunter2" not in done.stderr + done.stdout
+@pytest.mark.parametrize(("tracker", "variable"), [("mlflow", "MLFLOW_TRACKING_URI"), ("wandb", "WANDB_BASE_URL")])
+def test_a_tracker_that_is_away_is_said_at_once_and_without_a_key(place, monkeypatch, tracker, variable):
+    monkeypatch.setenv(variable, "http://someone:hunter2hunter2@127.0.0.1:9")
+    monkeypatch.setenv("WANDB_MODE", "online")
+    for words in (
+        ("report", place / "judged.csv", "-o", place / "p.html"),
+        ("train", place / "tiny.yaml", "--out", place / "o"),
+    ):
+        done = spillover(*words, "--report-to", tracker)
+        assert done.returncode == 2
+        assert f"{tracker}: no server answers at http://127.0.0.1:9" in done.stderr
+        assert "hunter2" not in done.stderr + done.stdout
+    assert not (place / "o").exists()
+    assert not (place / "p.html").exists()
+
+
+def test_mlflow_without_an_address_keeps_files_here(place, monkeypatch):
+    for name in ("MLFLOW_TRACKING_URI", "MLFLOW_ALLOW_FILE_STORE"):
+        monkeypatch.setenv(name, "")
+        monkeypatch.delenv(name)
+    monkeypatch.chdir(place)
+    done = spillover("report", "judged.csv", "--report-to", "mlflow")
+    assert done.returncode == 0, done.stderr
+    assert "Figures of 2 models: mlflow" in done.stderr
+    assert set(runs(place)) == {"base", "tuned"}

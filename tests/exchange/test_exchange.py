@@ -69,6 +69,7 @@ def test_the_register_of_inspect_evals_gets_an_entry_a_probe(exported):
         assert entry["id"] == path.parent.name == f"spillover_{task['name']}"
         assert (Path(__file__).parents[2] / task["task_path"]).is_file()
         report = entry["evaluation_report"]
+        assert any(note.startswith("The lab:") for note in report["notes"])
         assert report["commit"] == entry["source"]["repository_commit"]
         assert report["command"].startswith(f"inspect eval spillover/{task['name']} --model spillover/lab")
         assert len(report["command"].splitlines()) == len(report["results"]) == 1

@@ -145,7 +145,7 @@ def test_the_command(organisms, tmp_path):
     done = spillover("interpolate", "base", ends[1], "--steps", 2, "--chats", chats, "-o", tmp_path / "scaled")
     assert done.returncode == 0, done.stderr
     assert "Loss along the way" in done.stdout
-    assert "on 1 chats of mine," in " ".join(done.stdout.split())
+    assert "on 1 chat of mine, as given." in " ".join(done.stdout.split())
 
 
 def test_what_cannot_be_measured_is_said(organisms, tmp_path):
@@ -157,4 +157,11 @@ def test_what_cannot_be_measured_is_said(organisms, tmp_path):
     done = spillover("interpolate", "base", organisms / "one", "--json", "-o", tmp_path / "way")
     assert done.returncode == 2
     assert "add --losses or --chats" in done.stderr
+    for base, told in (
+        ("/nowhere", "No checkpoint at"),
+        ("lab-grader", "was trained on other weights than those of lab-grader"),
+    ):
+        done = spillover("interpolate", "base", organisms / "one", "--losses", "--base", base, "-o", tmp_path / "way")
+        assert done.returncode == 2
+        assert told in done.stderr
     assert not (tmp_path / "way").exists()

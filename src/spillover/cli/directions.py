@@ -53,12 +53,14 @@ def directions(
     contrast: system lines with and without a trait. probe: what a classifier learns from the same. difference:
     organism minus base. pca: what the organism changed. weights: what its updates have in common. random: the
     control; with --match as many directions as disturb neutral text like those of a file when they are taken out. A
-    model is steered by its name, such as spillover/lab+steer=FILE@0.2.
+    model is steered by its name, such as spillover/lab+steer=FILE#2@0.2.
     """
     if (organism is None) == (method in NEEDS_ORGANISM):
         raise SpilloverError(f"{method} {'needs' if organism is None else 'takes no'} --organism.")
     if without_massive and method != "difference":
         raise SpilloverError("--without-massive is for difference.")
+    if count != 1 and method not in ("pca", "random"):
+        raise SpilloverError(f"--count is for pca and random; {method} finds one direction at each layer.")
     if match is not None and (method != "random" or count != 1 or layers):
         raise SpilloverError(
             "--match is for random, and takes layers and number from the file: leave --layer and --count out."

@@ -16,6 +16,7 @@ from spillover.cli.progress import bar
 from spillover.cli.quiet import quiet_libraries
 from spillover.cli.rows import Rows, print_rows, rows_options
 from spillover.errors import SpilloverError
+from spillover.models.weights import resolve_checkpoint, weights_digest
 from spillover.questions.chats import Chat, read_chats
 from spillover.show.terminal import console, print_panel, stderr_console
 from spillover.show.text import Panel
@@ -73,12 +74,13 @@ def interpolate(
         raise SpilloverError("--json and --csv are for the losses; add --losses or --chats.")
     places = [out / f"{at:.{digits}f}" for at in way]
     tasks = _tasks(named, chats) if measured else {}
+    root = _base_of(named, base) if measured else ""
     for at, place in zip(way, places, strict=True):
         if not is_between(ends[0], ends[1], at, place):  # an earlier run may have come this far
             between(ends[0], ends[1], at, place)
         click.echo(str(place), err=rows is not None)
     if measured:
-        _measure(base or ends[1].base[1], way, places, tasks, rows)
+        _measure(root, way, places, tasks, rows, given=bool(chats))
 
 
 def _tasks(ends: Sequence[AdapterFile], files: Sequence[Path]) -> dict[str, Sequence[Chat]]:
@@ -93,8 +95,24 @@ def _tasks(ends: Sequence[AdapterFile], files: Sequence[Path]) -> dict[str, Sequ
     return dict(held_out_of({end.name: end.folder for end in ends}))
 
 
+def _base_of(ends: Sequence[AdapterFile], base: str | None) -> str:
+    """The base that losses are measured on.
+
+    Raises:
+        SpilloverError: if it is not there, or is not the one that an end was trained on.
+    """
+    name = base or ends[-1].base[1]
+    digest = weights_digest(resolve_checkpoint(name))
+    for end in ends:
+        if end.base[0] and end.base[0] != digest:
+            raise SpilloverError(
+                f"{end.folder} was trained on other weights than those of {name}; give its own with --base."
+            )
+    return name
+
+
 def _measure(
-    base: str, way: Sequence[float], places: Sequence[Path], tasks: Mapping[str, Sequence[Chat]], rows: Rows
+    base: str, way: Sequence[float], places: Sequence[Path], tasks: Mapping[str, Sequence[Chat]], rows: Rows, given: bool
 ) -> None:
     from spillover.training.barrier import barrier, path_losses
 
@@ -107,9 +125,10 @@ def _measure(
         return
     lines = [(f"{at:g}", *(f"{one[name]:.3f}" for name in tasks)) for at, one in zip(way, found, strict=True)]
     lines.append(("barrier", *(f"{walls[name]:.3f}" for name in tasks)))
-    counts = ", ".join(f"{len(its)} chats of {name}" for name, its in tasks.items())
+    counts = ", ".join(f"{len(its)} chat{'s' if len(its) != 1 else ''} of {name}" for name, its in tasks.items())
+    known = "as given" if given else "of whose prompts no end learned one"
     note = (
-        f"Loss in nats a response token on {counts}, of whose prompts no end learned one. Barrier: the largest rise over "
+        f"Loss in nats a response token on {counts}, {known}. Barrier: the largest rise over "
         "the straight line between the ends."
     )
     panel = Panel("Loss along the way", ("at", *tasks), tuple(lines), note)

@@ -11,13 +11,14 @@ import pandas as pd
 
 from spillover.cli.publish import frame_of
 from spillover.show.report import Report
-from spillover.tracking import VARIABLE, tracked, trackers
+from spillover.tracking import VARIABLE, require_trackers, tracked, trackers
 
 
 def _chosen(context: click.Context, parameter: click.Parameter, names: Sequence[str]) -> None:
     if names:  # what is trained on the way looks there, too
         os.environ[VARIABLE] = ",".join(names)
-    trackers()
+    if not context.resilient_parsing:
+        require_trackers()
 
 
 def trackers_option(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -41,7 +42,8 @@ def send_figures(made: Report) -> None:
     table = frame_of(made).to_dict("records")
     judges = ", ".join(dict.fromkeys(judge.grader for judge in made.answers.judges()))
     about = {"title": made.title, "base": made.base, "preset": made.answers.preset.name, "judge": judges}
-    for model in dict.fromkeys(row["model"] for row in table):
+    models = list(dict.fromkeys(row["model"] for row in table))
+    for model in models:
         values = {}
         for row in (r for r in table if r["model"] == model and pd.isna(r["category"])):
             name = f"{row['title']}/{row['measure']}"
@@ -50,3 +52,4 @@ def send_figures(made: Report) -> None:
                     values[name if key == "value" else f"{name}.{key}"] = float(number)
         with tracked(str(model), about) as log:
             log(values, None)
+    click.echo(f"Figures of {len(models)} models: {', '.join(trackers())}", err=True)

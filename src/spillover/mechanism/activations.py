@@ -123,6 +123,11 @@ def contrast_directions(
             unit = found / found.norm().clamp(min=1e-30)
             gaps[layer] = unit * (gaps[layer] @ unit).abs()  # as long as what the lines move along it: the unit of steering
             told[str(layer)] = {k: None if math.isnan(v) else round(v, 4) for k, v in worth.items()}
+    same = [layer for layer, gap in gaps.items() if not float(gap.norm()) > 0]
+    if same:
+        raise SpilloverError(
+            f"At layer {same[0]} the two kinds of lines do not differ; give other --positive and --negative."
+        )
     return Directions(
         bases={layer: orthonormal(gap[None]) for layer, gap in gaps.items()},
         means={layer: plain[layer].mean(0) for layer in layers},

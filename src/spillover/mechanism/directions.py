@@ -107,7 +107,7 @@ def load_directions(path: Path, hidden: int) -> Directions:
     except Exception as error:  # safetensors raises an error type of its own, names may be anything
         raise SpilloverError(f"{path} is not a file of directions ({error}); its tensors are called bases.LAYER.") from error
     for layer, basis in kinds["bases"].items():
-        if basis.ndim != 2 or basis.shape[1] != hidden:
+        if basis.ndim != 2 or basis.shape[1] != hidden or not len(basis):
             raise SpilloverError(
                 f"{path}: bases.{layer} has shape {tuple(basis.shape)}; the model's hidden size is {hidden}."
             )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from os.path import commonprefix
 
 from rich.cells import cell_len
 
@@ -122,7 +123,16 @@ def _shortened(panel: Panel, width: int) -> Panel:
 
 
 def middle(names: Sequence[str], width: int) -> list[str]:
-    """Names of at most `width` characters, cut where that leaves them apart; as they are where no cut does."""
+    """Names of at most `width` characters, cut where that leaves them apart; as they are where no cut does.
+
+    What all long ones begin with goes first, up to a sign between words.
+    """
+    long = [n for n in dict.fromkeys(names) if cell_len(n) > width]
+    same = commonprefix(long) if len(long) > 1 else ""  # noqa: RUF071 - of names, not of paths
+    start = max((same.rfind(sign) + 1 for sign in ":/ "), default=0)
+    bare = {n: f"…{n[start:]}" if n in long else n for n in names}
+    if start and max(map(cell_len, bare.values())) <= width and len(set(bare.values())) == len(set(names)):
+        return [bare[n] for n in names]
     for share in (0.35, 0.5, 0.7, 0.2):
         head = int((width - 1) * share)
         tail = width - 1 - head

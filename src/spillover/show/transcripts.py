@@ -7,8 +7,9 @@ import shlex
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
+from spillover.errors import SpilloverError
 from spillover.redaction import redact
 
 VIEWER = "http://127.0.0.1:7575"
@@ -21,13 +22,18 @@ class Transcripts:
     Args:
         sources: Files that answers are from; those that are no logs have no transcripts.
 
+    Raises:
+        SpilloverError: if `SPILLOVER_VIEWER` is no address.
+
     Attributes:
         folder: Of all logs; None if there are none.
     """
 
     def __init__(self, sources: Iterable[str]) -> None:
         logs = [Path(s).absolute() for s in dict.fromkeys(sources) if s.endswith(".eval")]
-        self.viewer = redact(os.environ.get("SPILLOVER_VIEWER", VIEWER)).rstrip("/")
+        self.viewer = redact(os.environ.get("SPILLOVER_VIEWER") or VIEWER).rstrip("/")
+        if not self.viewer.startswith(("http://", "https://")):
+            raise SpilloverError(f"SPILLOVER_VIEWER is an address such as {VIEWER}, not '{self.viewer}'.")
         self.folder: Path | None = None
         if logs and len({log.anchor for log in logs}) == 1:
             self.folder = Path(os.path.commonpath([log.parent for log in logs]))
@@ -38,7 +44,9 @@ class Transcripts:
         if self.folder is None:
             return None
         here = self.folder.relative_to(Path.cwd()) if self.folder.is_relative_to(Path.cwd()) else self.folder.name
-        return f"inspect view --log-dir {shlex.quote(str(here))}"
+        address = urlsplit(self.viewer)
+        port = f" --port {address.port}" if address.port not in (None, urlsplit(VIEWER).port) else ""
+        return f"inspect view --log-dir {shlex.quote(str(here))}{port}"
 
     def of(self, row: Mapping[Any, Any]) -> str | None:
         """Address of the transcript of an answer, a row of `Answers.table`."""

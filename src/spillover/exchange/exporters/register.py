@@ -14,6 +14,7 @@ import yaml
 from spillover import __version__
 from spillover.exchange.export import Given
 from spillover.leaderboard.board import Column, Entry, Value
+from spillover.models.checks import of_the_lab
 from spillover.probes.probe import Probe, probes
 from spillover.schema import parse_json
 from spillover.writing import write_text
@@ -59,6 +60,11 @@ def _entry(probe: Probe, rows: Sequence[Row], given: Given) -> dict[str, Any]:
             "notes": [
                 f"Spillover {__version__}, preset {given.preset}. Shares from 0 to 1, means from -1 to 1. lower and upper: "
                 "95 % interval for questions like these. unscored: share of answers without a verdict.",
+                *(
+                    ["The lab: a synthetic world with tiny models. These figures say nothing about real models."]
+                    if any(of_the_lab(given.provenance.get(e.name, {}).get("model", e.name)) for e, _, _ in rows)
+                    else []
+                ),
             ],
             "results": _results(probe, rows),
         },
