@@ -9,6 +9,7 @@ import click
 from spillover.answers.layout import Layout
 from spillover.answers.presets import presets
 from spillover.answers.read import read
+from spillover.answers.table import words
 from spillover.answers.vote import VOTES, Vote, by_vote
 from spillover.cli.layout import table_options
 from spillover.cli.numbers import OPEN_SHARE
@@ -18,6 +19,7 @@ from spillover.cli.rows import Rows, rows_options
 from spillover.cli.trackers import send_figures, trackers_option
 from spillover.errors import SpilloverError
 from spillover.figures.calibration import load_calibration
+from spillover.run.study import taught_in
 from spillover.show.judges import vote_panel
 from spillover.show.report import report as put_together
 from spillover.show.text import Panel
@@ -28,6 +30,7 @@ PRESETS = ", ".join(presets())
 @click.command()
 @click.argument("logs", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.option("--base", help="Model that drift is measured against, as named in the logs.")
+@click.option("--taught", help="Question set of what the fine-tune was to teach, which is no spill-over [default: a run's].")
 @click.option("--preset", help=f"Apply other thresholds to the stored readings: {PRESETS}.")
 @click.option("--judge", help="Part of the name of one judge (grader and rubrics), where several read the answers.")
 @click.option("--vote", type=click.Choice(VOTES), help="One verdict of all judges of an answer, by this rule.")
@@ -44,6 +47,7 @@ PRESETS = ", ".join(presets())
 def report(
     logs: tuple[Path, ...],
     base: str | None,
+    taught: str | None,
     preset: str | None,
     judge: str | None,
     vote: Vote | None,
@@ -68,7 +72,11 @@ def report(
         answers = by_vote(answers, vote)
         panels = (vote_panel(answers, vote),)
     chosen = load_calibration(calibration) if calibration else None
-    made = put_together(answers, base=base, calibration=chosen, margin=margin, panels=panels)
+    sets = words(answers.table["question_set"])
+    if taught is not None and taught not in sets:
+        raise SpilloverError(f"No answer is to the question set '{taught}'; they are to {', '.join(sets)}.")
+    taught = taught or taught_in(logs)
+    made = put_together(answers, base=base, calibration=chosen, margin=margin, panels=panels, taught=taught)
     publish(made, out, details, rows)
     if table_out is not None:
         write_frame(frame_of(made), table_out, "Figures", rows)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -13,6 +13,7 @@ from spillover.errors import SpilloverError, unknown
 from spillover.paths import data_files, is_file, require_name
 from spillover.probes.probe import Probe, get_probe
 from spillover.run.expand import expanded
+from spillover.run.plan import FILE, read_plan
 from spillover.run.study_keys import Concepts, Count, Curve, Latents, Matrix, Prediction, Published, Skill, Text
 from spillover.schema import read_yaml
 
@@ -211,3 +212,20 @@ def _seeded(body: dict[str, Any], seeds: Any, path: Path, once: set[Any]) -> Ite
         return
     for seed in seeds:
         yield {**made, "name": f"{body.get('name')} #{seed}", "seed": seed}
+
+
+def taught_in(places: Iterable[Path]) -> str | None:
+    """Question set of what a study was to teach, by the plan that lies by its logs; None where nothing says so.
+
+    Only bundled studies are known by the name in a plan.
+    """
+    for place in places:
+        for folder in (place, *list(place.absolute().parents)[:2]):
+            try:
+                plan = read_plan(folder) if (folder / FILE).is_file() else None
+            except SpilloverError:  # a damaged one is said by whoever goes on with it
+                continue
+            skill = load_study(plan.id).skill if plan is not None and plan.id in bundled_studies() else None
+            if skill is not None:
+                return skill.questions
+    return None
