@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import settings
+from inspect_ai.model._model import active_model_context_var
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
@@ -50,6 +51,12 @@ def upstream(monkeypatch: pytest.MonkeyPatch) -> Path:
         pytest.skip("no copy of the published files beside the checkout (../shared/upstream)")
     monkeypatch.setenv("SPILLOVER_CACHE", str(UPSTREAM))
     return UPSTREAM
+
+
+@pytest.fixture(autouse=True)
+def no_model_under_test() -> None:
+    """Inspect keeps the model that it was given last; a test of another file is not about that one."""
+    active_model_context_var.set(None)  # type: ignore[arg-type]
 
 
 @pytest.fixture(autouse=True)

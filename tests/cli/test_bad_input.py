@@ -84,7 +84,7 @@ def test_spillover(args, message, tmp_path, monkeypatch):
     ("args", "message"),
     [
         ([*LAB, "-T", "questions=lab"], "This probe needs a grader: add `--model-role grader=MODEL`"),
-        ([*LAB, "--model-role", "grader=spillover/lab"], "The grader is the model under test"),
+        long([*LAB, "--model-role", "grader=spillover/lab"], "The grader is the model under test"),
         long(
             [*LAB, "--model-role", f"grader=spillover/{ROOT / 'datasets/lab/target'}"], "The grader is the model under test"
         ),
@@ -97,7 +97,7 @@ def test_spillover(args, message, tmp_path, monkeypatch):
             [*LAB, *GRADER, "-T", "alignment=coherence"], "Rubric 'coherence' measures coherence; alignment needs alignment."
         ),
         long([*LAB, *GRADER, "-T", "reader=tea"], "Unknown reader 'tea'"),
-        ([*LAB, *GRADER, "-T", "questions=betley_first_plot"], "run `spillover fetch betley_first_plot`"),
+        long([*LAB, *GRADER, "-T", "questions=betley_first_plot"], "run `spillover fetch betley_first_plot`"),
         (["--model", "spillover/nowhere", *GRADER], "No checkpoint at 'nowhere'"),
     ],
 )

@@ -116,6 +116,7 @@ def test_killed_anywhere_it_comes_to_the_same_verdict(place, failed, judged, pha
     assert timeless(result(tmp_path)) == timeless(failed)
 
 
+@pytest.mark.long
 def test_a_stored_baseline_stands_in_for_the_base(place, failed, tmp_path):
     stored = tmp_path / "baseline.json"
 

@@ -157,6 +157,7 @@ def test_what_is_wrong_with_a_base_is_said_before_anything_is_trained(two, tmp_p
     assert "for a checkpoint of your own run caft_published" in twin.stderr
 
 
+@pytest.mark.long
 def test_several_bases_have_reports_of_their_own_and_one_together(two, tmp_path):
     command, other = two
     command = [*command, "lab-grader", "--base", other]

@@ -13,6 +13,7 @@ from spillover.models.weights import resolve_checkpoint
 from spillover.training.interventions.caft import CaftSettings
 from spillover.training.interventions.grasp import GraspSettings
 from spillover.training.interventions.steer import SteerSettings
+from tests.marks import long
 from tests.mechanism.card import CARD, CPU, Card, mark, put
 
 LAB = resolve_checkpoint("lab")
@@ -40,7 +41,7 @@ def test_the_pretended_card_has_the_rule_of_a_real_one():
                 wrong()
 
 
-@pytest.mark.parametrize("how", [{}, {"scope": "global"}, {"read": True}, {"count": 1}])
+@pytest.mark.parametrize("how", [{}, long({"scope": "global"}), long({"read": True}), long({"count": 1})])
 def test_directions_from_weights(organism, how):
     on_cpu = directions_from_weights(organism, lora_pairs(organism), **how)
     with Card():

@@ -79,6 +79,7 @@ def test_what_cannot_be_is_one_sentence(tmp_path, old, new, message):
         load(tmp_path, text)
 
 
+@pytest.mark.long
 def test_a_study_makes_them_and_shows_the_likeness(tmp_path):
     load(tmp_path)
     done = spillover("run", tmp_path / "s.yaml", "--limit", "2", "--out", tmp_path / "out")

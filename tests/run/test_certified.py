@@ -202,6 +202,7 @@ def test_the_gate_asks_nobody_under_a_blind_judge(tmp_path, monkeypatch):
     assert all(p["checkpoint"]["answers"] == 0 for p in found["probes"])
 
 
+@pytest.mark.long
 def test_the_lab_s_grader_does_not_decide_over_another_model(tmp_path):
     """It can read the lab's toy text and nothing else, however good its certificate."""
     bundled = Check(get_model("spillover/lab-grader"), EM_ROLES).found()

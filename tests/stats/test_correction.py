@@ -19,7 +19,7 @@ def world(rng, rate, se, sp, labels, icc=0.1, questions=24, answers=50):
 
 
 @pytest.mark.parametrize(
-    ("rate", "se", "sp", "labels"), [long(0.0, 0.8, 0.9, 100), long(0.1, 0.7, 0.9, 400), (0.4, 0.6, 0.8, 100)]
+    ("rate", "se", "sp", "labels"), [long(0.0, 0.8, 0.9, 100), long(0.1, 0.7, 0.9, 400), long(0.4, 0.6, 0.8, 100)]
 )
 def test_corrected_intervals_cover_where_the_raw_one_does_not(rate, se, sp, labels):
     """150 runs a setting; benchmarks/correction.py has the whole grid."""
