@@ -56,7 +56,7 @@ def upstream(monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.fixture(autouse=True)
 def no_model_under_test() -> None:
     """Inspect keeps the model that it was given last; a test of another file is not about that one."""
-    active_model_context_var.set(None)  # type: ignore[arg-type]
+    active_model_context_var.set(None)
 
 
 @pytest.fixture(autouse=True)
