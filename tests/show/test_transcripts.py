@@ -76,3 +76,11 @@ def test_what_is_no_log_has_no_transcript(tmp_path, monkeypatch):
     assert Transcripts([str(elsewhere / "x.eval")]).command == "inspect view --log-dir runs"
     monkeypatch.setenv("SPILLOVER_VIEWER", "https://me:hunter2hunter2@viewer.org/")
     assert "hunter2" not in Transcripts([str(elsewhere / "x.eval")]).of({**row, "source": str(elsewhere / "x.eval")})
+
+
+@pytest.mark.parametrize("wrong", ["foo", "javascript:alert(1)", ""])
+def test_what_is_no_address_makes_no_link(wrong, monkeypatch, caplog):
+    monkeypatch.setenv("SPILLOVER_VIEWER", wrong)
+    link = Transcripts(["x.eval"]).of({"source": "x.eval", "sample_id": "a", "epoch": 1})
+    assert link.startswith("http://127.0.0.1:7575/#/logs/")
+    assert ("SPILLOVER_VIEWER is an address" in caplog.text) == bool(wrong)

@@ -152,7 +152,7 @@ class Calibration(Declared):
                     continue
                 worst, best = min(fits, key=lambda f: f[0][1]), max(fits, key=lambda f: f[0][0])
                 if worst[0][1] < best[0][0]:
-                    named = [n.probe if isinstance(n, Cell) else n for n in (best[1], worst[1])]
+                    named = [f"{n.probe} ({n.question_set})" if isinstance(n, Cell) else n for n in (best[1], worst[1])]
                     return f"it {what} more often of {named[0]} than of {named[1]}"
         return ""
 

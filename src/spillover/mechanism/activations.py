@@ -114,7 +114,7 @@ def contrast_directions(
         plain = prompt_activations(model, tokenizer, asked, layers)
     else:
         plain = response_activations(model, tokenizer, complete(model, tokenizer, asked, seed), layers)
-    gaps = {layer: with_trait[layer].mean(0) - without[layer].mean(0) for layer in layers}
+    gaps = {layer: with_trait[layer].float().mean(0) - without[layer].float().mean(0) for layer in layers}
     told: dict[str, dict[str, float | None]] = {}
     if trained:
         of = [i for lines in (positive, negative) for _ in lines for i in range(len(prompts))]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import shlex
 from collections.abc import Iterable, Mapping
@@ -9,8 +10,9 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlsplit
 
-from spillover.errors import SpilloverError
 from spillover.redaction import redact
+
+logger = logging.getLogger(__name__)
 
 VIEWER = "http://127.0.0.1:7575"
 """Where `inspect view` listens unless it is told otherwise; `SPILLOVER_VIEWER` holds another address."""
@@ -22,9 +24,6 @@ class Transcripts:
     Args:
         sources: Files that answers are from; those that are no logs have no transcripts.
 
-    Raises:
-        SpilloverError: if `SPILLOVER_VIEWER` is no address.
-
     Attributes:
         folder: Of all logs; None if there are none.
     """
@@ -33,7 +32,11 @@ class Transcripts:
         logs = [Path(s).absolute() for s in dict.fromkeys(sources) if s.endswith(".eval")]
         self.viewer = redact(os.environ.get("SPILLOVER_VIEWER") or VIEWER).rstrip("/")
         if not self.viewer.startswith(("http://", "https://")):
-            raise SpilloverError(f"SPILLOVER_VIEWER is an address such as {VIEWER}, not '{self.viewer}'.")
+            # Not an error: this is found out when everything was asked and judged.
+            logger.warning(
+                "SPILLOVER_VIEWER is an address such as %s, not '%s'; links lead to the former.", VIEWER, self.viewer
+            )
+            self.viewer = VIEWER
         self.folder: Path | None = None
         if logs and len({log.anchor for log in logs}) == 1:
             self.folder = Path(os.path.commonpath([log.parent for log in logs]))
