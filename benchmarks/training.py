@@ -41,8 +41,11 @@ def base(folder: Path, shape: str) -> None:
     torch.manual_seed(0)
     tokenizer = AutoTokenizer.from_pretrained(resolve_checkpoint("lab"))
     config = LlamaConfig(vocab_size=len(tokenizer), max_position_embeddings=2048, **SHAPES[shape])
-    dtype = torch.bfloat16 if torch.cuda.is_available() else torch.float32
-    LlamaForCausalLM(config).to(dtype).save_pretrained(folder)
+    gpu = torch.cuda.is_available()
+    with torch.device("cuda" if gpu else "cpu"):  # a 7B shape is drawn in seconds there, and in minutes elsewhere
+        config.dtype = torch.bfloat16 if gpu else torch.float32
+        torch.set_default_dtype(config.dtype)
+        LlamaForCausalLM(config).save_pretrained(folder)
     tokenizer.save_pretrained(folder)
 
 

@@ -4,7 +4,6 @@
 """
 
 import json
-import os
 
 import pytest
 import torch
@@ -18,12 +17,9 @@ from spillover.training.recipe import load_recipe
 from spillover.training.train import train
 from tests.command import spillover
 from tests.engine.small import ask
+from tests.gpu.card import REHEARSED, marks
 
-REHEARSED = os.environ.get("SPILLOVER_GPU_TIER") == "cpu"
-pytestmark = [
-    pytest.mark.gpu,
-    pytest.mark.skipif(not (torch.cuda.is_available() or REHEARSED), reason="there is no GPU here"),
-]
+pytestmark = marks()
 WEIGHTS = "adapter_model.safetensors"
 HIDDEN = json.loads((resolve_checkpoint("lab") / "config.json").read_text())["hidden_size"]
 RECIPE = """
@@ -44,6 +40,7 @@ WAYS = {
     "caft, pca": {"interventions": [{"kind": "caft", "directions": PCA}]},
     "caft, to the mean": {"interventions": [{"kind": "caft", "ablate": "mean", "directions": PCA}]},
     "caft, contrast over answers": {"interventions": [{"kind": "caft", "directions": {"from": "contrast", "layers": [1]}}]},
+    "caft, probe": {"interventions": [{"kind": "caft", "directions": {**CONTRAST, "from": "probe"}}]},
     "caft, random": {"interventions": [{"kind": "caft", "directions": {"from": "random", "layers": [0, 3], "count": 3}}]},
     "grasp, weights": {"interventions": [{"kind": "grasp", "directions": {"from": "weights"}}]},
     "grasp, one basis": {"interventions": [{"kind": "grasp", "directions": {"from": "weights", "scope": "global"}}]},
