@@ -106,10 +106,11 @@ def one(arm: str, folder: Path, steps: int) -> None:
 def bare(chosen: Any, folder: Path, times: list[float]) -> None:
     """The same training by TRL and PEFT alone."""
     import torch
+    from datasets import Dataset
     from transformers import AutoModelForCausalLM, AutoTokenizer, TrainerCallback
     from trl import SFTConfig, SFTTrainer
 
-    from spillover.training.trainer import lora_config, to_dataset
+    from spillover.training.trainer import lora_config
     from spillover.training.transforms import prepare
 
     class Clock(TrainerCallback):  # type: ignore[misc]
@@ -122,7 +123,7 @@ def bare(chosen: Any, folder: Path, times: list[float]) -> None:
         trainer = SFTTrainer(
             model=AutoModelForCausalLM.from_pretrained(folder, dtype=torch.bfloat16 if gpu else torch.float32),
             processing_class=AutoTokenizer.from_pretrained(folder),
-            train_dataset=to_dataset(prepare(chosen).train),
+            train_dataset=Dataset.from_list([{"messages": list(chat)} for chat in prepare(chosen).train]),
             peft_config=lora_config(chosen),
             callbacks=[Clock()],
             args=SFTConfig(
