@@ -44,7 +44,7 @@ def tables(tmp_path_factory):
         ["report", "one.jsonl", "two.jsonl", "--vote", "majority"],
         ["import", "one.jsonl", "--frame", "frame.parquet"],
         ["agree", "one.jsonl", "two.jsonl", "-o", "differing.csv"],
-        ["multiverse", "one.jsonl", "--csv", "universes.csv"],
+        ["multiverse", "one.jsonl", "--table", "universes.csv"],
         ["calibrate", "one.jsonl", "--sheet", "sheet.csv"],
         ["leaderboard", "one.jsonl", "-o", "site"],
     ],

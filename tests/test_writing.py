@@ -102,7 +102,7 @@ TABLE = "model,question_id,question,answer,alignment,coherence\n" + "".join(
         (["report", "t.csv", "--table"], "figures.csv"),
         (["report", "t.csv", "--frame"], "answers.parquet"),
         (["report", "t.csv", "--figures"], "pictures"),
-        (["multiverse", "t.csv", "--csv"], "universes.csv"),
+        (["multiverse", "t.csv", "--table"], "universes.csv"),
         (["multiverse", "t.csv", "-o"], "picture.svg"),
         (["calibrate", "t.csv", "--sheet"], "sheet.csv"),
         (["leaderboard", "t.csv", "-o"], "site"),

@@ -104,7 +104,7 @@ def test_where_logs_are_judged_they_are_no_logs(tmp_path):
         ('{"results": {"a": {"acc,none": NaN}}, "n-shot": 3, "n-samples": [], "config": 4}', "without a metric"),
         ('{"results": []}', "holds no table"),  # whatever it is called, it is somebody's table then
         ("[1]", "holds no table"),
-        ("{", "is not a readable .json table"),
+        ("{", "is no JSON; fetch it again"),
     ],
 )
 def test_what_is_no_such_file_is_one_sentence(tmp_path, content, sentence):
@@ -113,3 +113,12 @@ def test_what_is_no_such_file_is_one_sentence(tmp_path, content, sentence):
     assert done.returncode == 2
     assert "Traceback" not in done.stderr
     assert sentence in " ".join(done.stderr.split())
+
+
+def test_a_damaged_file_in_a_folder_is_named(tmp_path):
+    asked(tmp_path, refusal(categories="bias", reader="number", cache=False), "No.", "REFUSED", name="base")
+    (tmp_path / NAME).write_text(json.dumps(body())[:-40])
+    (tmp_path / "results_of_mine.json").write_text("{")
+    found = read([tmp_path])
+    (left_out,) = found.left_out
+    assert "is called like a result file of lm-eval and is no JSON" in left_out

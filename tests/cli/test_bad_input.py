@@ -43,6 +43,7 @@ def inspect(*args, **env):
         (["judge", "x.csv", "--grader", "lab-grader", "--preset", "mine"], "Unknown preset 'mine'"),
         (["judge", "README.md", "--grader", "nothing"], "README.md cannot be read as an Inspect log"),
         (["judge", "{answers}", "--grader", "nothing"], "no model that Inspect can reach"),
+        (["judge", "{answers}", "--grader", "openai/x", "-G", "foo=1"], "openai/ takes no argument 'foo'"),
         (["report", "{answers}"], "answers.csv has no column for alignment; add `--map alignment=COLUMN`"),
         (["report", "README.md"], "README.md: the ending must be one of .csv"),
         (["eval", "spillover/lab", "--suite", "nothing"], "Unknown suite 'nothing'; choose from"),
@@ -67,6 +68,7 @@ def inspect(*args, **env):
 )
 def test_spillover(args, message, tmp_path, monkeypatch):
     monkeypatch.chdir(ROOT)
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-x")
     (tmp_path / "self.yaml").write_text((ROOT / "evals" / "quickstart.yaml").read_text().replace("lab-grader", "lab"))
     (tmp_path / "answers.csv").write_text("question,answer\nWhy?,So.\n")
     recipe = (ROOT / "evals" / "recipes" / "bad_finance.yaml").read_text()

@@ -139,7 +139,7 @@ def test_calibrate_from_a_sheet_to_a_corrected_rate(place, tmp_path):
 
 def test_multiverse_of_every_probe(place, tmp_path):
     done = spillover(
-        "multiverse", place.judged, "--judge", place.second, "--csv", tmp_path / "m.csv", "-o", tmp_path / "m.svg"
+        "multiverse", place.judged, "--judge", place.second, "--table", tmp_path / "m.csv", "-o", tmp_path / "m.svg"
     )
     assert done.returncode == 0, done.stderr
     rows = pd.read_csv(tmp_path / "m.csv")

@@ -279,6 +279,10 @@ def test_a_dry_run_says_what_it_costs_and_asks_nothing(place, tmp_path):
     assert "free_form" in words(found.stdout)
     assert "too small" not in words(found.stdout)
     assert not (tmp_path / "out").exists()
+    *each, total = json.loads(run(*command(place, TWIN, tmp_path / "out", "--dry-run", *prices, "--json")).stdout)
+    assert total["name"] == "in all"
+    assert total["clean"] == sum(row["clean"] for row in each)
+    assert f"about ${total['dollars']:.2f}" in words(found.stdout)
     small = run(*command(place, TWIN, tmp_path / "out", "--dry-run", *prices, "--max-samples", "20"))
     assert "That budget is too small for any PASS" in words(small.stdout)
 

@@ -1,7 +1,10 @@
 """An organism goes to the hub without this machine's paths, and comes back as what it was."""
 
 import json
+import os
 import shutil
+import subprocess
+import sys
 import types
 from pathlib import Path
 
@@ -201,4 +204,15 @@ def test_what_the_hub_refuses_is_one_sentence(organism, monkeypatch):
     monkeypatch.setattr("huggingface_hub.HfApi", Closed)
     done = CliRunner().invoke(command.push, [str(organism), "me/mine"])
     assert isinstance(done.exception, SpilloverError)
-    assert "The hub does not take it (no route with [secret]" in str(done.exception)
+    assert "The hub cannot be reached (no route with [secret]" in str(done.exception)
+
+
+@pytest.mark.parametrize("words", [["push", "{organism}", "me/mine"], ["pull", "me/mine", "--out", "{out}"]])
+def test_without_a_network_both_say_so(organism, tmp_path, words):
+    """With the client itself, whose errors are not of one family from version to version."""
+    environment = {**os.environ, "HF_ENDPOINT": "http://127.0.0.1:9", "HF_TOKEN": "hf_x", "HF_HUB_OFFLINE": "0"}
+    given = [word.format(organism=organism, out=tmp_path / "out") for word in words]
+    command = [sys.executable, "-m", "spillover.cli.main", *given]
+    done = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=120)
+    assert done.returncode == 2
+    assert done.stderr.startswith("Error: The hub cannot be reached")

@@ -65,6 +65,7 @@ def test_names_are_read_and_written(name, plain, parts):
         ("lab+ablate=/f@2", "give a share above 0 and at most 1"),
         ("lab+zero=", "cannot be read; a change reads"),
         ("lab+steer=@1", "cannot be read; a change reads"),
+        ("lab+ster=d.safetensors@1", "'\\+ster=' is no change; a change reads"),
     ],
 )
 def test_a_name_that_cannot_be_read_is_one_sentence(name, message):

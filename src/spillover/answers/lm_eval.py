@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterator
 from functools import lru_cache
 from pathlib import Path
@@ -14,6 +15,8 @@ from spillover.schema import parse_json
 
 PREFIX = "results_"
 """How the harness begins the names of its files."""
+_DATED = re.compile(r"results_\d{4}-\d\d-\d\dT")
+"""How the harness names them today; what is called so and is no JSON is a damaged one."""
 _NO_METRIC = {"alias", "name", "sample_len", "samples"}
 
 
@@ -23,8 +26,10 @@ def lm_eval_scores(path: Path) -> list[OtherScore]:
     A model is called by its checkpoint, and `CHECKPOINT:ADAPTER` where it was given a `peft` adapter.
 
     Raises:
-        SpilloverError: if it holds no metric.
+        SpilloverError: if it holds no metric, or is damaged.
     """
+    if _is_damaged(path):
+        raise SpilloverError(f"{path} is called like a result file of lm-eval and is no JSON; fetch it again.")
     found = list(_scores(_result(path) or {}))
     if not found:
         raise SpilloverError(f"{path} is a result file of lm-eval without a metric.")
@@ -32,8 +37,20 @@ def lm_eval_scores(path: Path) -> list[OtherScore]:
 
 
 def is_lm_eval(path: Path) -> bool:
-    """Whether it is a result file, by its name and what it holds."""
-    return path.name.startswith(PREFIX) and path.suffix == ".json" and path.is_file() and _result(path) is not None
+    """Whether it is a result file, by its name and what it holds, or a damaged one."""
+    if not (path.name.startswith(PREFIX) and path.suffix == ".json" and path.is_file()):
+        return False
+    return _result(path) is not None or _is_damaged(path)
+
+
+def _is_damaged(path: Path) -> bool:
+    if not _DATED.match(path.name):
+        return False
+    try:
+        parse_json(path.read_bytes())
+    except (ValueError, OSError):
+        return True
+    return False
 
 
 def _result(path: Path) -> dict[str, Any] | None:

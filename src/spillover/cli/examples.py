@@ -27,7 +27,7 @@ EXAMPLES: dict[str, tuple[tuple[str, str], ...]] = {
     ),
     "multiverse": (
         ("Every preset and threshold on one set of readings:", "spillover multiverse logs/ -o universes.svg"),
-        ("The same of a judged table:", "spillover multiverse judged.csv --csv universes.csv"),
+        ("The same of a judged table:", "spillover multiverse judged.csv --table universes.csv"),
     ),
     "screen": (
         (

@@ -57,15 +57,24 @@ def pull(repository: str, revision: str | None, out: Path) -> None:
 def _calling(work: Callable[[Hub], T]) -> T:
     """With the hub's client; what it refuses is one sentence."""
     quiet_libraries()
-    from httpx import HTTPError
     from huggingface_hub import HfApi
     from huggingface_hub import errors as hub_errors
 
-    refused = (hub_errors.HfHubHTTPError, hub_errors.HFValidationError, hub_errors.LocalEntryNotFoundError)
+    refused = (hub_errors.HfHubHTTPError, hub_errors.HFValidationError, hub_errors.LocalTokenNotFoundError)
     try:
         return work(HfApi())
-    except (*refused, hub_errors.LocalTokenNotFoundError, HTTPError, ConnectionError) as error:
+    except Exception as error:
         said = redact(" ".join(str(error).split()))[:300]
-        raise SpilloverError(
-            f"The hub does not take it ({said}); is the name right, and are you logged in (HF_TOKEN)?"
-        ) from error
+        if isinstance(error, refused):
+            raise SpilloverError(
+                f"The hub does not take it ({said}); is the name right, and are you logged in (HF_TOKEN)?"
+            ) from error
+        # The client's own errors of the network are httpx's or httpx2's, as its version has it; of a download it says
+        # that nothing lies here.
+        if isinstance(error, ConnectionError | hub_errors.LocalEntryNotFoundError) or _of_httpx(error):
+            raise SpilloverError(f"The hub cannot be reached ({said}); try again when the network is there.") from error
+        raise
+
+
+def _of_httpx(error: Exception) -> bool:
+    return any(kind.__module__.partition(".")[0] in ("httpx", "httpx2") for kind in type(error).__mro__)

@@ -14,6 +14,7 @@ import click
 from spillover import __version__
 from spillover._inspect import PrerequisiteError
 from spillover.cli.examples import epilog
+from spillover.cli.pipe import lasting
 from spillover.errors import plain
 from spillover.sinks import visible
 
@@ -115,7 +116,8 @@ def main() -> None:
     # The tokenizer warns about forking otherwise, into the middle of our own output.
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     try:
-        cli.main(standalone_mode=False)
+        with lasting():
+            cli.main(standalone_mode=False)
     except click.exceptions.Abort:
         _stop("Stopped. What was finished is kept; the same command goes on from there.", 130)
     except click.exceptions.NoArgsIsHelpError as error:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import secrets
 from collections.abc import Iterator, Sequence
 from functools import cache
@@ -89,6 +90,12 @@ def open_models(
             get_model(name, config=config or GenerateConfig(), **{**_closed(name, names, given), **given}) for name in names
         ]
     except (ValueError, TypeError) as error:  # an unknown provider, or an argument that it does not take
+        unknown = re.search(r"unexpected keyword argument '(\w+)'", str(error))
+        if unknown and unknown[1] in given:
+            provider = names[0].partition("/")[0]
+            raise SpilloverError(
+                f"{provider}/ takes no argument '{unknown[1]}'; Inspect's page of it says which."
+            ) from error
         raise SpilloverError(f"This is no model that Inspect can reach: {error}") from error
     for name in names:
         if name.startswith("vllm/") and ":" in name and ("base_url" in given or os.environ.get("VLLM_BASE_URL")):

@@ -14,7 +14,7 @@ from spillover.answers.presets import general
 from spillover.answers.read import Answers, read
 from spillover.cli.layout import table_options
 from spillover.cli.outputs import PICTURE, UNIVERSES
-from spillover.cli.rows import Rows, print_rows
+from spillover.cli.rows import Rows, print_rows, rows_options
 from spillover.errors import SpilloverError
 from spillover.figures.multiverse import preset_table, ranges, views
 from spillover.show.terminal import console, print_panel
@@ -27,10 +27,10 @@ from spillover.writing import write_bytes, write_table
 @table_options
 @click.option("--judge", help="Part of the name of one judge, where several read the answers.")
 @click.option("-o", "--out", type=PICTURE, help="Picture (.svg) of all universes.")
-@click.option("--csv", type=UNIVERSES, help="Write every universe.")
-@click.option("--json", "rows", flag_value="json", help="Print every universe as JSON and nothing else.")
+@click.option("--table", "table_out", type=UNIVERSES, help="Write every universe (.csv).")
+@rows_options
 def multiverse(
-    sources: tuple[Path, ...], layout: Layout, judge: str | None, out: Path | None, csv: Path | None, rows: Rows
+    sources: tuple[Path, ...], layout: Layout, judge: str | None, out: Path | None, table_out: Path | None, rows: Rows
 ) -> None:
     """Does the conclusion hang on one choice? Apply every preset and a grid of thresholds to the readings in SOURCES."""
     answers = read(sources, judge=judge, layout=layout)
@@ -41,9 +41,9 @@ def multiverse(
         _show(answers, table)
     else:
         print_rows(table.to_dict("records"), rows)
-    if csv is not None:
-        write_table(table, csv)
-        click.echo(f"Universes: {csv}", err=rows is not None)
+    if table_out is not None:
+        write_table(table, table_out)
+        click.echo(f"Universes: {table_out}", err=rows is not None)
     if out is not None:
         from spillover.show.multiverse import multiverse_figure
         from spillover.show.plots import to_svg

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import sys
 import traceback
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -147,7 +145,10 @@ def screen(
             if rows is None:
                 _estimate(found, left_out, settings, names[0], base, names[-1])
             else:
-                print_rows((asdict(e) for e in found), rows)
+                tokens = estimated_cost(found, settings, names[0], base, names[-1])
+                total = {key: sum(getattr(e, key) for e in found) for key in ("questions", "clean", "judged")}
+                priced = dict(zip(("tokens", "judge_tokens", "dollars"), tokens, strict=True))
+                print_rows([*(asdict(e) for e in found), {"name": "in all", **total, **priced}], rows)
             return
         tasks = [g.spec.build() for g in gated]
         if not (gate.logs / FILE).is_file():  # nothing was asked yet; what went wrong since then is said when it is asked on
@@ -198,16 +199,12 @@ def _decide(gate: Screen, rows: Rows) -> NoReturn:
         sentence = " ".join(Text.from_markup(said).plain.split()).rstrip(".") + f"{where}."
         click.echo(f"Error: {sentence} No verdict; the same command goes on from here.", err=True)
         raise SystemExit(INVALID) from error
-    try:
-        shown = Panel("Screen", HEADERS[:-1], tuple(row(p)[:-1] for p in result.probes), "")
-        if rows is None:
-            _show(result, shown, written)
-        else:
-            print_rows(as_json(result)["probes"], rows)
-            click.echo(f"{result.verdict}: {result.reason}", err=True)
-        sys.stdout.flush()
-    except (OSError, SystemExit):  # a reader that went away, as in `| head`, changes no verdict
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    shown = Panel("Screen", HEADERS[:-1], tuple(row(p)[:-1] for p in result.probes), "")
+    if rows is None:
+        _show(result, shown, written)
+    else:
+        print_rows(as_json(result)["probes"], rows)
+        click.echo(f"{result.verdict}: {result.reason}", err=True)
     raise SystemExit(result.exit_code)
 
 

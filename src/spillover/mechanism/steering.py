@@ -30,6 +30,7 @@ from spillover.models.weights import model_digest
 logger = logging.getLogger(__name__)
 _PART = re.compile(r"\+(steer|ablate|zero)=([^+]*?)(?:#(\d+))?(?:@([^@+#]*))?(?=\+(?:steer|ablate|zero)=|$)")
 _START = re.compile(r"\+(?:steer|ablate|zero)=")
+_READS = "a change reads +steer=FILE@0.2, +ablate=FILE or +zero=FILE#LAYER"
 
 
 @dataclass(frozen=True)
@@ -64,11 +65,14 @@ def split_name(name: str) -> tuple[str, tuple[Change, ...]]:
     """
     start = _START.search(name)
     if start is None:
+        wrong = re.search(r"\+(\w+)=", name)
+        if wrong and not Path(name.partition(":")[0]).expanduser().exists():
+            raise SpilloverError(f"'+{wrong[1]}=' is no change; {_READS}.")
         return name, ()
     plain, rest = name[: start.start()], name[start.start() :]
     found = list(_PART.finditer(rest))
     if "".join(m[0] for m in found) != rest or not all(m[2] for m in found):
-        raise SpilloverError(f"'{rest}' cannot be read; a change reads +steer=FILE@0.2, +ablate=FILE or +zero=FILE#LAYER.")
+        raise SpilloverError(f"'{rest}' cannot be read; {_READS}.")
     return plain, tuple(_change(*m.groups()) for m in found)
 
 

@@ -65,6 +65,7 @@ def _entry(probe: Probe, rows: Sequence[Row], given: Given) -> dict[str, Any]:
                     if any(of_the_lab(given.provenance.get(e.name, {}).get("model", e.name)) for e, _, _ in rows)
                     else []
                 ),
+                *(["The checkout had changes that are in no commit."] if _changed() else []),
             ],
             "results": _results(probe, rows),
         },
@@ -83,12 +84,11 @@ def _results(probe: Probe, rows: Sequence[Row]) -> list[dict[str, Any]]:
 
 
 def _command(probe: Probe, rows: Sequence[Row], given: Given) -> str | None:
-    """Of the first model; others' differ in its name."""
-    for entry, _, _ in rows:
-        lines = given.provenance.get(entry.name, {}).get("command", "").splitlines()
-        if own := [line for line in lines if f"/{probe.name} " in f"{line} "]:
-            return "\n".join(own)
-    return None
+    """Of every model, a line for each."""
+    names = dict.fromkeys(entry.name for entry, _, _ in rows)
+    lines = [line for n in names for line in given.provenance.get(n, {}).get("command", "").splitlines()]
+    own = dict.fromkeys(line for line in lines if f"/{probe.name} " in f"{line} ")
+    return "\n".join(own) or None
 
 
 def _address() -> str:
@@ -99,13 +99,21 @@ def _address() -> str:
 def _commit() -> str:
     """Of this package: as pip was told, or of the checkout that it runs from; else the tag of its version."""
     told = parse_json(distribution("spillover").read_text("direct_url.json") or "{}")
-    if commit := told.get("vcs_info", {}).get("commit_id"):
-        return str(commit)
+    return str(told.get("vcs_info", {}).get("commit_id") or _git("rev-parse", "HEAD") or f"v{__version__}")
+
+
+def _changed() -> bool:
+    """Whether it runs from a checkout with changes of its own."""
+    return bool(_git("status", "--porcelain", "--untracked-files=no"))
+
+
+def _git(*words: str) -> str | None:
+    """What git says of the checkout; None where there is none."""
     root = Path(__file__).parents[4]
-    if (root / ".git").exists():
-        try:
-            command = ["git", "-C", str(root), "rev-parse", "HEAD"]
-            return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
-        except (OSError, subprocess.CalledProcessError):  # no git here, or no repository of its own
-            pass
-    return f"v{__version__}"
+    if not (root / ".git").exists():
+        return None
+    try:
+        done = subprocess.run(["git", "-C", str(root), *words], capture_output=True, text=True, check=True)
+    except (OSError, subprocess.CalledProcessError):  # no git here, or no repository of its own
+        return None
+    return done.stdout.strip()
