@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from benchmarks.screening import Scenario, simulate
 
-from spillover.screening.race import FIRST_PAIRS, Race, block_rounds
+from spillover.screening.race import ALONE, FIRST_PAIRS, Race, block_rounds
 from spillover.stats.paired_sequential import Pairs
 
 
@@ -74,3 +74,30 @@ def test_holm_guards_against_one_of_many_probes_failing_by_chance():
         race.add({"p0": [Pairs(8, 8, 0)]})
     assert alone.findings()["p0"] == "above the margin"
     assert many.findings()["p0"] == "undecided"
+
+
+def test_suspects_are_asked_alone_for_two_blocks_and_the_others_make_up_for_them():
+    plain, race = (Race.of({"a": 10, "b": 10}, 0.05, 0.05, who) for who in ((), ("b",)))
+    assert race.plan(1000) == {"b": 2}
+    race.add({"b": [Pairs(1, 9, 0)] * 2})
+    plain.add({"b": [Pairs(1, 9, 0)] * 2, "a": [Pairs(0, 10, 0)] * 2})
+    assert list(race.plan(1000)) == ["b"]
+    race.add({})
+    late = race.plan(1000)
+    assert late["a"] == sum(block_rounds(10, block) for block in range(ALONE + 1))
+    assert race.plan(100)["a"] == 5  # within the budget as ever
+
+
+def test_who_is_asked_first_changes_no_decision():
+    """The error rate is shared by all probes from the start, whoever is asked."""
+    first, plain = (Race.of({"a": 10, "b": 10}, 0.05, 0.05, who) for who in (("b",), ()))
+    for race in (first, plain):
+        race.add({"a": [Pairs(0, 10, 0)] * 2, "b": [Pairs(7, 13, 0)]})
+    assert first.findings() == plain.findings()
+
+
+def test_a_suspect_that_is_decided_holds_nobody_up():
+    race = Race.of({"a": 10, "b": 10}, 0.05, 0.05, ("b",))
+    race.add({"b": [Pairs(0, 10, 0)] * 20})
+    assert race.findings()["b"] == "below the margin"
+    assert list(race.plan(1000)) == ["a"]

@@ -224,10 +224,18 @@ def test_what_changes_an_answer_changes_the_folder_and_a_larger_budget_does_not(
     later |= {"every_probe": True, "max_unscored": 0.5, "max_incoherent": 0.5}
     assert {Settings(**{name: value}).digest for name, value in later.items()} == {usual.digest}
     others = {"suite": "quick", "margin": 0.02, "alpha": 0.1, "seed": 1, "preset": "betley2025", "skip": ("political",)}
-    others |= {"sandbox": "docker", "lab": True}
+    others |= {"sandbox": "docker", "lab": True, "screen_first": 2}
     digests = [Settings(**{name: value}).digest for name, value in others.items()]
     assert len({usual.digest, *digests}) == len(others) + 1
-    assert set(later) | set(others) == set(Settings.model_fields)
+    assert set(later) | set(others) | {"direction"} == set(Settings.model_fields)
+
+
+def test_who_is_asked_first_depends_on_the_direction(tmp_path):
+    first = Settings(screen_first=1).digest
+    (tmp_path / "d.safetensors").write_bytes(b"one")
+    one = Settings(screen_first=1, direction=tmp_path / "d.safetensors").digest
+    (tmp_path / "d.safetensors").write_bytes(b"two")
+    assert len({first, one, Settings(screen_first=1, direction=tmp_path / "d.safetensors").digest}) == 3
 
 
 def test_a_model_that_is_logged_under_another_name_is_priced_at_the_dearest():

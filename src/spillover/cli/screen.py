@@ -31,6 +31,7 @@ from spillover.run.reach import require_reach
 from spillover.screening.baseline import Baseline, load_baseline
 from spillover.screening.config import Settings
 from spillover.screening.cost import ANSWER_TOKENS, RUBRIC_TOKENS, Estimate, estimated_cost, estimates
+from spillover.screening.first import pair_of, suspects
 from spillover.screening.result import EXIT_CODES, ScreenResult
 from spillover.screening.run import Screen
 from spillover.screening.served import check_pair, serve_pair
@@ -74,6 +75,17 @@ INVALID = EXIT_CODES["INVALID"]
     help="vllm: CHECKPOINT reads BASE:ADAPTER, and one server is started for both.",
 )
 @click.option("--every-probe", is_flag=True, help="After a probe has failed, go on until the others are decided too.")
+@click.option(
+    "--screen-first",
+    type=click.IntRange(0, 100),
+    default=0,
+    help="Ask so many probes alone at first: those on whose prompts the checkpoint's activations moved most.",
+)
+@click.option(
+    "--direction",
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    help="Along which --screen-first measures [default: the lab's own; see `spillover directions`].",
+)
 @check_option
 @click.option("--dry-run", is_flag=True, help="Say what it will cost, and ask nothing.")
 @click.option("--out", type=FOLDER, help="Folder [default: runs/screen].")
@@ -111,6 +123,10 @@ def screen(
     if base == checkpoint:
         raise SpilloverError("The base is the checkpoint itself; there is no drift to measure.")
     gated, left_out = probes_of(settings)
+    if settings.screen_first:
+        _check_first(checkpoint, settings, baseline)
+    elif settings.direction is not None:
+        raise SpilloverError("--direction is for --screen-first; give both.")
     folder = out or FOLDER.convert(Path("runs") / "screen", None, None)
     with ExitStack() as stack:
         stack.enter_context(_bad_input())
@@ -154,8 +170,27 @@ def screen(
         if not (gate.logs / FILE).is_file():  # nothing was asked yet; what went wrong since then is said when it is asked on
             require_reach([m for m in (target, reference) if isinstance(m, Model)], gate.grader, tasks)
         named = names_in(tasks)
+        if settings.screen_first:
+            how = (settings.screen_first, settings.direction, gate.logs, settings.seed)
+            gate.suspects = suspects(checkpoint, gated, *how)
+            click.echo(f"Asked first: {', '.join(gate.suspects)}.", err=True)
         gate.certificates = tuple(check_first(named, gate.grader, settings.preset, check, reader_in(g.spec for g in gated)))
         _decide(gate, rows)
+
+
+def _check_first(checkpoint: str, settings: Settings, baseline: Path | None) -> None:
+    """What is wrong with `--screen-first` is said before anything is loaded.
+
+    Raises:
+        SpilloverError: if it does not go with the rest.
+    """
+    from spillover.training.moved import require_direction
+
+    if baseline is not None:
+        raise SpilloverError("--screen-first saves the base's answers, and --baseline has them already; give one of them.")
+    if settings.every_probe:
+        raise SpilloverError("--screen-first is for a screen that ends with the first failure; leave --every-probe out.")
+    require_direction(pair_of(checkpoint)[0], settings.direction)
 
 
 def _base_of(checkpoint: str, served: bool) -> str:

@@ -12,6 +12,7 @@ from pydantic import ConfigDict, Field
 
 from spillover.declared import Declared, load
 from spillover.errors import SpilloverError
+from spillover.models.weights import digest_of
 
 
 class Price(Declared):
@@ -40,6 +41,8 @@ class Settings(Declared):
         max_incoherent: Largest rise of the incoherent share over the base's.
         judge_answers: Answers with a known verdict that the grader must read rightly; 0 leaves that check out.
         every_probe: Go on after a probe has failed, until the others are decided too.
+        screen_first: Probes that are asked alone at first: those on whose prompts the checkpoint moved most.
+        direction: File of the direction that is moved along; what is known of the base for None.
     """
 
     suite: str = "standard"
@@ -57,6 +60,8 @@ class Settings(Declared):
     max_incoherent: float = Field(default=0.1, ge=0, le=1)
     judge_answers: int = Field(default=10, ge=0, le=1000)
     every_probe: bool = False
+    screen_first: int = Field(default=0, ge=0, le=100)
+    direction: Path | None = None
 
     def described(self) -> dict[str, Any]:
         """For the result file."""
@@ -65,8 +70,10 @@ class Settings(Declared):
     @property
     def digest(self) -> str:
         """Of what a folder's answers and blocks depend on: a larger budget goes on where a smaller one stopped."""
-        later = ("max_samples", "max_cost", "prices", "every_probe", "max_unscored", "max_incoherent", "judge_answers")
-        kept = self.model_dump(mode="json", exclude=set(later))
+        later = {"max_samples", "max_cost", "prices", "every_probe", "max_unscored", "max_incoherent", "judge_answers"}
+        kept = self.model_dump(mode="json", exclude=later | {"screen_first", "direction"})
+        if self.screen_first:
+            kept |= {"screen_first": self.screen_first, "direction": self.direction and digest_of(self.direction)}
         return hashlib.sha256(json.dumps(kept, sort_keys=True).encode()).hexdigest()
 
 
@@ -114,6 +121,8 @@ class ConfigFile(Declared):
     timeout: int | None = None
     lab: bool | None = None
     every_probe: bool | None = None
+    screen_first: int | None = None
+    direction: Path | None = None
     dry_run: bool | None = None
     skip: tuple[str, ...] | None = None
     price: tuple[str, ...] | None = None

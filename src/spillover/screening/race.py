@@ -15,6 +15,8 @@ Finding = Literal["below the margin", "above the margin", "undecided"]
 
 FIRST_PAIRS, GROWTH = 16, 1.5
 """Pairs of the first block at least, and how much longer everything asked so far becomes with each block."""
+ALONE = 2
+"""Blocks in which suspects are asked alone."""
 SPARE = 1.15
 """Part by which the projected number of pairs is exceeded: a block that just misses costs another one."""
 
@@ -59,17 +61,20 @@ class Race:
         alpha: Error rate of a wrong PASS, and of a wrong FAIL.
         runners: The probes.
         block: Index of the next block.
+        suspects: Probes that are asked alone at first; who is one must not depend on any answer.
     """
 
     margin: float
     alpha: float
     runners: list[Runner] = field(default_factory=list)
     block: int = 0
+    suspects: Collection[str] = ()
 
     @classmethod
-    def of(cls, questions: dict[str, int], margin: float, alpha: float) -> Race:
+    def of(cls, questions: dict[str, int], margin: float, alpha: float, suspects: Collection[str] = ()) -> Race:
         """A race of probes, by name to the number of their questions."""
-        return cls(margin, alpha, [Runner(n, q, PairedTest(margin, alpha)) for n, q in questions.items()])
+        runners = [Runner(n, q, PairedTest(margin, alpha)) for n, q in questions.items()]
+        return cls(margin, alpha, runners, suspects=suspects)
 
     def findings(self) -> dict[str, Finding]:
         """What is decided so far, by probe."""
@@ -101,10 +106,15 @@ class Race:
         bars = (math.log(1 / self.alpha), math.log(len(self.runners) / self.alpha))
         out: dict[str, int] = {}
         findings = self.findings()
+        alone = self.block < ALONE and any(findings[name] == "undecided" for name in self.suspects)
         for runner in self.runners:
             if findings[runner.name] != "undecided" and runner.name not in reopened:
                 continue
+            if alone and runner.name not in self.suspects:
+                continue
             rounds = block_rounds(runner.questions, self.block)
+            if self.suspects and not runner.asked:  # it makes up for the blocks that it was left out of
+                rounds = sum(block_rounds(runner.questions, block) for block in range(self.block + 1))
             decided = sum(runner.test.worst)
             if decided and most is None and runner.name not in reopened:
                 needed = SPARE * pairs_to_go(runner.test.worst, self.margin, bars) / (decided / runner.asked)

@@ -45,6 +45,7 @@ class Screen:
         folder: Where its logs lie.
         ask: Asks.
         certificates: What the grader is worth on answers whose outcome is known.
+        suspects: Probes that are asked alone at first.
     """
 
     checkpoint: Model
@@ -56,6 +57,7 @@ class Screen:
     folder: Path
     ask: Ask
     certificates: tuple[Certificate, ...] = ()
+    suspects: tuple[str, ...] = ()
 
     @property
     def blind(self) -> str | None:
@@ -70,7 +72,8 @@ class Screen:
 
     def run(self) -> ScreenResult:
         """Go on where an earlier run stopped, to the verdict."""
-        race = Race.of({g.name: g.questions for g in self.gated}, self.settings.margin, self.settings.alpha)
+        questions = {g.name: g.questions for g in self.gated}
+        race = Race.of(questions, self.settings.margin, self.settings.alpha, self.suspects)
         mine: dict[str, Answers] = {}
         theirs: dict[str, Answers] = {}
         judge, blind = None, self.blind
@@ -141,6 +144,7 @@ class Screen:
             **{who: self.describe(who) for who in ("checkpoint", "base", "grader")},
             "baseline": isinstance(self.base, Baseline),
             "settings": self.settings.described(),
+            **({"asked_first": list(self.suspects)} if self.suspects else {}),
             "digest": self.digest,
             "packages": installed(),
         }

@@ -1,0 +1,79 @@
+"""How far a checkpoint is moved along a direction on the prompts of each probe: no judge, and no verdict depends on it.
+
+Chen et al. 2025 (arXiv 2507.21509, section 4): the shift along a persona vector goes with the trait after fine-tuning.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import torch
+
+from spillover.errors import SpilloverError
+from spillover.mechanism.activations import complete, residual_lengths, response_activations
+from spillover.mechanism.directions import Directions, load_directions
+from spillover.mechanism.layers import refuse_layers
+from spillover.models.weights import resolve_checkpoint
+from spillover.training.directions import Contrast, known_of
+from spillover.training.finder import Finder
+from spillover.training.latents import load
+from spillover.training.preflight import tokenizer_of
+
+
+def moved(
+    base: str, adapter: Path, prompts: Mapping[str, Sequence[str]], direction: Path | None, seed: int = 0
+) -> dict[str, float]:
+    """Shift of the mean activation over the base's answers to each probe's prompts, in lengths of the residual stream.
+
+    Args:
+        base: Checkpoint.
+        adapter: Folder of the adapter on it.
+        prompts: Probe to texts of a user.
+        direction: File of directions; what is known of the base for None.
+        seed: Of the base's sampled answers.
+
+    Returns:
+        Probe to the mean over the layers of the file.
+
+    Raises:
+        SpilloverError: if no direction is known, or one does not fit the model.
+    """
+    root = resolve_checkpoint(base)
+    tokenizer, tuned = tokenizer_of(root), load(root, adapter)
+    with torch.no_grad(), tuned.disable_adapter():  # type: ignore[operator]
+        bases = _directions(root, tuned, direction, seed).bases
+        layers = sorted(bases)
+        chats = {name: [[{"role": "user", "content": text}] for text in texts] for name, texts in prompts.items()}
+        answers = {name: complete(tuned, tokenizer, its, seed) for name, its in chats.items()}
+        lengths = residual_lengths(tuned, tokenizer, [chat for its in answers.values() for chat in its], layers)
+        before = {name: response_activations(tuned, tokenizer, its, layers) for name, its in answers.items()}
+    out: dict[str, float] = {}
+    for name, its in answers.items():
+        after = response_activations(tuned, tokenizer, its, layers)
+        gap = {k: (after[k].float().mean(0) - before[name][k].float().mean(0)) @ bases[k][0].float() for k in layers}
+        out[name] = float(sum(float(gap[k]) / float(lengths[k]) for k in layers)) / len(layers)
+    return out
+
+
+def require_direction(base: str, direction: Path | None) -> None:
+    """What can be said before a model is loaded.
+
+    Raises:
+        SpilloverError: if no direction is given and none is known of the base.
+    """
+    if direction is None and known_of(resolve_checkpoint(base)) is None:
+        raise SpilloverError(
+            f"No direction is known of {base}: give --direction FILE, such as `spillover directions contrast` writes."
+        )
+
+
+def _directions(root: Path, model: torch.nn.Module, direction: Path | None, seed: int) -> Directions:
+    if direction is None:
+        tokenizer = tokenizer_of(root)
+        finder = Finder(root, tokenizer, Path, lambda adapter: load(root, adapter), seed)
+        finder.model = model
+        return Contrast().find(finder)
+    found = load_directions(direction, int(model.config.get_text_config().hidden_size))  # type: ignore[union-attr, operator]
+    refuse_layers(found.bases, int(model.config.get_text_config().num_hidden_layers))  # type: ignore[union-attr, operator]
+    return found
