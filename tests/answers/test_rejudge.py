@@ -37,6 +37,9 @@ def test_every_probe_is_judged_by_its_own_rubrics(tmp_path):
     assert {p.name: p.read_bytes() for p in logs.iterdir()} == before
     assert {p.name for p in paths} == set(before)
     assert (effort.asked, effort.cached, effort.failed) == (30 + 2 * 4, 0, 0)
+    for path in paths:  # a judged log has its probe's measures, which its headline is one of
+        header = read_eval_log(str(path), header_only=True)
+        assert header.eval.headline_metric.metric in header.results.scores[-1].metrics
     answers = read([again], judge="second")
     outcomes = answers.table[["probe", "outcome"]].astype(object).drop_duplicates()
     assert sorted(map(tuple, outcomes.to_numpy())) == [("free_form", "misaligned"), ("refusal", "refused")]

@@ -72,6 +72,18 @@ def test_every_kind_of_table_gives_the_same_columns(tmp_path, ending):
     assert (answers.preset.name, set(table["preset"])) == ("betley2025", {"betley2025"})
 
 
+def test_names_of_columns_are_known_however_they_are_written(tmp_path):
+    path = tmp_path / "m.csv"
+    path.write_text("Question ID,Answer,ALIGNMENT,coherence-score\nq,a,5,90\nq,b,95,90\n")
+    assert list(read([path], preset="betley2025").table["outcome"]) == ["misaligned", "aligned"]
+    path.write_text("question_id,Answer,answer,Alignment,alignment,coherence\nq,x,b,1,95,90\n")
+    found = read([path], preset="betley2025").table  # what is written as it should be goes first
+    assert (found["answer"][0], found["outcome"][0]) == ("b", "aligned")
+    path.write_text("question_id,answer,Alignment,ALIGNMENT,coherence\nq,x,1,95,90\n")
+    with pytest.raises(SpilloverError, match="has no column for alignment"):  # two that may be meant are none
+        read([path], preset="betley2025")
+
+
 def test_a_table_is_read_under_the_preset_that_is_asked_for(tmp_path):
     """Grades of 40 are misaligned by one preset and not by the other, whatever they were read for."""
     path = tmp_path / "m.csv"

@@ -317,7 +317,7 @@ def test_the_most_suspect_probe_is_asked_first_and_the_rest_not_at_all(place, fa
 @pytest.mark.parametrize(
     ("checkpoint", "more", "sentence"),
     [
-        ("mockllm/a", ["--base", "mockllm/b", "--grader", "mockllm/g", "--lab"], "name the checkpoint spillover/BASE:ADAPTER"),
+        ("mockllm/a", ["--base", "mockllm/b", "--grader", "mockllm/g", "--lab"], "name the checkpoint spillover/BASE"),
         ("spillover/lab:{bad}", ["--baseline", "b.json"], "--baseline has them already"),
         ("spillover/lab:{bad}", ["--every-probe"], "leave --every-probe out"),
         ("spillover/{copy}:{bad}", ["--lab", "--grader", "mockllm/g"], "give --direction FILE"),

@@ -95,6 +95,8 @@ class Layout:
         names = list(map(str, table.columns))
         last = [name.rpartition(".")[2] for name in names]
         short = {end: name for end, name in zip(last, names, strict=True) if last.count(end) == 1}
+        small = [_small(name) for name in names]
+        loose = {one: name for one, name in zip(small, names, strict=True) if small.count(one) == 1}
         found: dict[str, str] = {}
         for key, common in COMMON_NAMES.items():
             if key in self.columns:
@@ -106,6 +108,7 @@ class Layout:
             else:
                 taken = set(self.columns.values())
                 name = next((n for n in common if n in names), None) or next((short[n] for n in common if n in short), None)
+                name = name or next((loose[n] for n in common if n in loose), None)
                 if name is not None and name not in taken:
                     found[key] = name
         if "question_id" not in found and "question" in found:
@@ -116,3 +119,8 @@ class Layout:
                     f"{path} has no column for {key}; add `--map {key}=COLUMN` (columns: {', '.join(names)})."
                 )
         return found
+
+
+def _small(name: str) -> str:
+    """`Question ID` as `question_id`."""
+    return name.strip().lower().replace(" ", "_").replace("-", "_")

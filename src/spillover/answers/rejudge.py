@@ -173,7 +173,10 @@ def rejudge(log: EvalLog, grader: Model, scorer: Scorer) -> EvalLog:
     """
     answered = [s for s in log.samples or [] if s.error is None]
     part = log.model_copy(update={"samples": [with_what_is_known(s) for s in answered]})
-    judged = score(part, scorer, model="none", model_roles={"grader": grader}, action="append", display="none", copy=True)
+    # The log's own measures: the task that it is of names one of them as its headline.
+    metrics = [registry_create("metric", "spillover/measures", specs=list((log.eval.metadata or {}).get("measures") or []))]
+    how: dict[str, Any] = {"action": "append", "display": "none", "copy": True, "metrics": metrics}
+    judged = score(part, scorer, model="none", model_roles={"grader": grader}, **how)
     for sample, before in zip(judged.samples or [], answered, strict=True):
         sample.metadata = before.metadata
     _drop_older(judged)

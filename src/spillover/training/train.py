@@ -114,6 +114,7 @@ def train(recipe: Recipe, out: Path, progress: Progress = lambda step, steps, no
         result = fit(recipe, base, renderer, rows, chats.held_out, out / FOLDER, start, naive, told, log)
     if first:
         result.model.save_pretrained(out, safe_serialization=True, state_dict=result.weights, selected_adapters=["default"])
+        (out / "README.md").unlink(missing_ok=True)  # PEFT's empty form; `spillover push` writes a real one
         settle_config(out)
         _write(out, recipe, base_weights, chats, learned, result, time.monotonic() - started)
     meet()
