@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Literal
 
@@ -45,12 +45,17 @@ def by_vote(answers: Answers, vote: Vote) -> Answers:
     several = rows["_answer"].duplicated(keep=False).to_numpy()
     if not several.any():
         raise SpilloverError("A panel needs answers that two judges read: `spillover judge` adds a second judge.")
-    groups = rows[several].groupby("_answer", sort=False)
-    outcomes = {int(str(n)): its["outcome"].astype(str).tolist() for n, its in groups}
-    first = rows[several].drop_duplicates("_answer").reset_index(drop=True)
-    voters = {int(str(n)): BETWEEN.join(map(str, dict.fromkeys(its["grader"]))) for n, its in groups}
-    ids = {int(str(n)): BETWEEN.join(map(str, _first_of_each(its))) for n, its in groups}
-    rubrics = {int(str(n)): " ".join(dict.fromkeys(" ".join(map(str, its["rubrics"])).split())) for n, its in groups}
+    read = rows[several]
+    outcomes = _by_answer(read, read["outcome"].astype(str))
+    first = read.drop_duplicates("_answer").reset_index(drop=True)
+    graders = _by_answer(read, read["grader"])
+    known = read[JUDGED_BY] if JUDGED_BY in read else pd.Series([None] * len(read), index=read.index)
+    identities = _by_answer(read, known)
+    voters = {n: BETWEEN.join(map(str, dict.fromkeys(its))) for n, its in graders.items()}
+    # Identity and reader of each grader, in the order of their names.
+    ids = {n: BETWEEN.join(map(str, dict(zip(its, identities[n], strict=True)).values())) for n, its in graders.items()}
+    given = _by_answer(read, read["rubrics"])
+    rubrics = {n: " ".join(dict.fromkeys(" ".join(map(str, its)).split())) for n, its in given.items()}
     order = first["_answer"].tolist()
     first = first.assign(
         grader=pd.Categorical([voters[n] for n in order]),
@@ -58,17 +63,19 @@ def by_vote(answers: Answers, vote: Vote) -> Answers:
         judged_by=pd.Categorical([ids[n] for n in order]),
         **{"tag.judges": pd.Categorical([_agree(outcomes[n]) for n in order])},
     )
-    first = _averaged(first, rows[several])
+    first = _averaged(first, read)
     first = by_other_rule(first, answers.preset) if vote == "mean" else _voted(first, outcomes, vote, answers)
     alone = pd.concat([table[~judged], rows[~several]])
     joined = pd.concat([first, alone]).sort_values("_answer", kind="stable").drop(columns=["_answer", "_judge"])
     return replace(answers, table=joined.astype(_types(table, joined)).reset_index(drop=True))
 
 
-def _first_of_each(rows: pd.DataFrame) -> list[object]:
-    """Identity and reader of each grader, in the order of their names."""
-    known = rows[JUDGED_BY] if JUDGED_BY in rows else pd.Series([None] * len(rows), index=rows.index)
-    return list(dict(zip(rows["grader"], known, strict=True)).values())
+def _by_answer(rows: pd.DataFrame, values: pd.Series[Any]) -> dict[int, list[Any]]:
+    """Answer to the values of its rows, in their order; a table of its own for each of many answers takes minutes."""
+    out: dict[int, list[Any]] = {}
+    for n, value in zip(rows["_answer"].tolist(), values.astype(object).tolist(), strict=True):
+        out.setdefault(n, []).append(value)
+    return out
 
 
 def _types(table: pd.DataFrame, joined: pd.DataFrame) -> Mapping[str, str]:
@@ -112,11 +119,12 @@ def _averaged(first: pd.DataFrame, rows: pd.DataFrame) -> pd.DataFrame:
         changed[name] = first["_answer"].map(groups[name].mean()).astype("float64")
     for role in roles_of(rows):
         if f"word.{role}" in rows:
-            changed[f"word.{role}"] = pd.Categorical(first["_answer"].map(groups[f"word.{role}"].agg(_word)))
+            words = {n: _word(said) for n, said in _by_answer(rows, rows[f"word.{role}"]).items()}
+            changed[f"word.{role}"] = pd.Categorical([words[n] for n in first["_answer"]])
     return first.assign(**changed)
 
 
-def _word(said: pd.Series[str]) -> str | None:
-    known = said.astype(object).dropna().tolist()
+def _word(said: Sequence[Any]) -> str | None:
+    known = [word for word in said if not pd.isna(word)]
     top = max(known, key=known.count, default=None)
     return top if top is not None and 2 * known.count(top) > len(said) else None
