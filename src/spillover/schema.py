@@ -12,6 +12,9 @@ import yaml
 
 from spillover.errors import SpilloverError
 
+MOST_NODES = 2_000_000
+"""Parts of a YAML file, each name with `*` filled in."""
+
 
 def read_yaml(path: Path) -> Any:
     """Parse a YAML file safely.
@@ -20,7 +23,9 @@ def read_yaml(path: Path) -> Any:
         SpilloverError: if it is missing or not YAML; the message names the line.
     """
     try:
-        return _parsed(path.read_text(encoding="utf-8"))
+        found = _parsed(path.read_text(encoding="utf-8"))
+        _require_tree(found, frozenset(), [MOST_NODES])
+        return found
     except OSError as error:
         raise SpilloverError(f"Cannot read {path}: {error.strerror or error}.") from error
     except UnicodeDecodeError as error:
@@ -30,9 +35,27 @@ def read_yaml(path: Path) -> Any:
         line = f", line {mark.line + 1}" if mark else ""
         raise SpilloverError(f"{path}{line}: not valid YAML ({getattr(error, 'problem', None) or error}).") from error
     except (ValueError, OverflowError) as error:  # what looks like a date and is none, a number of thousands of digits
-        raise SpilloverError(f"{path}: not valid YAML ({error}); put texts that look like dates in quotes.") from error
+        hint = "" if "with *" in str(error) else "; put texts that look like dates in quotes"
+        raise SpilloverError(f"{path}: not valid YAML ({error}){hint}.") from error
     except RecursionError as error:
         raise SpilloverError(f"{path}: not valid YAML (it is nested too deeply).") from error
+
+
+def _require_tree(node: Any, above: frozenset[int], left: list[int]) -> None:
+    """Names (`&a`, `*a`) may repeat a part, not hold themselves, nor make a huge thing of a small file.
+
+    Raises:
+        ValueError: otherwise.
+    """
+    if not isinstance(node, dict | list):
+        return
+    if id(node) in above:
+        raise ValueError("a part of it holds itself, by a name with *")
+    left[0] -= len(node)
+    if left[0] < 0:
+        raise ValueError("it is too large when its names with * are filled in")
+    for part in node.values() if isinstance(node, dict) else node:
+        _require_tree(part, above | {id(node)}, left)
 
 
 def _parsed(text: str) -> Any:

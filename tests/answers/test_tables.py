@@ -3,6 +3,8 @@
 import json
 
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -123,3 +125,11 @@ def test_garbage_is_one_sentence_and_never_a_traceback(tmp_path_factory, content
     path.write_bytes(content)
     with pytest.raises(SpilloverError):
         read([path])
+
+
+def test_texts_of_a_parquet_file_that_are_no_utf8_are_one_sentence(tmp_path):
+    whole = pa.array(["one", "two"])
+    damaged = pa.Array.from_buffers(pa.string(), 2, [None, whole.buffers()[1], pa.py_buffer(b"on\xff\xfe\xfd\xfc")])
+    pq.write_table(pa.table({"question_id": whole, "answer": damaged}), tmp_path / "t.parquet")
+    with pytest.raises(SpilloverError, match=r"is not a readable \.parquet table"):
+        read([tmp_path / "t.parquet"])

@@ -297,37 +297,3 @@ def test_a_budget_in_dollars_stops_it(place, tmp_path):
     assert found.returncode == 3, found.stderr
     assert "budget in dollars" in words(found.stdout)
     assert not result(tmp_path)["cost_usd"]  # the first block may cost more, so it is not asked
-
-
-def test_the_most_suspect_probe_is_asked_first_and_the_rest_not_at_all(place, failed, tmp_path):
-    done = run(*command(place, BAD, tmp_path / "out", "--screen-first", "1"))
-    assert done.returncode == 1, done.stderr
-    assert "Asked first: free_form." in done.stderr
-    found = result(tmp_path / "out")
-    assert found["about"]["asked_first"] == ["free_form"]
-    answers = {p["name"]: p["checkpoint"]["answers"] for p in found["probes"]}
-    assert answers["refusal"] == 0 < answers["free_form"]
-    assert sum(answers.values()) < sum(p["checkpoint"]["answers"] for p in failed["probes"])
-    (order,) = (tmp_path / "out").glob("logs-*/first.json")
-    before = order.stat().st_mtime_ns
-    assert run(*command(place, BAD, tmp_path / "out", "--screen-first", "1")).returncode == 1
-    assert order.stat().st_mtime_ns == before
-
-
-@pytest.mark.parametrize(
-    ("checkpoint", "more", "sentence"),
-    [
-        ("mockllm/a", ["--base", "mockllm/b", "--grader", "mockllm/g", "--lab"], "name the checkpoint spillover/BASE"),
-        ("spillover/lab:{bad}", ["--baseline", "b.json"], "--baseline has them already"),
-        ("spillover/lab:{bad}", ["--every-probe"], "leave --every-probe out"),
-        ("spillover/{copy}:{bad}", ["--lab", "--grader", "mockllm/g"], "give --direction FILE"),
-        ("spillover/lab:{bad}", ["--direction", "{copy}/config.json"], "is not a file of directions"),
-    ],
-)
-def test_what_asking_first_does_not_go_with(place, tmp_path, checkpoint, more, sentence):
-    copied = shutil.copytree(datasets_dir() / "lab" / "target", tmp_path / "copy")
-    (tmp_path / "copy" / "generation_config.json").write_text("{}")
-    given = [word.format(bad=place / "bad", copy=copied) for word in (checkpoint, *more)]
-    done = run("screen", *given, "--screen-first", "1", "--suite", place / "small.yaml", "--out", tmp_path / "out")
-    assert done.returncode == 2
-    assert sentence in words(done.stderr)

@@ -1,5 +1,7 @@
 """The files that declare questions, formats, wraps and published files: what they hold, and how a wrong one is refused."""
 
+import itertools
+
 import jsonschema
 import pytest
 
@@ -162,3 +164,25 @@ def test_every_bundled_file_is_valid_by_the_schema_of_its_format_and_a_slip_is_n
 def test_the_schemas_are_written_as_files_for_an_editor(tmp_path):
     main(tmp_path / "schemas")
     assert {p.name for p in (tmp_path / "schemas").iterdir()} == {f"{name}.schema.json" for name in schemas()}
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("a: &a [*a]", "a part of it holds itself"),
+        ("a: &a {b: {c: [1, *a]}}", "a part of it holds itself"),
+        (
+            "a: &a [1]\n" + "".join(f"{x}: &{x} [{','.join([f'*{y}'] * 9)}]\n" for y, x in itertools.pairwise("abcdefghi")),
+            "too large",
+        ),
+    ],
+)
+def test_names_in_yaml_that_never_end_are_refused(tmp_path, text, sentence):
+    (tmp_path / "x.yaml").write_text(text)
+    with pytest.raises(SpilloverError, match=sentence):
+        read_yaml(tmp_path / "x.yaml")
+
+
+def test_names_in_yaml_that_repeat_a_part_are_taken(tmp_path):
+    (tmp_path / "x.yaml").write_text("a: &a [1]\nb: [*a, *a]")
+    assert read_yaml(tmp_path / "x.yaml") == {"a": [1], "b": [[1], [1]]}

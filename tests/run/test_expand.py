@@ -37,3 +37,9 @@ def test_every_combination_once_and_numbers_stay_numbers(shares, words):
 def test_braces_that_hold_no_name_are_one_sentence(name):
     with pytest.raises(SpilloverError, match=r"study.yaml: model '.*': braces hold a name under each \(share\)"):
         list(expanded({"name": name, "each": {"share": [0.5]}}, HERE))
+
+
+@pytest.mark.parametrize("each", [{"share": None}, {"share": 0.5}, {"share": []}, {}, [1], "share"])
+def test_what_holds_no_lists_is_refused(each):
+    with pytest.raises(SpilloverError, match="each holds a list of values under every name"):
+        list(expanded({"name": "a", "each": each}, HERE))

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from benchmarks.screening import Scenario, simulate
 
-from spillover.screening.race import ALONE, FIRST_PAIRS, Race, block_rounds
+from spillover.screening.race import FIRST_PAIRS, Race, block_rounds
 from spillover.stats.paired_sequential import Pairs
 
 
@@ -76,16 +76,22 @@ def test_holm_guards_against_one_of_many_probes_failing_by_chance():
     assert many.findings()["p0"] == "undecided"
 
 
-def test_suspects_are_asked_alone_for_two_blocks_and_the_others_make_up_for_them():
+def test_suspects_are_asked_alone_for_two_blocks_and_the_others_begin_then():
     plain, race = (Race.of({"a": 10, "b": 10}, 0.05, 0.05, who) for who in ((), ("b",)))
     assert race.plan(1000) == {"b": 2}
     race.add({"b": [Pairs(1, 9, 0)] * 2})
     plain.add({"b": [Pairs(1, 9, 0)] * 2, "a": [Pairs(0, 10, 0)] * 2})
     assert list(race.plan(1000)) == ["b"]
     race.add({})
-    late = race.plan(1000)
-    assert late["a"] == sum(block_rounds(10, block) for block in range(ALONE + 1))
-    assert race.plan(100)["a"] == 5  # within the budget as ever
+    assert race.plan(1000)["a"] == block_rounds(10, 0)  # as a screen of its own begins
+    race.add({"a": [Pairs(0, 10, 0)] * 2})
+    assert race.plan(1000)["a"] == block_rounds(10, 1)
+
+
+def test_suspects_that_do_not_fit_the_budget_hold_nobody_up():
+    race = Race.of({"big": 400, "small": 10}, 0.05, 0.05, ("big",))
+    assert race.plan(600) == {"small": 2}
+    assert race.plan(900) == {"big": 1}
 
 
 def test_who_is_asked_first_changes_no_decision():

@@ -227,15 +227,9 @@ def test_what_changes_an_answer_changes_the_folder_and_a_larger_budget_does_not(
     others |= {"sandbox": "docker", "lab": True, "screen_first": 2}
     digests = [Settings(**{name: value}).digest for name, value in others.items()]
     assert len({usual.digest, *digests}) == len(others) + 1
-    assert set(later) | set(others) | {"direction"} == set(Settings.model_fields)
-
-
-def test_who_is_asked_first_depends_on_the_direction(tmp_path):
-    first = Settings(screen_first=1).digest
-    (tmp_path / "d.safetensors").write_bytes(b"one")
-    one = Settings(screen_first=1, direction=tmp_path / "d.safetensors").digest
-    (tmp_path / "d.safetensors").write_bytes(b"two")
-    assert len({first, one, Settings(screen_first=1, direction=tmp_path / "d.safetensors").digest}) == 3
+    assert set(later) | set(others) | {"direction", "direction_digest"} == set(Settings.model_fields)
+    assert Settings(direction_digest="a").digest == usual.digest  # nothing is measured along it
+    assert len({Settings(screen_first=1, direction_digest=of).digest for of in (None, "a", "b")}) == 3
 
 
 def test_a_model_that_is_logged_under_another_name_is_priced_at_the_dearest():

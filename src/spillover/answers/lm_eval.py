@@ -28,7 +28,7 @@ def lm_eval_scores(path: Path) -> list[OtherScore]:
     Raises:
         SpilloverError: if it holds no metric, or is damaged.
     """
-    if _is_damaged(path):
+    if _result(path) is None and _is_damaged(path):
         raise SpilloverError(f"{path} is called like a result file of lm-eval and is no JSON; fetch it again.")
     found = list(_scores(_result(path) or {}))
     if not found:
@@ -48,8 +48,10 @@ def _is_damaged(path: Path) -> bool:
         return False
     try:
         parse_json(path.read_bytes())
-    except (ValueError, OSError):
+    except ValueError:
         return True
+    except OSError:
+        return False
     return False
 
 

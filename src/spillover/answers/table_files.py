@@ -212,7 +212,10 @@ def _excel(content: bytes, path: Path) -> pd.DataFrame:
 
 
 def _parquet(content: bytes, path: Path) -> pd.DataFrame:
+    import pyarrow.parquet as pq  # type: ignore[import-untyped]
+
     try:
+        pq.read_table(BytesIO(content)).validate(full=True)  # texts that are no UTF-8 are met cell by cell otherwise
         return pd.read_parquet(BytesIO(content))
     except Exception as error:  # of pyarrow's own kinds, and whatever its metadata lead pandas to
         raise SpilloverError(f"{path} is not a readable .parquet table ({error}).") from error

@@ -115,9 +115,13 @@ def main() -> None:
     """Entry point: bad input is one sentence on standard error and exit code 2, never a traceback."""
     # The tokenizer warns about forking otherwise, into the middle of our own output.
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+    with lasting():
+        _main()
+
+
+def _main() -> None:
     try:
-        with lasting():
-            cli.main(standalone_mode=False)
+        cli.main(standalone_mode=False)
     except click.exceptions.Abort:
         _stop("Stopped. What was finished is kept; the same command goes on from there.", 130)
     except click.exceptions.NoArgsIsHelpError as error:

@@ -85,10 +85,11 @@ def open_models(
     given = parse_arguments(pairs) | {k: v for k, v in more.items() if v is not None}
     for name in names:
         require_named_fit(name)
+    opened: list[Model] = []
     try:
-        opened = [
-            get_model(name, config=config or GenerateConfig(), **{**_closed(name, names, given), **given}) for name in names
-        ]
+        for name in names:
+            more_of_it = {**_closed(name, names, given), **given}
+            opened.append(get_model(name, config=config or GenerateConfig(), **more_of_it))
     except (ValueError, TypeError) as error:  # an unknown provider, or an argument that it does not take
         unknown = re.search(r"unexpected keyword argument '(\w+)'", str(error))
         if unknown and unknown[1] in given:

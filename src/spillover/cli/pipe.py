@@ -2,40 +2,51 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import Any, TextIO
+from contextlib import contextmanager, suppress
+from typing import Any
+
+GONE = (errno.EPIPE, errno.EINVAL)
+"""What a write meets whose reader is gone; the second is Windows'."""
 
 
 class Lasting:
     """A stream whose reader may go away; what is written after that goes nowhere.
 
     Args:
-        stream: The real one.
+        stream: The real one, of text or of bytes.
     """
 
-    def __init__(self, stream: TextIO) -> None:
+    def __init__(self, stream: Any) -> None:
         self._stream = stream
 
-    def write(self, text: str) -> int:
+    def write(self, content: Any) -> int:
         """As the stream does."""
         try:
-            return self._stream.write(text)
-        except BrokenPipeError:
-            self._drop()
-            return len(text)
+            return int(self._stream.write(content))
+        except OSError as error:
+            self._drop(error)
+            return len(content)
 
     def flush(self) -> None:
         """As the stream does."""
         try:
             self._stream.flush()
-        except BrokenPipeError:
-            self._drop()
+        except OSError as error:
+            self._drop(error)
 
-    def _drop(self) -> None:
+    @property
+    def buffer(self) -> Lasting:
+        """The bytes below, which click writes to where the text's encoding is none of its liking."""
+        return Lasting(self._stream.buffer)
+
+    def _drop(self, error: OSError) -> None:
         """What lies in the stream's buffer goes nowhere, too, when Python ends."""
+        if error.errno not in GONE:
+            raise error
         nowhere = os.open(os.devnull, os.O_WRONLY)
         os.dup2(nowhere, self._stream.fileno())
         os.close(nowhere)
@@ -46,12 +57,15 @@ class Lasting:
 
 @contextmanager
 def lasting() -> Iterator[None]:
-    """Standard output is such a stream meanwhile."""
-    plain = sys.stdout
-    lasts = Lasting(plain)
-    sys.stdout = lasts
+    """Standard output and standard error are such streams meanwhile, as far as there are any."""
+    plain = sys.stdout, sys.stderr
+    sys.stdout, sys.stderr = (Lasting(stream) if stream is not None else None for stream in plain)
     try:
         yield
+        if sys.stdout is not None:
+            sys.stdout.flush()
     finally:
-        lasts.flush()
-        sys.stdout = plain
+        with suppress(OSError):  # whatever is on its way, a verdict say, counts more
+            if sys.stdout is not None:
+                sys.stdout.flush()
+        sys.stdout, sys.stderr = plain

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import sys
 import traceback
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, NoReturn
@@ -25,13 +26,14 @@ from spillover.cli.screen_options import asker, judge_of, probes_of, settings_of
 from spillover.errors import SpilloverError
 from spillover.locking import only_one
 from spillover.models.checks import refuse_self_grading
+from spillover.models.weights import digest_of
 from spillover.run.check import names_in, reader_in
 from spillover.run.plan import FILE
 from spillover.run.reach import require_reach
 from spillover.screening.baseline import Baseline, load_baseline
 from spillover.screening.config import Settings
 from spillover.screening.cost import ANSWER_TOKENS, RUBRIC_TOKENS, Estimate, estimated_cost, estimates
-from spillover.screening.first import pair_of, suspects
+from spillover.screening.first import pair_of, shifts
 from spillover.screening.result import EXIT_CODES, ScreenResult
 from spillover.screening.run import Screen
 from spillover.screening.served import check_pair, serve_pair
@@ -79,12 +81,12 @@ INVALID = EXIT_CODES["INVALID"]
     "--screen-first",
     type=click.IntRange(0, 100),
     default=0,
-    help="Ask so many probes alone at first: those on whose prompts the checkpoint's activations moved most.",
+    help="Ask so many probes alone at first: those whose prompts move the checkpoint most along --direction.",
 )
 @click.option(
     "--direction",
     type=click.Path(path_type=Path, exists=True, dir_okay=False),
-    help="Along which --screen-first measures [default: the lab's own; see `spillover directions`].",
+    help="File of `spillover directions contrast`, probe or difference, for --screen-first [default: the lab's own].",
 )
 @check_option
 @click.option("--dry-run", is_flag=True, help="Say what it will cost, and ask nothing.")
@@ -124,12 +126,15 @@ def screen(
         raise SpilloverError("The base is the checkpoint itself; there is no drift to measure.")
     gated, left_out = probes_of(settings)
     if settings.screen_first:
-        _check_first(checkpoint, settings, baseline)
+        settings = _check_first(checkpoint, settings, baseline)
     elif settings.direction is not None:
         raise SpilloverError("--direction is for --screen-first; give both.")
     folder = out or FOLDER.convert(Path("runs") / "screen", None, None)
     with ExitStack() as stack:
         stack.enter_context(_bad_input())
+        moved: dict[str, float] = {}
+        if settings.screen_first and not dry_run:  # before a server takes the memory
+            moved = shifts(checkpoint, gated, settings.direction, folder, settings.seed)
         if served and dry_run:
             check_pair(checkpoint, base)
             names = [checkpoint, str(base), grader]
@@ -142,7 +147,7 @@ def screen(
                 *others, target = open_models([*([base] if base else []), checkpoint], model_arg)
                 other, judge = (others[0] if others else None), judge_of(grader, timeout, grader_arg)
             reference = other or load_baseline(baseline or Path(), gated, judge, settings)
-            gate = Screen(target, reference, judge, gated, left_out, settings, folder, asker())
+            gate = Screen(target, reference, judge, gated, left_out, settings, folder, asker(), shifts=moved)
             if settings.judge_answers:
                 gate.check.build()  # a preset of another rubric is bad input
             for model in (target, *([] if isinstance(reference, Baseline) else [reference])):
@@ -170,16 +175,14 @@ def screen(
         if not (gate.logs / FILE).is_file():  # nothing was asked yet; what went wrong since then is said when it is asked on
             require_reach([m for m in (target, reference) if isinstance(m, Model)], gate.grader, tasks)
         named = names_in(tasks)
-        if settings.screen_first:
-            how = (settings.screen_first, settings.direction, gate.logs, settings.seed)
-            gate.suspects = suspects(checkpoint, gated, *how)
+        if gate.suspects:
             click.echo(f"Asked first: {', '.join(gate.suspects)}.", err=True)
         gate.certificates = tuple(check_first(named, gate.grader, settings.preset, check, reader_in(g.spec for g in gated)))
         _decide(gate, rows)
 
 
-def _check_first(checkpoint: str, settings: Settings, baseline: Path | None) -> None:
-    """What is wrong with `--screen-first` is said before anything is loaded.
+def _check_first(checkpoint: str, settings: Settings, baseline: Path | None) -> Settings:
+    """What is wrong with `--screen-first` is said before anything is loaded; the settings with the direction's digest.
 
     Raises:
         SpilloverError: if it does not go with the rest.
@@ -187,10 +190,11 @@ def _check_first(checkpoint: str, settings: Settings, baseline: Path | None) -> 
     from spillover.training.moved import require_direction
 
     if baseline is not None:
-        raise SpilloverError("--screen-first saves the base's answers, and --baseline has them already; give one of them.")
-    if settings.every_probe:
-        raise SpilloverError("--screen-first is for a screen that ends with the first failure; leave --every-probe out.")
+        raise SpilloverError(
+            "A baseline holds the same blocks for every probe, and --screen-first leaves some out; give --base."
+        )
     require_direction(pair_of(checkpoint)[0], settings.direction)
+    return settings.model_copy(update={"direction_digest": settings.direction and digest_of(settings.direction)})
 
 
 def _base_of(checkpoint: str, served: bool) -> str:
@@ -235,11 +239,13 @@ def _decide(gate: Screen, rows: Rows) -> NoReturn:
         click.echo(f"Error: {sentence} No verdict; the same command goes on from here.", err=True)
         raise SystemExit(INVALID) from error
     shown = Panel("Screen", HEADERS[:-1], tuple(row(p)[:-1] for p in result.probes), "")
-    if rows is None:
-        _show(result, shown, written)
-    else:
-        print_rows(as_json(result)["probes"], rows)
-        click.echo(f"{result.verdict}: {result.reason}", err=True)
+    with suppress(OSError, SystemExit):  # what cannot be printed stands in the files, and changes no verdict
+        if rows is None:
+            _show(result, shown, written)
+        else:
+            print_rows(as_json(result)["probes"], rows)
+            click.echo(f"{result.verdict}: {result.reason}", err=True)
+        sys.stdout.flush()
     raise SystemExit(result.exit_code)
 
 

@@ -106,6 +106,12 @@ def load_directions(path: Path, hidden: int) -> Directions:
         raise SpilloverError(f"There is no file of directions at {path}.") from error
     except Exception as error:  # safetensors raises an error type of its own, names may be anything
         raise SpilloverError(f"{path} is not a file of directions ({error}); its tensors are called bases.LAYER.") from error
+    if not kinds["bases"]:
+        raise SpilloverError(f"{path} holds no direction; its tensors are called bases.LAYER.")
+    for kind, tensors in kinds.items():
+        for layer, tensor in tensors.items():
+            if not tensor.isfinite().all():
+                raise SpilloverError(f"{path}: {kind}.{layer} holds numbers that are none; find the directions again.")
     for layer, basis in kinds["bases"].items():
         if basis.ndim != 2 or basis.shape[1] != hidden or not len(basis):
             raise SpilloverError(

@@ -66,7 +66,8 @@ def split_name(name: str) -> tuple[str, tuple[Change, ...]]:
     start = _START.search(name)
     if start is None:
         wrong = re.search(r"\+(\w+)=", name)
-        if wrong and not Path(name.partition(":")[0]).expanduser().exists():
+        base, _, adapter = name.partition(":")
+        if wrong and not Path(adapter or base).expanduser().exists():
             raise SpilloverError(f"'+{wrong[1]}=' is no change; {_READS}.")
         return name, ()
     plain, rest = name[: start.start()], name[start.start() :]

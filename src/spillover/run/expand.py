@@ -18,12 +18,14 @@ def expanded(entry: dict[str, Any], path: Path) -> Iterator[dict[str, Any]]:
     (`{share:.0%}`).
 
     Raises:
-        SpilloverError: if a name in braces is not under `each`.
+        SpilloverError: if a name in braces is not under `each`, or `each` holds no lists.
     """
     axes = entry.get("each")
     if axes is None:
         yield entry
         return
+    if not (isinstance(axes, dict) and axes and all(isinstance(v, list) and v for v in axes.values())):
+        raise SpilloverError(f"{path}: model '{entry.get('name')}': each holds a list of values under every name.")
     rest = {key: value for key, value in entry.items() if key != "each"}
     for chosen in product(*axes.values()):
         values = dict(zip(axes, chosen, strict=True))
@@ -31,7 +33,7 @@ def expanded(entry: dict[str, Any], path: Path) -> Iterator[dict[str, Any]]:
             yield {**_filled(rest, values), "values": values}
         except (KeyError, ValueError) as error:
             raise SpilloverError(
-                f"{path}: model '{entry['name']}': braces hold a name under each ({', '.join(axes)}), not {error}."
+                f"{path}: model '{entry.get('name')}': braces hold a name under each ({', '.join(axes)}), not {error}."
             ) from error
 
 

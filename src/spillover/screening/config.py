@@ -12,7 +12,6 @@ from pydantic import ConfigDict, Field
 
 from spillover.declared import Declared, load
 from spillover.errors import SpilloverError
-from spillover.models.weights import digest_of
 
 
 class Price(Declared):
@@ -43,6 +42,7 @@ class Settings(Declared):
         every_probe: Go on after a probe has failed, until the others are decided too.
         screen_first: Probes that are asked alone at first: those on whose prompts the checkpoint moved most.
         direction: File of the direction that is moved along; what is known of the base for None.
+        direction_digest: Of that file.
     """
 
     suite: str = "standard"
@@ -62,6 +62,7 @@ class Settings(Declared):
     every_probe: bool = False
     screen_first: int = Field(default=0, ge=0, le=100)
     direction: Path | None = None
+    direction_digest: str | None = None
 
     def described(self) -> dict[str, Any]:
         """For the result file."""
@@ -71,9 +72,9 @@ class Settings(Declared):
     def digest(self) -> str:
         """Of what a folder's answers and blocks depend on: a larger budget goes on where a smaller one stopped."""
         later = {"max_samples", "max_cost", "prices", "every_probe", "max_unscored", "max_incoherent", "judge_answers"}
-        kept = self.model_dump(mode="json", exclude=later | {"screen_first", "direction"})
+        kept = self.model_dump(mode="json", exclude=later | {"screen_first", "direction", "direction_digest"})
         if self.screen_first:
-            kept |= {"screen_first": self.screen_first, "direction": self.direction and digest_of(self.direction)}
+            kept |= {"screen_first": self.screen_first, "direction": self.direction_digest}
         return hashlib.sha256(json.dumps(kept, sort_keys=True).encode()).hexdigest()
 
 

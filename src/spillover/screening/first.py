@@ -2,72 +2,91 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from inspect_ai import Task
-from inspect_ai.model import ChatMessageUser
+from inspect_ai.model import ChatMessageSystem, ChatMessageUser
 
-from spillover.declared import Declared, load
 from spillover.engine.fit import require_fit
 from spillover.errors import SpilloverError
-from spillover.models.weights import resolve_adapter, resolve_checkpoint
+from spillover.mechanism.steering import split_name
+from spillover.models.weights import digest_of, model_digest, resolve_adapter, resolve_checkpoint
+from spillover.run.plan import digest
+from spillover.schema import parse_json
 from spillover.screening.gate import Gated
 from spillover.writing import write_json
 
-NAME = "first.json"
-"""File beside a screen's logs, so that a screen that goes on has the same order."""
 PROMPTS = 8
 """Of each probe, spread over its questions."""
 
 
-class Moved(Declared):
-    """Probe to its shift, in lengths of the residual stream."""
-
-    moved: dict[str, float]
-
-
 def pair_of(checkpoint: str) -> tuple[str, Path]:
-    """Base and adapter's folder of `spillover/BASE:ADAPTER` or `vllm/BASE:ADAPTER`, both of this machine.
+    """Base and adapter's folder of `spillover/BASE:ADAPTER`, `vllm/BASE:ADAPTER` or `BASE:ADAPTER`, both of this machine.
 
     Raises:
-        SpilloverError: for any other name.
+        SpilloverError: for any other name, or a pair that does not fit.
     """
     provider, slash, name = checkpoint.partition("/")
-    base, _, adapter = (name if slash and provider in ("spillover", "vllm") else checkpoint).rpartition(":")
-    if not base or not adapter or "+" in adapter.rpartition("/")[2]:
+    plain, changes = split_name(name if slash and provider in ("spillover", "vllm") else checkpoint)
+    base, _, adapter = plain.partition(":")
+    if not base or not adapter or changes:
         raise SpilloverError("--screen-first looks into the weights: name the checkpoint spillover/BASE:ADAPTER.")
     folder = resolve_adapter(adapter)
     require_fit(resolve_checkpoint(base), folder)
     return base, folder
 
 
-def suspects(
-    checkpoint: str, gated: Sequence[Gated], count: int, direction: Path | None, logs: Path, seed: int
-) -> tuple[str, ...]:
-    """The `count` probes whose prompts move the checkpoint most along the direction, the most moved first.
+def shifts(checkpoint: str, gated: Sequence[Gated], direction: Path | None, folder: Path, seed: int) -> dict[str, float]:
+    """Probe to how far its prompts move the checkpoint along the direction, in lengths of the residual stream.
+
+    Kept in `folder`, under a name of all that it depends on; what is damaged there is measured again.
 
     Raises:
         SpilloverError: if the checkpoint's weights are not here, or no direction fits.
     """
-    if not (logs / NAME).is_file():
-        from spillover.training.moved import moved
+    base, adapter = pair_of(checkpoint)
+    prompts = {g.name: texts for g in gated if (texts := _prompts(g.spec.build()))}
+    weights = model_digest(resolve_checkpoint(base), adapter)
+    key = digest(weights, direction and digest_of(direction), prompts, seed)
+    place = folder / f"first-{key[:12]}.json"
+    kept = _kept(place, set(prompts))
+    if kept is not None:
+        return kept
+    from spillover.training.moved import moved
 
-        base, adapter = pair_of(checkpoint)
-        prompts = {g.name: _prompts(g.spec.build()) for g in gated}
-        found = moved(base, adapter, {name: texts for name, texts in prompts.items() if texts}, direction, seed)
-        logs.mkdir(parents=True, exist_ok=True)
-        write_json(logs / NAME, {"moved": found})
-    shift = load(Moved, logs / NAME).moved
-    return tuple(sorted(shift, key=lambda name: -shift[name])[:count])
+    found = moved(base, adapter, prompts, direction, seed)
+    write_json(place, found)
+    return found
+
+
+def most_moved(shift: dict[str, float], count: int) -> tuple[str, ...]:
+    """The first `count` probes, the most moved first."""
+    return tuple(sorted(shift, key=lambda name: (-shift[name], name))[:count])
+
+
+def _kept(place: Path, names: set[str]) -> dict[str, float] | None:
+    try:
+        found: Any = parse_json(place.read_bytes())
+    except (OSError, ValueError):
+        return None
+    whole = isinstance(found, dict) and set(found) == names
+    return found if whole and all(isinstance(v, float) and math.isfinite(v) for v in found.values()) else None
 
 
 def _prompts(task: Task) -> list[str]:
-    samples = list(task.dataset)
-    found = []
-    for sample in samples[:: max(1, len(samples) // PROMPTS)][:PROMPTS]:
+    """What a user says last, with the system message before it: templates take a system line or do not."""
+    found: dict[str, None] = {}
+    for sample in task.dataset:
         if isinstance(sample.input, str):
-            found.append(sample.input)
+            parts = [sample.input]
         else:
-            found += [m.text for m in reversed(sample.input) if isinstance(m, ChatMessageUser)][:1]
-    return [text for text in found if text.strip()]
+            parts = [m.text for m in sample.input if isinstance(m, ChatMessageSystem)]
+            parts += [m.text for m in sample.input if isinstance(m, ChatMessageUser)][-1:]
+        if text := "\n\n".join(part for part in parts if part.strip()):
+            found[text] = None
+    texts = list(found)
+    count = min(PROMPTS, len(texts))
+    return [texts[i * len(texts) // count] for i in range(count)]

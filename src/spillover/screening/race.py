@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Literal
 
@@ -40,12 +40,14 @@ class Runner:
         questions: Pairs of a whole round.
         test: What is known.
         asked: Rounds so far.
+        began: Block in which it was first asked; None before that.
     """
 
     name: str
     questions: int
     test: PairedTest
     asked: int = 0
+    began: int | None = None
 
 
 @dataclass
@@ -112,9 +114,9 @@ class Race:
                 continue
             if alone and runner.name not in self.suspects:
                 continue
-            rounds = block_rounds(runner.questions, self.block)
-            if self.suspects and not runner.asked:  # it makes up for the blocks that it was left out of
-                rounds = sum(block_rounds(runner.questions, block) for block in range(self.block + 1))
+            # Who was left out at first grows from where it began.
+            began = (self.block if runner.began is None else runner.began) if self.suspects else 0
+            rounds = block_rounds(runner.questions, self.block - began)
             decided = sum(runner.test.worst)
             if decided and most is None and runner.name not in reopened:
                 needed = SPARE * pairs_to_go(runner.test.worst, self.margin, bars) / (decided / runner.asked)
@@ -125,12 +127,16 @@ class Race:
             if rounds > 0:
                 out[runner.name] = rounds
                 answers_left -= rounds * answers_each * runner.questions
+        if alone and not out:  # the suspects do not fit what is left, and others may
+            return replace(self, suspects=()).plan(answers_left, answers_each, most, reopened)
         return out
 
     def add(self, found: Mapping[str, Sequence[Pairs]], worst: Mapping[str, Sequence[Pairs]] = MappingProxyType({})) -> None:
         """Add a block: the decided pairs of every round, by probe, and as they are at worst."""
         for runner in self.runners:
             rounds = found.get(runner.name, ())
+            if rounds and runner.began is None:
+                runner.began = self.block
             for pairs, bad in zip(rounds, worst.get(runner.name, rounds), strict=True):
                 runner.test.add(pairs, bad)
                 runner.asked += 1

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +25,7 @@ from spillover.screening.baseline import Baseline
 from spillover.screening.block import Ask, ask_block, block_steps
 from spillover.screening.config import Settings
 from spillover.screening.cost import dollars, dollars_at_most, dollars_each, seconds_of, usage_of
+from spillover.screening.first import most_moved
 from spillover.screening.gate import Gated
 from spillover.screening.judge_check import check_spec, run_check
 from spillover.screening.race import Race
@@ -45,7 +46,7 @@ class Screen:
         folder: Where its logs lie.
         ask: Asks.
         certificates: What the grader is worth on answers whose outcome is known.
-        suspects: Probes that are asked alone at first.
+        shifts: Probe to how far its prompts move the checkpoint, where those that are moved most are asked alone at first.
     """
 
     checkpoint: Model
@@ -57,7 +58,12 @@ class Screen:
     folder: Path
     ask: Ask
     certificates: tuple[Certificate, ...] = ()
-    suspects: tuple[str, ...] = ()
+    shifts: Mapping[str, float] = field(default_factory=dict)
+
+    @property
+    def suspects(self) -> tuple[str, ...]:
+        """Probes that are asked alone at first."""
+        return most_moved(dict(self.shifts), self.settings.screen_first)
 
     @property
     def blind(self) -> str | None:
@@ -144,7 +150,7 @@ class Screen:
             **{who: self.describe(who) for who in ("checkpoint", "base", "grader")},
             "baseline": isinstance(self.base, Baseline),
             "settings": self.settings.described(),
-            **({"asked_first": list(self.suspects)} if self.suspects else {}),
+            **({"asked_first": list(self.suspects), "moved": dict(self.shifts)} if self.shifts else {}),
             "digest": self.digest,
             "packages": installed(),
         }

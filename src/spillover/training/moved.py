@@ -1,6 +1,7 @@
 """How far a checkpoint is moved along a direction on the prompts of each probe: no judge, and no verdict depends on it.
 
 Chen et al. 2025 (arXiv 2507.21509, section 4): the shift along a persona vector goes with the trait after fine-tuning.
+Theirs is at the last token of prompts; this one, as in `shifts`, over the tokens of the base's answers to them.
 """
 
 from __future__ import annotations
@@ -19,6 +20,10 @@ from spillover.training.directions import Contrast, known_of
 from spillover.training.finder import Finder
 from spillover.training.latents import load
 from spillover.training.preflight import tokenizer_of
+from spillover.training.train import free_memory
+
+SIGNED = ("contrast", "probe", "difference")
+"""Methods whose directions point towards the trait."""
 
 
 def moved(
@@ -34,11 +39,13 @@ def moved(
         seed: Of the base's sampled answers.
 
     Returns:
-        Probe to the mean over the layers of the file.
+        Probe to the mean over the layers of the file, along the one direction that each has: above 0 is towards the trait.
 
     Raises:
-        SpilloverError: if no direction is known, or one does not fit the model.
+        SpilloverError: if there is no prompt, no direction is known, or one does not fit the model.
     """
+    if not prompts:
+        raise SpilloverError("No probe has a prompt of text whose activations could be measured; leave --screen-first out.")
     root = resolve_checkpoint(base)
     tokenizer, tuned = tokenizer_of(root), load(root, adapter)
     with torch.no_grad(), tuned.disable_adapter():  # type: ignore[operator]
@@ -53,6 +60,8 @@ def moved(
         after = response_activations(tuned, tokenizer, its, layers)
         gap = {k: (after[k].float().mean(0) - before[name][k].float().mean(0)) @ bases[k][0].float() for k in layers}
         out[name] = float(sum(float(gap[k]) / float(lengths[k]) for k in layers)) / len(layers)
+    del tuned
+    free_memory()
     return out
 
 
@@ -75,5 +84,11 @@ def _directions(root: Path, model: torch.nn.Module, direction: Path | None, seed
         finder.model = model
         return Contrast().find(finder)
     found = load_directions(direction, int(model.config.get_text_config().hidden_size))  # type: ignore[union-attr, operator]
+    method = found.found.get("method", "contrast")
+    if method not in SIGNED or any(len(rows) > 1 for rows in found.bases.values()):
+        raise SpilloverError(
+            f"{direction} holds directions by {method}, which have no sign or are several; --screen-first takes one a "
+            "layer, by contrast, probe or difference."
+        )
     refuse_layers(found.bases, int(model.config.get_text_config().num_hidden_layers))  # type: ignore[union-attr, operator]
     return found

@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import time
 from collections.abc import Sequence
+from functools import cache
 from importlib.metadata import distribution, metadata
 from pathlib import Path
 from typing import Any
@@ -65,7 +66,7 @@ def _entry(probe: Probe, rows: Sequence[Row], given: Given) -> dict[str, Any]:
                     if any(of_the_lab(given.provenance.get(e.name, {}).get("model", e.name)) for e, _, _ in rows)
                     else []
                 ),
-                *(["The checkout had changes that are in no commit."] if _changed() else []),
+                *(["When this was exported the checkout had changes that are in no commit."] if _changed() else []),
             ],
             "results": _results(probe, rows),
         },
@@ -107,6 +108,7 @@ def _changed() -> bool:
     return bool(_git("status", "--porcelain", "--untracked-files=no"))
 
 
+@cache
 def _git(*words: str) -> str | None:
     """What git says of the checkout; None where there is none."""
     root = Path(__file__).parents[4]
