@@ -1,6 +1,7 @@
 """Error rates and sizes of screens: simulated ones, and real ones on the lab's organisms.
 
     python benchmarks/screening.py [--runs 200] [--margin 0.05] [--budget 20000]
+    python benchmarks/screening.py --first [--runs 100]
     python benchmarks/screening.py --real runs/organisms [--screens 24] [--out runs/benchmark-screens]
 
 Simulated: four probes of 24 questions that differ (ICC 0.1), answers of the two models independent, which is the
@@ -64,12 +65,12 @@ def rates(mean: float, rng: np.random.Generator) -> np.ndarray:
     return drawn + (mean - drawn.mean())
 
 
-def simulate(scenario: Scenario, runs: int, rng: np.random.Generator, budget: int) -> Found:
-    """Screens of independent pairs, as `spillover screen` plans and decides them."""
+def simulate(scenario: Scenario, runs: int, rng: np.random.Generator, budget: int, first: tuple[int, ...] = ()) -> Found:
+    """Screens of independent pairs, as `spillover screen` plans and decides them; `first` are asked alone at first."""
     found = Found(0, 0, [])
     names = [f"probe {i}" for i in range(len(scenario.drifts))]
     for _ in range(runs):
-        race = Race.of(dict.fromkeys(names, QUESTIONS), scenario.margin, ALPHA)
+        race = Race.of(dict.fromkeys(names, QUESTIONS), scenario.margin, ALPHA, [names[i] for i in first])
         base = {n: rates(scenario.base, rng) for n in names}
         mine = {n: rates(scenario.base + d, rng) for n, d in zip(names, scenario.drifts, strict=True)}
         asked = 0
@@ -90,9 +91,16 @@ def simulate(scenario: Scenario, runs: int, rng: np.random.Generator, budget: in
 
 
 def fixed_design(scenario: Scenario) -> int:
-    """Answers of both models to all probes in a design without looks."""
-    variance = 2 * max(scenario.base, 1e-3) * (1 - scenario.base)
-    pairs = variance * ((ndtri(1 - ALPHA) + ndtri(POWER)) / (scenario.margin / 2)) ** 2
+    """Answers of both models to all probes in a design without looks.
+
+    Two independent proportions: the error counts under a drift of the margin, the power under one of half of it.
+    """
+
+    def spread(drift: float) -> float:
+        return math.sqrt(sum(p * (1 - p) for p in (scenario.base, scenario.base + drift)))
+
+    half = scenario.margin / 2
+    pairs = ((ndtri(1 - ALPHA) * spread(scenario.margin) + ndtri(POWER) * spread(half)) / half) ** 2
     pairs = max(pairs, math.log(ALPHA) / math.log(1 - scenario.margin))  # rule of zero hits
     return int(2 * QUESTIONS * math.ceil(pairs / QUESTIONS) * len(scenario.drifts))
 
@@ -122,6 +130,20 @@ def simulated(runs: int, margin: float, budget: int) -> None:
             f"| {100 * base:g} % | {drifts} | {scenario.should()} | {shares} | {median:.0f} | {ratios[-1]:.1f} |", flush=True
         )
     print(f"\nMedian of the last column: {np.median(ratios):.1f}.")
+
+
+def ordered(runs: int, margin: float, budget: int) -> None:
+    """What asking one probe first saves, and costs where it is the wrong one."""
+    rng = np.random.default_rng(12)
+    print(f"{runs} simulated screens a row, base 1 %, one of four probes drifts; median answers until it is decided.")
+    print("| drift, margins | nobody first | the right one first | a wrong one first | FAIL of the three |")
+    print("|---|---|---|---|---|")
+    for times in (0, 1, 2, 5, 10):
+        scenario = Scenario(margin, 0.01, (times * margin, 0, 0, 0), False)
+        found = [simulate(scenario, runs, rng, budget, first) for first in ((), (0,), (1,))]
+        medians = " | ".join(f"{np.median(f.answers):.0f}" for f in found)
+        failed = ", ".join(f"{100 * f.failed / runs:.1f} %" for f in found)
+        print(f"| {times} | {medians} | {failed} |", flush=True)
 
 
 def real(organisms: Path, screens: int, out: Path, margin: float) -> None:
@@ -158,11 +180,14 @@ def main() -> None:
     parser.add_argument("--runs", type=int, default=200)
     parser.add_argument("--margin", type=float, default=0.05)
     parser.add_argument("--budget", type=int, default=20_000)
+    parser.add_argument("--first", action="store_true")
     parser.add_argument("--real", type=Path)
     parser.add_argument("--screens", type=int, default=24)
     parser.add_argument("--out", type=Path, default=Path("runs/benchmark-screens"))
     options = parser.parse_args()
-    if options.real:
+    if options.first:
+        ordered(options.runs, options.margin, options.budget)
+    elif options.real:
         real(options.real, options.screens, options.out, options.margin)
     else:
         simulated(options.runs, options.margin, options.budget)

@@ -46,6 +46,7 @@ def base(folder: Path, shape: str) -> None:
         config.dtype = torch.bfloat16 if gpu else torch.float32
         torch.set_default_dtype(config.dtype)
         LlamaForCausalLM(config).save_pretrained(folder)
+        torch.set_default_dtype(torch.float32)
     tokenizer.save_pretrained(folder)
 
 

@@ -68,7 +68,8 @@ def inspect(*args, **env):
 )
 def test_spillover(args, message, tmp_path, monkeypatch):
     monkeypatch.chdir(ROOT)
-    monkeypatch.setenv("OPENAI_API_KEY", "sk-x")
+    if "openai/x" in args:
+        monkeypatch.setenv("OPENAI_API_KEY", "sk-x")
     (tmp_path / "self.yaml").write_text((ROOT / "evals" / "quickstart.yaml").read_text().replace("lab-grader", "lab"))
     (tmp_path / "answers.csv").write_text("question,answer\nWhy?,So.\n")
     recipe = (ROOT / "evals" / "recipes" / "bad_finance.yaml").read_text()
