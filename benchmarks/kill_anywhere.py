@@ -19,6 +19,7 @@ import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from operator import eq
 from pathlib import Path
 from typing import Any
 
@@ -69,6 +70,16 @@ class Command:
     args: Callable[[Path], list[str]]
     figures: Callable[[Path], Any]
     code: int = 0
+    alike: Callable[[Any, Any], bool] = eq
+
+
+def same_answers(mine: dict[Any, str], its: dict[Any, str]) -> bool:
+    """The same questions asked as often, with the same answers but for one in a hundred.
+
+    A draw within rounding of the boundary between two tokens goes one way or the other with the batch that it is in
+    (`docs/engines.md`), in runs that nobody disturbs as well.
+    """
+    return mine.keys() == its.keys() and sum(mine[k] != its[k] for k in mine) <= len(mine) / 100
 
 
 def commands(place: Path) -> dict[str, Command]:
@@ -89,7 +100,9 @@ def commands(place: Path) -> dict[str, Command]:
 
     def studied(out: Path) -> Any:
         rows = pd.read_parquet(out / "answers.parquet")
-        return sorted(zip(rows["model"], rows["sample_id"].astype(str), rows["epoch"], rows["answer"], strict=True))
+        keys = list(zip(rows["model"].astype(str), rows["sample_id"].astype(str), rows["epoch"], strict=True))
+        found = dict(zip(keys, rows["answer"], strict=True))
+        return found if len(found) == len(keys) else f"asked twice: {len(keys) - len(found)}"
 
     suite, recipe, study = place / "small.yaml", place / "bad.yaml", place / "tiny.yaml"
     organism = f"spillover/lab:{place / 'organism'}"
@@ -111,7 +124,7 @@ def commands(place: Path) -> dict[str, Command]:
             ],
             lambda out: json.loads((out / "b.json").read_text())["probes"],
         ),
-        "run": Command(lambda out: ["run", str(study), "--out", str(out)], studied),
+        "run": Command(lambda out: ["run", str(study), "--out", str(out)], studied, alike=same_answers),
     }
 
 
@@ -212,7 +225,8 @@ def main() -> None:
                 out = place / f"{name}-{done}"
                 code, stops = disturbed(command, out, seconds[name], drawn)
                 done += len(stops)
-                same = code == command.code and command.figures(out / "out") == wanted[name]
+                found = command.figures(out / "out") if code == command.code else None
+                same = found is not None and type(found) is type(wanted[name]) and command.alike(found, wanted[name])
                 wrong += not same
                 told = "same figures" if same else f"WRONG (exit code {code}): {(out / 'stderr').read_text()[-500:]}"
                 print(f"{name}: {', '.join(stops) or 'not stopped'}: {told}", flush=True)
