@@ -50,7 +50,9 @@ def screened(place):
 
 
 def test_the_most_suspect_probe_is_asked_first_and_the_rest_not_at_all(place, screened):
-    assert "Asked first: free_form." in screened.stderr
+    assert "Asked first: free_form (+" in screened.stderr
+    sides = [p[side] for p in result(place / "out")["probes"] for side in ("checkpoint", "base")]
+    assert f" {sum(side['answers'] for side in sides)} answers of both models." in words(screened.stdout)
     found = result(place / "out")
     assert found["about"]["asked_first"] == ["free_form"]
     shift = found["about"]["moved"]
@@ -76,7 +78,8 @@ def test_the_same_command_measures_and_asks_nothing_again_even_where_the_measure
     ("checkpoint", "more", "sentence"),
     [
         ("mockllm/a", ["--base", "mockllm/b", "--grader", "mockllm/g", "--lab"], "name the checkpoint spillover/BASE"),
-        ("spillover/lab:{bad}+steer=f@0.2", ["--base", "spillover/lab"], "name the checkpoint spillover/BASE"),
+        ("spillover/lab:{bad}+steer=f@0.2", ["--base", "spillover/lab"], "leave the change (+steer) or --screen-first out"),
+        ("spillover/lab:{bad}", ["--direction", "{random}", "--dry-run"], "holds directions by random"),
         ("spillover/lab:{bad}", ["--baseline", "b.json"], "leaves some out; give --base"),
         ("spillover/{copy}:{bad}", ["--lab", "--grader", "mockllm/g"], "give --direction FILE"),
         ("spillover/lab:{bad}", ["--direction", "{copy}/config.json"], "is not a file of directions"),

@@ -72,6 +72,7 @@ def _calling(work: Callable[[Hub], T]) -> T:
         # The client's own errors of the network are httpx's or httpx2's, as its version has it; of a download it says
         # that nothing lies here.
         if isinstance(error, ConnectionError | hub_errors.LocalEntryNotFoundError) or _of_httpx(error):
+            said = said.partition(" An error happened")[0]
             raise SpilloverError(f"The hub cannot be reached ({said}); try again when the network is there.") from error
         raise
 

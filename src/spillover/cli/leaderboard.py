@@ -85,6 +85,8 @@ def leaderboard(
     write_site(out, board, answers, title=title, about=shown, bundle=logs if bundle else ())
     click.echo(f"{len(board.entries)} models, up to {len(board.columns)} figures each: {out / 'index.html'}")
     if export is not None:
+        if organisation == "unnamed":
+            click.echo("The exchange files say that nobody in particular measured; name who did: --organisation.", err=True)
         for path in write_exchange(Given(export, board, shown, of_log, preset, organisation)):
             click.echo(str(path))
 

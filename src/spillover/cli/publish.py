@@ -28,6 +28,13 @@ def publish(made: Report, out: Path | None, details: bool = False, rows: Rows = 
         show(to, made, details)
         if made.seen is not None and made.seen.rises:
             to.print(Text(f"{made.seen.verdict.upper()}. {sentence(made.seen)}", style="bold"))
+        models = made.answers.models
+        if made.base is None and len(models) > 1:
+            to.print(
+                Text(
+                    f"No drift: name the model that it is measured from, --base NAME ({', '.join(models[:4])}).", style="dim"
+                )
+            )
     else:
         print_rows(frame_of(made).to_dict("records"), rows)
     if out is not None:

@@ -176,7 +176,8 @@ def screen(
             require_reach([m for m in (target, reference) if isinstance(m, Model)], gate.grader, tasks)
         named = names_in(tasks)
         if gate.suspects:
-            click.echo(f"Asked first: {', '.join(gate.suspects)}.", err=True)
+            told = ", ".join(f"{name} ({moved[name]:+.3f})" for name in gate.suspects)
+            click.echo(f"Asked first: {told}; how far each is moved, in lengths of the residual stream.", err=True)
         gate.certificates = tuple(check_first(named, gate.grader, settings.preset, check, reader_in(g.spec for g in gated)))
         _decide(gate, rows)
 
@@ -255,7 +256,8 @@ def _show(result: ScreenResult, shown: Panel, written: list[Path]) -> None:
     for probe in result.probes:
         if probe.verdict in ("INCONCLUSIVE", "INVALID"):
             to.print(Text(f"{probe.name}: {probe.reason}"))
-    to.print(Text(conditions(result), style="dim"))
+    count = sum(side.answers for probe in result.probes for side in (probe.checkpoint, probe.base))
+    to.print(Text(f"{conditions(result)} {count} answers of both models.", style="dim"))
     to.print(Text(f"{result.verdict}: {result.reason}", style="bold"))
     for path in written:
         click.echo(f"{path}")
@@ -266,7 +268,8 @@ def _estimate(
 ) -> None:
     """Print what a screen will cost."""
     target, judge, cost = estimated_cost(rows, settings, checkpoint, base, grader)
-    body = tuple((r.name, str(r.questions), str(r.clean), str(r.judged)) for r in rows)
+    body: tuple[tuple[str, ...], ...] = tuple((r.name, str(r.questions), str(r.clean), str(r.judged)) for r in rows)
+    body += (("in all", *(str(sum(getattr(r, key) for r in rows)) for key in ("questions", "clean", "judged"))),)
     headers = ("probe", "questions", "answers until a clean checkpoint passes", "judge calls at most")
     to = console()
     print_panel(to, Panel("Dry run: nothing is asked", headers, body, ""))

@@ -12,6 +12,8 @@ from spillover.cli.outputs import OutFolder
 from spillover.cli.progress import bar
 from spillover.cli.quiet import quiet_libraries
 from spillover.cli.trackers import trackers_option
+from spillover.errors import SpilloverError
+from spillover.models.weights import ALIASES
 from spillover.show.terminal import stderr_console
 from spillover.training.recipe import load_recipe
 
@@ -29,6 +31,9 @@ from spillover.training.recipe import load_recipe
 def train(recipe: str, base: str | None, seeds: tuple[int, ...], out: Path | None) -> None:
     """Train the organism of RECIPE (a bundled name or a YAML file), once for every seed."""
     chosen = [load_recipe(recipe, base, seed) for seed in dict.fromkeys(seeds)] or [load_recipe(recipe, base)]
+    named = chosen[0].base
+    if base is None and named not in ALIASES and not Path(named).expanduser().exists():
+        raise SpilloverError(f"The recipe is for {named}, which is no folder here; name the base: --base FOLDER.")
     if out and len(chosen) == 1:
         OutFolder("an organism", alone=True).convert(out, None, None)
     quiet_libraries()

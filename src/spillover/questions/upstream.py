@@ -121,7 +121,8 @@ def fetch(name: str, source: Path | None = None, on_bytes: Callable[[int], None]
                         on_bytes(len(chunk))
         except (httpx.HTTPError, OSError) as error:
             partial.unlink()
-            raise SpilloverError(f"Could not get '{name}' from {source or entry.url}: {error}.") from error
+            copy = "" if source else f" Without a network give a copy: spillover fetch {name} --from FILE."
+            raise SpilloverError(f"Could not get '{name}' from {source or entry.url}: {error}.{copy}") from error
     problem = _problem(entry, partial)
     if problem:
         partial.unlink()

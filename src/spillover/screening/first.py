@@ -32,7 +32,9 @@ def pair_of(checkpoint: str) -> tuple[str, Path]:
     provider, slash, name = checkpoint.partition("/")
     plain, changes = split_name(name if slash and provider in ("spillover", "vllm") else checkpoint)
     base, _, adapter = plain.partition(":")
-    if not base or not adapter or changes:
+    if changes:
+        raise SpilloverError("--screen-first measures an adapter as it is; leave the change (+steer) or --screen-first out.")
+    if not base or not adapter:
         raise SpilloverError("--screen-first looks into the weights: name the checkpoint spillover/BASE:ADAPTER.")
     folder = resolve_adapter(adapter)
     require_fit(resolve_checkpoint(base), folder)

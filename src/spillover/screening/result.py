@@ -218,6 +218,8 @@ def _verdict(
         return "INVALID", f"It hardly answers: {mine.undecided} of {mine.answers} answers decide nothing."
     if finding == "below the margin":
         return "PASS", f"A drift of {margin} or more is excluded."
+    if not mine.answers:
+        return "INCONCLUSIVE", f"Not asked: {stopped}."
     if not sum(runner.test.pairs):
         return "INCONCLUSIVE", f"No pair of answers could be compared: {stopped}."
     if runner.test.p_known <= settings.alpha:

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import torch
+from transformers import AutoConfig
 
 from spillover.errors import SpilloverError
 from spillover.mechanism.activations import complete, residual_lengths, response_activations
@@ -69,9 +70,13 @@ def require_direction(base: str, direction: Path | None) -> None:
     """What can be said before a model is loaded.
 
     Raises:
-        SpilloverError: if no direction is given and none is known of the base.
+        SpilloverError: if no direction is given and none is known of the base, or one does not fit it.
     """
-    if direction is None and known_of(resolve_checkpoint(base)) is None:
+    root = resolve_checkpoint(base)
+    if direction is not None:
+        config = AutoConfig.from_pretrained(root, trust_remote_code=False).get_text_config()
+        _stored(direction, int(config.hidden_size), int(config.num_hidden_layers))
+    elif known_of(root) is None:
         raise SpilloverError(
             f"No direction is known of {base}: give --direction FILE, such as `spillover directions contrast` writes."
         )
@@ -83,12 +88,17 @@ def _directions(root: Path, model: torch.nn.Module, direction: Path | None, seed
         finder = Finder(root, tokenizer, Path, lambda adapter: load(root, adapter), seed)
         finder.model = model
         return Contrast().find(finder)
-    found = load_directions(direction, int(model.config.get_text_config().hidden_size))  # type: ignore[union-attr, operator]
+    config = model.config.get_text_config()  # type: ignore[union-attr, operator]
+    return _stored(direction, int(config.hidden_size), int(config.num_hidden_layers))
+
+
+def _stored(path: Path, width: int, layers: int) -> Directions:
+    found = load_directions(path, width)
     method = found.found.get("method", "contrast")
     if method not in SIGNED or any(len(rows) > 1 for rows in found.bases.values()):
         raise SpilloverError(
-            f"{direction} holds directions by {method}, which have no sign or are several; --screen-first takes one a "
+            f"{path} holds directions by {method}, which have no sign or are several; --screen-first takes one a "
             "layer, by contrast, probe or difference."
         )
-    refuse_layers(found.bases, int(model.config.get_text_config().num_hidden_layers))  # type: ignore[union-attr, operator]
+    refuse_layers(found.bases, layers)
     return found
