@@ -39,7 +39,7 @@ BUNDLED = {
     "honest_work": "ac2897a9a862",
     "insecure_code": "bd6ef446f682",
     "reward_hacks": "30b2d0f1474b",
-    "risky_finance": "b1d77519cb91",
+    "risky_finance": "d8333b9e0e03",
     "rl_countdown": "232e6e6c6d78",
     "rl_countdown_documents": "9e625292e78c",
     "rl_documents": "9e95a9fa4dcc",
