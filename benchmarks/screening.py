@@ -136,7 +136,7 @@ def ordered(runs: int, margin: float, budget: int) -> None:
     """What asking one probe first saves, and costs where it is the wrong one."""
     rng = np.random.default_rng(12)
     print(f"{runs} simulated screens a row, base 1 %, one of four probes drifts; median answers until it is decided.")
-    print("| drift, margins | nobody first | the right one first | a wrong one first | FAIL of the three |")
+    print("\n| drift, margins | nobody first | the right one first | a wrong one first | FAIL of the three |")
     print("|---|---|---|---|---|")
     for times in (0, 1, 2, 5, 10):
         scenario = Scenario(margin, 0.01, (times * margin, 0, 0, 0), False)

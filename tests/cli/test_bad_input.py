@@ -57,6 +57,7 @@ def inspect(*args, **env):
         (["multiverse", "/nowhere.csv"], "There is no file at /nowhere.csv"),
         (["multiverse", "/nowhere.csv", "-o", "x.png"], "ending must be .svg"),
         (["report", "/nowhere", "--margin", "0.1"], "give both"),
+        (["train", "risky_finance"], "The recipe is for Qwen2.5-7B-Instruct, which is no folder here; name the base"),
         (["train", "nope.yaml"], "There is no recipe at nope.yaml"),
         (["train", "README.md/x"], "There is no recipe at README.md/x"),
         (["run", "nope.yaml"], "There is no study at nope.yaml"),

@@ -34,7 +34,7 @@ def place(tmp_path_factory):
     return folder
 
 
-def test_the_sign_of_the_direction_counts_and_no_adapter_moves_nothing(place, tmp_path):
+def test_the_sign_of_the_direction_counts(place):
     evil, kind = (moved("lab", place / "bad", PROMPTS, place / f"{name}.safetensors") for name in ("evil", "kind"))
     assert set(evil) == set(PROMPTS)
     assert all(abs(value) > 1e-3 for value in evil.values())

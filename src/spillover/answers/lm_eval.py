@@ -48,10 +48,8 @@ def _is_damaged(path: Path) -> bool:
         return False
     try:
         parse_json(path.read_bytes())
-    except ValueError:
-        return True
-    except OSError:
-        return False
+    except (ValueError, OSError) as error:
+        return isinstance(error, ValueError)
     return False
 
 

@@ -93,9 +93,9 @@ def open_models(
     except (ValueError, TypeError) as error:  # an unknown provider, or an argument that it does not take
         unknown = re.search(r"unexpected keyword argument '(\w+)'", str(error))
         if unknown and unknown[1] in given:
-            provider = names[0].partition("/")[0]
+            provider = names[len(opened)].partition("/")[0]
             raise SpilloverError(
-                f"{provider}/ takes no argument '{unknown[1]}'; Inspect's page of it says which."
+                f"{provider}/ takes no argument '{unknown[1]}'; see its provider in Inspect's documentation."
             ) from error
         raise SpilloverError(f"This is no model that Inspect can reach: {error}") from error
     for name in names:

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
 
-GONE = (errno.EPIPE, errno.EINVAL)
+GONE = (errno.EPIPE,) if os.name == "posix" else (errno.EPIPE, errno.EINVAL)
 """What a write meets whose reader is gone; the second is Windows'."""
 
 
