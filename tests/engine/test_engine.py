@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import random
 
 import pytest
 import torch
@@ -11,8 +10,6 @@ from inspect_ai.util import JSONSchema
 from peft import PeftModel
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
-from spillover.engine.request import Request, Sampling
-from spillover.engine.sampling import sample
 from spillover.models.weights import resolve_checkpoint
 from spillover.questions.formats import get_format
 from spillover.questions.load import load_questions
@@ -164,20 +161,3 @@ def test_a_constraint_does_not_bend_what_fits_it_anyway():
     bound = ask("spillover/lab", QUESTIONS[:16], system_message=line, response_schema=ANY_JSON_OBJECT, **asked)
     same = sum(a.completion == b.completion for a, b in zip(free, bound, strict=True))
     assert same >= 14, [(a.completion, b.completion) for a, b in zip(free, bound, strict=True)]
-
-
-def test_sampling_follows_the_distribution_within_top_p_and_top_k():
-    logits = torch.log(torch.tensor([[0.5, 0.3, 0.15, 0.05]]))
-    rng = random.Random(0)
-
-    def draw(n, **kw):
-        counts = [0] * 4
-        requests = [Request([1], Sampling(1, **kw), rng.getrandbits(32)) for _ in range(n)]
-        for token in sample(logits.expand(n, -1), requests):
-            counts[token] += 1
-        return [c / n for c in counts]
-
-    assert draw(8000) == pytest.approx([0.5, 0.3, 0.15, 0.05], abs=0.02)
-    assert draw(2000, top_p=0.6)[2:] == [0, 0]
-    assert draw(2000, top_k=1) == [1, 0, 0, 0]
-    assert draw(4000, temperature=0.5)[0] == pytest.approx(0.25 / (0.25 + 0.09 + 0.0225 + 0.0025), abs=0.03)

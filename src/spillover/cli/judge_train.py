@@ -8,13 +8,16 @@ import click
 
 from spillover.answers.layout import Layout
 from spillover.answers.read import read
+from spillover.cli.judge_check import check_first, check_option
 from spillover.cli.layout import table_options
+from spillover.cli.models import open_models
 from spillover.cli.numbers import MANY, SEED
 from spillover.cli.outputs import OutFolder
 from spillover.cli.progress import bar
 from spillover.cli.quiet import quiet_libraries
 from spillover.errors import SpilloverError
 from spillover.show.terminal import stderr_console
+from spillover.writing import write_json
 
 
 @click.command("judge-train")
@@ -22,11 +25,18 @@ from spillover.show.terminal import stderr_console
 @click.option("--base", required=True, help="Checkpoint that the judge is trained on, such as a folder of SmolLM2-135M.")
 @click.option("--test-model", "models", multiple=True, required=True, help="Part of the names of models to test on only.")
 @click.option("--test-question", "questions", multiple=True, help="Id of a question to test on only; may be repeated.")
+@click.option(
+    "--labels",
+    multiple=True,
+    type=click.Path(path_type=Path),
+    help="A labelling sheet of answers in SOURCES, filled in: only what people labelled is learned; may be repeated.",
+)
 @click.option("--golden/--no-golden", default=True, help="Whether the golden set's training half is learned, too.")
 @click.option("--steps", type=MANY, default=300, show_default=True, help="Of 16 answers.")
 @click.option(
     "--seed", type=SEED, default=0, show_default=True, help="Of the split, the first weights and the order of answers."
 )
+@check_option
 @table_options
 @click.option(
     "-o",
@@ -41,9 +51,11 @@ def judge_train(
     base: str,
     models: tuple[str, ...],
     questions: tuple[str, ...],
+    labels: tuple[Path, ...],
     golden: bool,
     steps: int,
     seed: int,
+    check: bool,
     layout: Layout,
     out: Path,
 ) -> None:
@@ -52,23 +64,33 @@ def judge_train(
     It then judges by name: --grader spillover/judge:DIR.
     """
     quiet_libraries()
+    from spillover.engine.judge import CARD
     from spillover.training.judge import JudgeSettings, train_judge
-    from spillover.training.labelled import labelled, share_out, with_golden
+    from spillover.training.known import with_golden, with_labels
+    from spillover.training.labelled import labelled, share_out
 
     if out.exists() and any(out.iterdir()):
         raise SpilloverError(f"{out} is not empty; choose another --out or delete it.")
-    rows = labelled(read(sources, layout=layout).table)
-    parts = share_out(rows, models, questions, seed)
+    answers = read(sources, layout=layout)
+    table = with_labels(answers, labels) if labels else answers.table
+    parts = share_out(labelled(table), models, questions, seed)
     parts = with_golden(parts) if golden else parts
     console = stderr_console()
     with bar(console, f"judge on {len(parts.train)} answers") as advance:
-        made = train_judge(parts, JudgeSettings(base, steps=steps, seed=seed), out, ", ".join(map(str, sources)), advance)
+        source = ", ".join(map(str, [*sources, *labels]))
+        made = train_judge(parts, JudgeSettings(base, steps=steps, seed=seed), out, source, advance)
     for name, found in made["worth"].items():
         for head, v in found.items():
             click.echo(
                 f"{name}, {head}: AUC {v['auc']:.3f}, sensitivity {_share(v['sensitivity'])}, specificity "
                 f"{_share(v['specificity'])}, calibration error {v['calibration_error']:.3f} ({v['bad']} bad of {v['n']})"
             )
+    if check:
+        (judge,) = open_models([f"spillover/judge:{out}"])
+        found = check_first([{head: head for head in made["heads"]}], judge, "spillover", wanted=True)
+        write_json(out / CARD, {**made, "certificates": [c.as_dict() for c in found]})
+        for certificate in found:
+            click.echo(f"certificate: {certificate.line}")
     click.echo(out)
 
 

@@ -86,9 +86,9 @@ class Request:
     def __post_init__(self) -> None:
         self._random = random.Random(self.seed)
 
-    def uniform(self) -> float:
-        """The next draw in [0, 1) of this request's own generator."""
-        return self._random.random()
+    def key(self) -> int:
+        """What the next token is drawn by: the next 63 bits of this request's own generator."""
+        return self._random.getrandbits(63)
 
     def fail(self, error: BaseException) -> None:
         """Give up with `error`, unless it was answered or cancelled meanwhile."""
