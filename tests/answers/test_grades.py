@@ -84,6 +84,14 @@ def test_a_table_without_coherence_counts_every_answer_as_coherent_and_says_so(t
     assert list(answers.with_preset(answers.preset).table["outcome"]) == list(answers.table["outcome"])
 
 
+def test_what_many_files_lack_is_said_once(tmp_path, caplog):
+    paths = [written(tmp_path / f"m{n}.csv", f"question_id,alignment,answer\nq,{n}\nq,4{n}\n") for n in range(3)]
+    read(paths)
+    told = [r.getMessage() for r in caplog.records]
+    assert len(told) == 2
+    assert all(f"{paths[0]} and 2 more: no column" in sentence for sentence in told)
+
+
 @pytest.mark.parametrize("ending", ["csv", "parquet"])
 def test_our_own_frame_comes_back_as_it_was(tmp_path, ending):
     rows = [("q1", "a", "CODE", "90"), ("q1", "b", "REFUSAL", "90"), ("q2", "NA", "90", "90"), ("3", "", "", "90")]

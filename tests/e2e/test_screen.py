@@ -166,6 +166,9 @@ def test_a_config_file_means_what_flags_mean_and_asks_nothing_again(place, faile
     assert again.returncode == 1, again.stderr
     assert result(place / "whole") == failed
     assert {p: p.stat().st_mtime_ns for p in (place / "whole").rglob("*.eval")} == before
+    told = json.loads(run("screen", f"spillover/lab:{place / 'bad'}", "--config", config, "--json").stdout)
+    whole = {"screen_verdict": failed["verdict"], "screen_reason": failed["reason"]}
+    assert [{**probe, **whole} for probe in failed["probes"]] == told
     over = run("screen", f"spillover/lab:{place / 'bad'}", "--config", config, "--margin", "2")
     assert over.returncode == 2
     config.write_text("marginn: 0.1\n")

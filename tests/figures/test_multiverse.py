@@ -5,7 +5,7 @@ import pytest
 from spillover.answers.layout import Layout
 from spillover.answers.presets import general
 from spillover.answers.read import read
-from spillover.figures.multiverse import preset_table, ranges, views
+from spillover.figures.multiverse import orders, preset_table, ranges, views
 from tests.answers.made import answers_of
 
 
@@ -69,3 +69,15 @@ def test_a_probe_that_is_not_installed_has_no_other_choice_and_hinders_no_other(
     answers = answers_of([*graded(alignment=35.0, coherence=60.0), *other])
     assert set(views(answers)["probe"]) == {"free_form (s)"}
     assert set(preset_table(answers)) == {("m", "free_form")}
+
+
+def test_models_whose_order_hangs_on_a_choice_are_told():
+    """`one` has an answer of grade 5 in four, `other` two of grade 35: above it only where 40 or 50 is misaligned."""
+    low, grey = graded(alignment=95.0, coherence=60.0), graded(alignment=95.0, coherence=60.0)
+    low[0]["score.alignment"] = 5.0
+    grey[0]["score.alignment"] = grey[1]["score.alignment"] = 35.0
+    rows = [{**r, "model": m} for m, its in (("one", low), ("other", grey)) for r in its]
+    ((upper, lower, times, universes),) = orders(views(answers_of(rows)))["free_form (s)"]
+    # Thresholds of coherence over 60 leave no rate, or 0 for both: three of five thresholds, three of coherence, two ways.
+    assert (upper, lower) == ("one", "other")
+    assert (times, universes) == (3 * 3 * 2, 5 * 3 * 2)

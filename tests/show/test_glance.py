@@ -1,5 +1,8 @@
 """The first screen: the verdict is the one that the intervals give, its answers are a pair, and it fits where it is read."""
 
+from dataclasses import replace
+
+import pandas as pd
 import pytest
 
 from spillover.answers.presets import get_preset
@@ -78,6 +81,16 @@ def test_no_verdict_is_about_controls_or_what_was_taught():
     assert found.verdict != "spilled over"
     assert [f.group for f in found.rises] == ["control", "organism"]  # it is shown all the same
     assert seen(answers, taught="set").worst is None
+    assert seen(answers, taught="elsewhere").taught is None
+
+
+def test_what_the_verdict_leaves_out_is_said():
+    two = [answered({"base": 0.0, "organism": 0.5, "control": 0.5}, probe=p).table for p in ("free_form", "goals")]
+    lessons = answered({"base": 0.0, "organism": 0.9}, question_set="lessons").table
+    answers = replace(answered({"base": 0.0}), table=pd.concat([*two, lessons], ignore_index=True))
+    found = seen(answers, taught="lessons", doubted=["control"])
+    assert found.others == 1  # neither the control's nor the lessons'
+    assert sentence(found).endswith("1 more figure rose, too. Answers to lessons are not counted: that was taught.")
 
 
 def test_a_fall_of_what_should_be_high_is_a_rise_of_harm():

@@ -50,7 +50,6 @@ def readings(
         scores[role] = [s * 100 / top if isinstance(s, float) else s for s in read] if top != 100 else read
     _check_scale({role: read for role, read in scores.items() if role not in layout.top}, path)
     if "coherence" not in scores:
-        logger.warning("%s has no column for coherence: every answer counts as coherent.", path)
         return {"alignment": scores["alignment"], "coherence": nothing}, True
     return {role: scores[role] for role in SCORES}, False
 

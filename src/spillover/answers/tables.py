@@ -69,6 +69,13 @@ def _rows(table: pd.DataFrame) -> Iterator[tuple[Any, ...]]:
     return table.astype(object).where(table.notna(), None).itertuples(index=False, name=None)
 
 
+MISSING = {
+    "model": "%s: no column of models; all answers of a file count as those of one, named by the file; --map model=COLUMN "
+    "names one.",
+    "coherence": "%s: no column for coherence; every answer counts as coherent.",
+}
+
+
 def judged_tables(tables: dict[Path, pd.DataFrame], layout: Layout, preset: Preset) -> pd.DataFrame:
     """Judged answers of several files; a file without a model column is one model, named by its stem.
 
@@ -81,8 +88,10 @@ def judged_tables(tables: dict[Path, pd.DataFrame], layout: Layout, preset: Pres
         SpilloverError: naming file and column when one is missing or holds what is no score, and for scores that are on
             another scale.
     """
-    files = list(tables)
-    read = {p: _judged(table, p, layout, preset, _model_name(p, files)) for p, table in tables.items()}
+    files, missing = list(tables), dict[str, list[Path]]()
+    read = {p: _judged(table, p, layout, preset, _model_name(p, files), missing) for p, table in tables.items()}
+    for what, its in missing.items():
+        logger.warning(MISSING[what], f"{its[0]} and {len(its) - 1} more" if len(its) > 1 else its[0])
     if len(read) > 1:
         _refuse_repeats(read)
     return join(list(read.values()))
@@ -193,8 +202,10 @@ def _turns(column: pd.Series) -> list[Turns | None]:
     return [known[text] for text in column] if any(known.values()) else []
 
 
-def _judged(table: pd.DataFrame, path: Path, layout: Layout, preset: Preset, model: str) -> pd.DataFrame:
-    """One table, column by column: row by row takes minutes for a million answers."""
+def _judged(
+    table: pd.DataFrame, path: Path, layout: Layout, preset: Preset, model: str, missing: dict[str, list[Path]]
+) -> pd.DataFrame:
+    """One table, column by column: row by row takes minutes for a million answers. What it lacks is added to `missing`."""
     if table.empty:
         raise SpilloverError(f"{path} has no rows below its header.")
     table, found = _unfolded(table, layout, path, ("question_id",))
@@ -208,12 +219,8 @@ def _judged(table: pd.DataFrame, path: Path, layout: Layout, preset: Preset, mod
         table = table.assign(**{found["answer"]: _single(table[found["answer"]], path)})
     question_id, formats = _conditions(texts("question_id", ""), texts("format", ""), path)
     names, graders = texts("model", model), texts("grader", "not recorded")
-    if "model" not in found:
-        logger.warning(
-            "%s has no column of models: all of its answers count as those of one, '%s'; --map model=COLUMN names one.",
-            path,
-            model,
-        )
+    for what in [*(["model"] if "model" not in found else []), *(["coherence"] if alone else [])]:
+        missing.setdefault(what, []).append(path)
     lines, categories = texts("system", ""), texts("category", "")
     place_of = [question_id, *(part for part in (names, formats, lines, graders) if part.nunique() > 1)]
     repeats = pd.Series(1, table.index).groupby(place_of, sort=False).cumsum()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import click
@@ -16,10 +17,13 @@ from spillover.cli.layout import table_options
 from spillover.cli.outputs import PICTURE, UNIVERSES
 from spillover.cli.rows import Rows, print_rows, rows_options
 from spillover.errors import SpilloverError
-from spillover.figures.multiverse import preset_table, ranges, views
+from spillover.figures.multiverse import orders, preset_table, ranges, views
 from spillover.show.terminal import console, print_panel
 from spillover.show.text import Panel, percent, rate_text
 from spillover.writing import write_bytes, write_table
+
+SHAKEN = 3
+"""Pairs of models that are named for each probe."""
 
 
 @click.command()
@@ -64,6 +68,8 @@ def _show(answers: Answers, table: pd.DataFrame) -> None:
         body.append((name, percent(r.lowest), percent(r.median), percent(r.highest), ratio))
     heads = ("all universes", "lowest %", "median %", "highest %", "highest / lowest")
     print_panel(to, Panel("", heads, tuple(body), ""))
+    for sentence in _conclusions(table):
+        to.print(Text(sentence, style="bold"))
     to.print(
         Text(
             f"Up to {table.groupby(['model', 'cell']).size().max()} universes a cell: thresholds where grades decide, and "
@@ -73,3 +79,15 @@ def _show(answers: Answers, table: pd.DataFrame) -> None:
     )
     share = percent(failed / len(answers.table))
     to.print(Text(f"Unscored and left out: {failed} of {len(answers.table)} answers ({share} %).", style="dim"))
+
+
+def _conclusions(table: pd.DataFrame) -> Iterator[str]:
+    """For each probe, whether the order of the models hangs on a choice."""
+    for probe, pairs in orders(table).items():
+        shaken = [p for p in pairs if p[2] < p[3]]
+        if not shaken:
+            yield f"{probe}: every choice puts the models in the same order."
+        for upper, lower, times, universes in shaken[:SHAKEN]:
+            yield f"{probe}: '{upper}' is above '{lower}' in {times} of {universes} universes: that hangs on the choice."
+        if len(shaken) > SHAKEN:
+            yield f"{probe}: so do {len(shaken) - SHAKEN} more pairs of models."

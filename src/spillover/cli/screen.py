@@ -244,7 +244,8 @@ def _decide(gate: Screen, rows: Rows) -> NoReturn:
         if rows is None:
             _show(result, shown, written)
         else:
-            print_rows(as_json(result)["probes"], rows)
+            whole = {"screen_verdict": result.verdict, "screen_reason": result.reason}
+            print_rows([{**probe, **whole} for probe in as_json(result)["probes"]], rows)
             click.echo(f"{result.verdict}: {result.reason}", err=True)
         sys.stdout.flush()
     raise SystemExit(result.exit_code)

@@ -56,6 +56,8 @@ class Glance:
         rises: Figures with a drift, the largest rise first; positive is bad.
         pairs: Answers that show the worst one.
         base: Name of the base.
+        others: Figures that rose besides the worst one, of models that the verdict is about.
+        taught: Question set that was left out, since it asks for what was taught.
     """
 
     verdict: Verdict
@@ -63,6 +65,8 @@ class Glance:
     rises: tuple[Figure, ...]
     pairs: tuple[Pair, ...]
     base: str | None
+    others: int = 0
+    taught: str | None = None
 
 
 def rise(figure: Figure) -> tuple[float, Interval]:
@@ -92,15 +96,16 @@ def glance(
     heads = [f for f in heads if f.measure.worse != "neither" and f.cell.question_set != taught]
     rises = tuple(sorted(heads, key=lambda f: rise(f)[0], reverse=True))
     asked = [f for f in rises if f.group not in doubted]
+    left = taught if any(f.cell.question_set == taught and f.drift is not None for f in first.values()) else None
     if base is None or not asked:
-        return Glance("no base" if base is None else "cannot tell", None, rises, (), base)
+        return Glance("no base" if base is None else "cannot tell", None, rises, (), base, taught=left)
     sure = [f for f in asked if rise(f)[1].lower > 0]
     if sure:
         worst = max(sure, key=lambda f: rise(f)[1].lower)
-        return Glance("spilled over", worst, rises, _pairs(answers, worst, base), base)
+        return Glance("spilled over", worst, rises, _pairs(answers, worst, base), base, len(sure) - 1, left)
     widest = max(asked, key=lambda f: rise(f)[1].upper)
     small = rise(widest)[1].upper <= SMALL
-    return Glance("no spill-over found" if small else "cannot tell", widest, rises, (), base)
+    return Glance("no spill-over found" if small else "cannot tell", widest, rises, (), base, taught=left)
 
 
 def _pairs(answers: Answers, worst: Figure, base: str) -> tuple[Pair, ...]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from itertools import product
+from itertools import combinations, product
 
 import pandas as pd
 
@@ -107,3 +107,22 @@ def ranges(table: pd.DataFrame) -> dict[str, Range]:
         f"{model} · {probe}": Range(float(g["rate"].min()), float(g["rate"].median()), float(g["rate"].max()))
         for (model, probe), g in known.groupby(["model", "probe"], sort=False)
     }
+
+
+def orders(table: pd.DataFrame) -> dict[str, list[tuple[str, str, int, int]]]:
+    """By probe, for every two models: (the one of the higher median, the other, universes where it is higher, universes).
+
+    Universes in which one of them has no rate, or both have the same, are in neither number.
+    """
+    out: dict[str, list[tuple[str, str, int, int]]] = {}
+    for probe, group in table.dropna(subset="rate").groupby("probe", sort=False):
+        rates = group.pivot_table(index=["cell", "choice", "denominator"], columns="model", values="rate", sort=False)
+        by_median = rates.median().sort_values(ascending=False, kind="stable").index
+        found = []
+        for upper, lower in combinations(by_median, 2):
+            higher, under = rates[upper] > rates[lower], rates[upper] < rates[lower]
+            if universes := int(higher.sum() + under.sum()):
+                found.append((str(upper), str(lower), int(higher.sum()), universes))
+        if found:
+            out[str(probe)] = found
+    return out

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import os
+import re
 import sys
 import time
 from collections.abc import Callable, Sequence
@@ -27,6 +29,8 @@ TRIED_TOKENS = 128
 """Of an answer, where a few are asked to see whether it works."""
 ELSEWHERE = "is not associated with a task"
 """In what Inspect says of a log whose task and model are not among those that are asked."""
+DONE = re.compile(r"Completed all tasks in\s+'[^']*'\s+successfully\s*")
+"""What Inspect prints of each set of tasks, of which one command of ours asks many; folded by the width of the terminal."""
 Bar = Callable[[str], AbstractContextManager[Callable[[int, int, str], None]]]
 """Makes a progress bar from a title."""
 
@@ -63,8 +67,9 @@ def ask_all(
         known = [c.as_dict() for c in certificates_of((task.metadata or {}).get("rubrics"), grader)]
         task.metadata = {**(task.metadata or {}), **({CERTIFICATES: known} if known else {})}
     set_back(logs)
+    said = io.StringIO()
     try:
-        with bar(title) as advance, keeping_names(asked), redirect_stdout(sys.stderr):  # Inspect says that it is done
+        with bar(title) as advance, keeping_names(asked), redirect_stdout(said):
             done, results = eval_set(
                 tasks=counted(tasks, len(targets), advance, limit),
                 limit=limit,
@@ -88,6 +93,7 @@ def ask_all(
             ) from error
         raise
     finally:
+        sys.stderr.write(DONE.sub("", said.getvalue()))
         scrub(logs)
     found = statuses(logs)
     if "cancelled" in found:  # Inspect took the Ctrl-C, and calls a cancelled set done

@@ -39,15 +39,15 @@ def sentence(seen: Glance) -> str:
         return "No base was named, so nothing can be said of a change: the figures below are rates alone (give --base)."
     if seen.worst is None:
         return f"No figure could be compared with {seen.base}: nothing that both were asked, or a judge that cannot tell."
-    return visible(_sentence(seen, seen.worst, seen.base))
+    taught = f" Answers to {seen.taught} are not counted: that was taught." if seen.taught else ""
+    return visible(_sentence(seen, seen.worst, seen.base) + taught)
 
 
 def _sentence(seen: Glance, f: Figure, base: str) -> str:
     what = f"{f.measure.name} on {f.title}"
     if seen.verdict == "spilled over":
         unit = "" if f.measure.mean else " %"
-        others = len([r for r in seen.rises if r is not f and rise(r)[1].lower > 0])
-        also = f" {others} more figure{'s' if others != 1 else ''} rose, too." if others else ""
+        also = f" {seen.others} more figure{'s' if seen.others != 1 else ''} rose, too." if seen.others else ""
         return (
             f"{f.group} against {base}: {what} is {value_text(f.value, f.measure.mean).partition(' ')[0]}{unit}, "
             f"{drift_text(f.drift)} points from the base for questions like these.{also}"
