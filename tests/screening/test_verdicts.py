@@ -17,7 +17,7 @@ from spillover.declared import sentence as refusal
 from spillover.errors import SpilloverError
 from spillover.screening.answers import pairs_by_round, worst_by_round
 from spillover.screening.config import Price, Settings, parse_price
-from spillover.screening.cost import dollars, dollars_at_most, dollars_each
+from spillover.screening.cost import dollars, dollars_at_most, dollars_each, price_of
 from spillover.screening.run import Screen
 from spillover.show.screen import screen_page
 from spillover.show.screen_files import SCHEMA, as_json, as_junit, as_markdown, write_all
@@ -238,6 +238,16 @@ def test_a_model_that_is_logged_under_another_name_is_priced_at_the_dearest():
     assert dollars(usage, prices) is None
     assert dollars_at_most(usage, prices) == 1 + 3 + 2
     assert dollars({"a": (10**6, 10**6)}, prices) == 3
+
+
+def test_models_on_machines_of_ones_own_cost_nothing_unless_it_is_said_what():
+    prices = dict([parse_price("openai/judge=2/4")])
+    usage = {"vllm/BASE": (10**9, 10**9), "spillover/lab": (10**9, 0), "openai/judge": (10**6, 10**6)}
+    assert dollars(usage, prices) == dollars_at_most(usage, prices) == 6
+    assert dollars({"together/BASE": (1, 1), **usage}, prices) is None
+    own = prices | dict([parse_price("vllm/BASE:a=1/1")])  # the base goes by another name in the logs
+    assert price_of("vllm/BASE", own) is None
+    assert dollars_at_most({"vllm/BASE": (10**6, 0)}, own) == 2
 
 
 @pytest.mark.parametrize("text", ["a", "a=1", "a=1/", "=1/2", "a=x/2", "a=-1/2", "a=1/nan", "a=1/inf"])

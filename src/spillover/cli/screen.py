@@ -32,7 +32,7 @@ from spillover.run.plan import FILE
 from spillover.run.reach import require_reach
 from spillover.screening.baseline import Baseline, load_baseline
 from spillover.screening.config import Settings
-from spillover.screening.cost import ANSWER_TOKENS, RUBRIC_TOKENS, Estimate, estimated_cost, estimates
+from spillover.screening.cost import ANSWER_TOKENS, RUBRIC_TOKENS, Estimate, estimated_cost, estimates, price_of
 from spillover.screening.first import pair_of, shifts
 from spillover.screening.result import EXIT_CODES, ScreenResult
 from spillover.screening.run import Screen
@@ -158,7 +158,7 @@ def screen(
             if baseline and ":" in checkpoint and None not in digests and not digests[0].startswith(digests[1]):
                 raise SpilloverError(f"{baseline} is of another base than the checkpoint's; make it again.")
             names = [str(m) for m in (target, reference, judge) if isinstance(m, Model)]
-        unpriced = [name for name in names if name not in settings.prices]
+        unpriced = [name for name in names if price_of(name, settings.prices) is None] if settings.prices else names[-1:]
         if settings.max_cost is not None and unpriced:
             raise SpilloverError(f"--max-cost needs the price of every model: add --price '{unpriced[0]}=INPUT/OUTPUT'.")
         if dry_run:

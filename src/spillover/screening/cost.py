@@ -111,13 +111,26 @@ def seconds_of(paths: Sequence[Path]) -> dict[str, float]:
     return found
 
 
+OWN = ("spillover", "vllm", "hf", "sglang", "ollama", "llama-cpp-python", "mockllm", "none")
+"""Providers whose models run on machines of one's own."""
+
+
+def price_of(name: str, prices: Mapping[str, Price]) -> Price | None:
+    """What a model costs: as given; nothing on a machine of one's own, unless another such model has a price."""
+
+    def own(called: str) -> bool:
+        return called.partition("/")[0] in OWN
+
+    return prices.get(name) or (Price(input=0, output=0) if own(name) and not any(map(own, prices)) else None)
+
+
 def dollars_at_most(usage: Usage, prices: Mapping[str, Price]) -> float:
     """Of all models, one without a price at the dearest one: Inspect's vLLM provider drops an adapter from its name."""
     dearest = Price(input=max(p.input for p in prices.values()), output=max(p.output for p in prices.values()))
-    priced = {name: prices.get(name, dearest) for name in usage}
+    priced = {name: price_of(name, prices) or dearest for name in usage}
     return sum((used[0] * priced[name].input + used[1] * priced[name].output) / 1e6 for name, used in usage.items())
 
 
 def dollars(usage: Usage, prices: Mapping[str, Price]) -> float | None:
     """Of all models; None unless every one that was used has a price."""
-    return dollars_at_most(usage, prices) if prices and set(usage) <= set(prices) else None
+    return dollars_at_most(usage, prices) if prices and all(price_of(name, prices) for name in usage) else None
