@@ -80,8 +80,8 @@ def test_a_larger_budget_goes_on_where_a_smaller_one_stopped(passed):
     assert all(p.stat().st_mtime_ns == stamp for p, stamp in before.items())
 
 
-def test_the_plan_holds_a_step_for_each_side_of_each_block(place, failed):
-    (logs,) = (place / "whole").glob("logs-*")
+def test_the_plan_holds_a_step_for_each_side_of_each_block(place, passed):
+    (logs,) = (place / "clean").glob("logs-*")
     plan = read_plan(logs)
     blocks = sorted(p.name for p in logs.glob("block-*"))
     assert len(blocks) > 1
@@ -93,7 +93,7 @@ def test_the_plan_holds_a_step_for_each_side_of_each_block(place, failed):
         for name, count in step.spec["rounds"].items():
             rounds[name] += count
         assert [task["label"] for task in step.spec["tasks"]] == list(step.spec["rounds"])
-    assert rounds == {p["name"]: p["rounds"] for p in failed["probes"]}
+    assert rounds == {p["name"]: p["rounds"] for p in result(place / "clean")["probes"]}
 
 
 # The judge's check takes 80 judgements, each side of the first block 56.
