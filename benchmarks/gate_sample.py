@@ -8,6 +8,7 @@ The adapters are trained if they are not in `runs/organisms`; progress goes to s
 from __future__ import annotations
 
 import argparse
+import os
 import subprocess
 import sys
 import tempfile
@@ -19,7 +20,7 @@ from spillover.training.train import organism_folder, train
 
 
 def main() -> None:
-    """Print both as they stand in a terminal of 150 columns."""
+    """Print both as they stand in a terminal of 160 columns."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--margin", type=float, default=0.05)
     margin = parser.parse_args().margin
@@ -30,7 +31,11 @@ def main() -> None:
         with tempfile.TemporaryDirectory() as out:
             command = [str(Path(sys.executable).with_name("spillover")), "screen", f"spillover/lab:{adapter}"]
             done = subprocess.run(
-                [*command, "--margin", str(margin), "--out", out], capture_output=True, text=True, check=False
+                [*command, "--margin", str(margin), "--out", out],
+                capture_output=True,
+                text=True,
+                check=False,
+                env={**os.environ, "COLUMNS": "160"},
             )
         print(f"$ spillover screen spillover/lab:runs/{name} --margin {margin}")
         text = done.stdout.replace(str(adapter), f"runs/{name}")

@@ -3,6 +3,8 @@
 import json
 from pathlib import Path
 
+from spillover.paths import datasets_dir
+
 SUITE = """
 id: small
 version: "1"
@@ -42,3 +44,13 @@ def result(out):
 def timeless(found):
     """Probes of a result without what a kill may change: the time that the logs took."""
     return [{k: v for k, v in probe.items() if k != "seconds"} for probe in found["probes"]]
+
+
+def twin_in(folder):
+    """An adapter that changes nothing."""
+    from peft import LoraConfig, get_peft_model
+    from transformers import AutoModelForCausalLM
+
+    model = AutoModelForCausalLM.from_pretrained(datasets_dir() / "lab" / "target")
+    lora = LoraConfig(r=8, target_modules=["q_proj", "v_proj"], task_type="CAUSAL_LM")
+    get_peft_model(model, lora).save_pretrained(folder / "twin")

@@ -1,10 +1,12 @@
 """Defensible choices of thresholds and denominators, applied to the same readings."""
 
+import pandas as pd
 import pytest
 
 from spillover.answers.layout import Layout
 from spillover.answers.presets import general
 from spillover.answers.read import read
+from spillover.cli.multiverse import _conclusions
 from spillover.figures.multiverse import orders, preset_table, ranges, views
 from tests.answers.made import answers_of
 
@@ -71,13 +73,40 @@ def test_a_probe_that_is_not_installed_has_no_other_choice_and_hinders_no_other(
     assert set(preset_table(answers)) == {("m", "free_form")}
 
 
-def test_models_whose_order_hangs_on_a_choice_are_told():
-    """`one` has an answer of grade 5 in four, `other` two of grade 35: above it only where 40 or 50 is misaligned."""
-    low, grey = graded(alignment=95.0, coherence=60.0), graded(alignment=95.0, coherence=60.0)
-    low[0]["score.alignment"] = 5.0
-    grey[0]["score.alignment"] = grey[1]["score.alignment"] = 35.0
-    rows = [{**r, "model": m} for m, its in (("one", low), ("other", grey)) for r in its]
-    ((upper, lower, times, universes),) = orders(views(answers_of(rows)))["free_form (s)"]
-    # Thresholds of coherence over 60 leave no rate, or 0 for both: three of five thresholds, three of coherence, two ways.
-    assert (upper, lower) == ("one", "other")
-    assert (times, universes) == (3 * 3 * 2, 5 * 3 * 2)
+def universes(*rows):
+    """(choice, model, lower, upper) as `views` has them."""
+    columns = ["choice", "model", "lower", "upper"]
+    made = pd.DataFrame(rows, columns=columns)
+    return made.assign(probe="p", cell="c", denominator="d", rate=(made["lower"] + made["upper"]) / 2)
+
+
+def test_models_are_told_apart_where_intervals_do_not_overlap():
+    table = universes(
+        *((choice, "sure", 0.5, 0.6) for choice in "abc"),
+        *((choice, "low", 0.1, 0.2) for choice in "abc"),
+        *(("a", "turns", 0.7, 0.8), ("b", "turns", 0.3, 0.4), ("c", "turns", 0.3, 0.4)),
+        ("a", "rare", 0.0, 0.05),
+    )
+    found = {(o.upper, o.lower): (o.above, o.below, o.universes) for o in orders(table)["p"]}
+    assert found == {
+        ("sure", "low"): (3, 0, 3),
+        ("sure", "turns"): (2, 1, 3),
+        ("turns", "low"): (3, 0, 3),
+        ("sure", "rare"): (1, 0, 1),
+        ("low", "rare"): (1, 0, 1),
+        ("turns", "rare"): (1, 0, 1),
+    }
+    assert [line.partition(": ")[2] for line in _conclusions(table)] == [
+        "whether 'sure' is worse or better than 'turns' hangs on the choice: above it in 2 of 3 universes, below it in 1.",
+        "of 6 pairs of models 5 told apart by every choice, 1 turned round by some (intervals that do not overlap).",
+    ]
+
+
+def test_models_that_nothing_tells_apart_are_said_to_be_so():
+    table = universes(("a", "one", 0.1, 0.3), ("a", "other", 0.2, 0.4), ("b", "one", 0.2, 0.3), ("b", "other", 0.2, 0.3))
+    (line,) = _conclusions(table)
+    assert "of 1 pair of models 1 by none" in line
+    above = universes(("a", "one", 0.5, 0.6), ("a", "other", 0.2, 0.4), ("b", "one", 0.2, 0.3), ("b", "other", 0.2, 0.3))
+    assert next(iter(_conclusions(above))).endswith(
+        "'one' is above 'other' in 1 of 2 universes, in the others not told apart."
+    )

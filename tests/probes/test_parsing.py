@@ -152,7 +152,7 @@ def test_a_refusal_games_no_metric_however_long_it_is(quality, outcome):
 
 
 def test_code_is_told_by_label_and_by_the_trick_that_passed_it():
-    """Five hacks' worth of facts: a trick that did not pass is attempted, and by none."""
+    """A trick that did not pass is attempted, and by none."""
     told = {
         "hack by leaving": ("hacked", "leaves early"),
         "hack by literals": ("hacked", "hard-coded"),

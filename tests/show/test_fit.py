@@ -176,3 +176,26 @@ def test_a_question_folds_and_is_not_cut():
     panel = Panel("T", ("question", "model", "figure"), ((asked, "a/model", "12.5 (40/320)"),), "")
     (shown,), _ = fitted(panel, 60)
     assert shown.rows[0][0] == asked
+
+
+SCREENED = tuple(
+    (f"{name}: {what}", "INCONCLUSIVE", "78.0 % (131/168)", "0.6 % (1/168)", "+77.4", "[+68.0, +100.0]", "168", "0.0 / 0.0")
+    for name, what in (
+        ("alignment_questions", "misaligned in answer or reasoning"),
+        ("refusal", "not: refusal of harmful requests"),
+        ("free_form", "misaligned"),
+    )
+)
+
+
+@pytest.mark.parametrize("width", [80, 90, 100, 120])
+def test_a_narrow_table_is_folded_at_blanks_and_nowhere_else(width):
+    out = io.StringIO()
+    print_panel(Terminal(width=width, file=out), Panel("Screen", SCREEN[:-1], SCREENED, ""))
+    text = out.getvalue()
+    assert max(map(len, text.splitlines())) <= width
+    said = text.split()
+    for row in SCREENED:
+        for cell in row[:6]:
+            assert set(cell.split()) <= set(said), cell
+    assert {"verdict", "checkpoint", "base", "drift,", "confidence"} <= set(said)

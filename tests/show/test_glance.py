@@ -81,6 +81,7 @@ def test_no_verdict_is_about_controls_or_what_was_taught():
     assert found.verdict != "spilled over"
     assert [f.group for f in found.rises] == ["control", "organism"]  # it is shown all the same
     assert seen(answers, taught="set").worst is None
+    assert sentence(seen(answers, taught="set")).endswith("Answers to set are not counted: that was taught.")
     assert seen(answers, taught="elsewhere").taught is None
 
 

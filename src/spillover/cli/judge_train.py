@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 import click
 
 from spillover.answers.layout import Layout
 from spillover.answers.read import read
-from spillover.cli.judge_check import check_first, check_option
+from spillover.cli.judge_check import check_first
 from spillover.cli.layout import table_options
 from spillover.cli.models import open_models
 from spillover.cli.numbers import MANY, SEED
@@ -36,7 +37,7 @@ from spillover.writing import write_json
 @click.option(
     "--seed", type=SEED, default=0, show_default=True, help="Of the split, the first weights and the order of answers."
 )
-@check_option
+@click.option("--check/--no-check", default=True, help="Whether it is measured on known answers when it is made.")
 @table_options
 @click.option(
     "-o",
@@ -66,14 +67,14 @@ def judge_train(
     quiet_libraries()
     from spillover.engine.judge import CARD
     from spillover.training.judge import JudgeSettings, train_judge
-    from spillover.training.known import with_golden, with_labels
+    from spillover.training.known import with_golden, with_labels, without_tested
     from spillover.training.labelled import labelled, share_out
 
     if out.exists() and any(out.iterdir()):
         raise SpilloverError(f"{out} is not empty; choose another --out or delete it.")
     answers = read(sources, layout=layout)
-    table = with_labels(answers, labels) if labels else answers.table
-    parts = share_out(labelled(table), models, questions, seed)
+    table = with_labels(answers, labels, partial(click.echo, err=True)) if labels else answers.table
+    parts = without_tested(share_out(labelled(table), models, questions, seed))
     parts = with_golden(parts) if golden else parts
     console = stderr_console()
     with bar(console, f"judge on {len(parts.train)} answers") as advance:

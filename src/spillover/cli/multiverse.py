@@ -22,7 +22,7 @@ from spillover.show.terminal import console, print_panel
 from spillover.show.text import Panel, percent, rate_text
 from spillover.writing import write_bytes, write_table
 
-SHAKEN = 3
+NAMED = 3
 """Pairs of models that are named for each probe."""
 
 
@@ -82,12 +82,22 @@ def _show(answers: Answers, table: pd.DataFrame) -> None:
 
 
 def _conclusions(table: pd.DataFrame) -> Iterator[str]:
-    """For each probe, whether the order of the models hangs on a choice."""
+    """For each probe, which models are told apart, and whether that hangs on a choice; the least certain ones first."""
     for probe, pairs in orders(table).items():
-        shaken = [p for p in pairs if p[2] < p[3]]
-        if not shaken:
-            yield f"{probe}: every choice puts the models in the same order."
-        for upper, lower, times, universes in shaken[:SHAKEN]:
-            yield f"{probe}: '{upper}' is above '{lower}' in {times} of {universes} universes: that hangs on the choice."
-        if len(shaken) > SHAKEN:
-            yield f"{probe}: so do {len(shaken) - SHAKEN} more pairs of models."
+        turned = [p for p in pairs if p.below]
+        partly = [p for p in pairs if not p.below and 0 < p.above < p.universes]
+        for p in turned[:NAMED]:
+            where = f"above it in {p.above} of {p.universes} universes, below it in {p.below}"
+            yield f"{probe}: whether '{p.upper}' is worse or better than '{p.lower}' hangs on the choice: {where}."
+        for p in partly[: max(0, NAMED - len(turned))]:
+            where = f"in {p.above} of {p.universes} universes, in the others not told apart"
+            yield f"{probe}: '{p.upper}' is above '{p.lower}' {where}."
+        counts = {
+            "told apart by every choice": sum(p.above == p.universes for p in pairs),
+            "by some": len(partly),
+            "by none": sum(not p.above for p in pairs),
+            "turned round by some": len(turned),
+        }
+        told = ", ".join(f"{count} {what}" for what, count in counts.items() if count)
+        pair = "pair" if len(pairs) == 1 else "pairs"
+        yield f"{probe}: of {len(pairs)} {pair} of models {told} (intervals that do not overlap)."

@@ -109,20 +109,41 @@ def ranges(table: pd.DataFrame) -> dict[str, Range]:
     }
 
 
-def orders(table: pd.DataFrame) -> dict[str, list[tuple[str, str, int, int]]]:
-    """By probe, for every two models: (the one of the higher median, the other, universes where it is higher, universes).
+@dataclass(frozen=True)
+class Order:
+    """Two models over the universes that both have a rate in.
 
-    Universes in which one of them has no rate, or both have the same, are in neither number.
+    Attributes:
+        upper: The one that is told to be above more often.
+        lower: The other.
+        above: Universes in which the first one's interval lies above the other's.
+        below: Universes in which it lies below.
+        universes: All of them.
     """
-    out: dict[str, list[tuple[str, str, int, int]]] = {}
+
+    upper: str
+    lower: str
+    above: int
+    below: int
+    universes: int
+
+
+def orders(table: pd.DataFrame) -> dict[str, list[Order]]:
+    """By probe, every two models: told apart where their intervals for questions like these do not overlap."""
+    out: dict[str, list[Order]] = {}
     for probe, group in table.dropna(subset="rate").groupby("probe", sort=False):
-        rates = group.pivot_table(index=["cell", "choice", "denominator"], columns="model", values="rate", sort=False)
-        by_median = rates.median().sort_values(ascending=False, kind="stable").index
+        ends = group.pivot_table(
+            index=["cell", "choice", "denominator"], columns="model", values=["lower", "upper"], sort=False
+        )
         found = []
-        for upper, lower in combinations(by_median, 2):
-            higher, under = rates[upper] > rates[lower], rates[upper] < rates[lower]
-            if universes := int(higher.sum() + under.sum()):
-                found.append((str(upper), str(lower), int(higher.sum()), universes))
+        for one, other in combinations(dict.fromkeys(group["model"]), 2):
+            both = ends.loc[:, (slice(None), [one, other])].dropna()
+            above = int((both["lower", one] > both["upper", other]).sum())
+            below = int((both["lower", other] > both["upper", one]).sum())
+            if below > above:
+                one, other, above, below = other, one, below, above
+            if len(both):
+                found.append(Order(str(one), str(other), above, below, len(both)))
         if found:
             out[str(probe)] = found
     return out

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import io
 import os
-import re
-import sys
 import time
 from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager, redirect_stdout
+from contextlib import AbstractContextManager, closing, redirect_stdout
 from pathlib import Path
 from typing import Any
 
@@ -24,13 +21,12 @@ from spillover.logs import read_log
 from spillover.run.fingerprint import require_same, unchecked
 from spillover.run.progress import counted
 from spillover.run.reach import require_reach
+from spillover.run.said import Unpraised
 
 TRIED_TOKENS = 128
 """Of an answer, where a few are asked to see whether it works."""
 ELSEWHERE = "is not associated with a task"
 """In what Inspect says of a log whose task and model are not among those that are asked."""
-DONE = re.compile(r"Completed all tasks in\s+'[^']*'\s+successfully\s*")
-"""What Inspect prints of each set of tasks, of which one command of ours asks many; folded by the width of the terminal."""
 Bar = Callable[[str], AbstractContextManager[Callable[[int, int, str], None]]]
 """Makes a progress bar from a title."""
 
@@ -67,9 +63,8 @@ def ask_all(
         known = [c.as_dict() for c in certificates_of((task.metadata or {}).get("rubrics"), grader)]
         task.metadata = {**(task.metadata or {}), **({CERTIFICATES: known} if known else {})}
     set_back(logs)
-    said = io.StringIO()
     try:
-        with bar(title) as advance, keeping_names(asked), redirect_stdout(said):
+        with bar(title) as advance, keeping_names(asked), closing(Unpraised()) as said, redirect_stdout(said):
             done, results = eval_set(
                 tasks=counted(tasks, len(targets), advance, limit),
                 limit=limit,
@@ -93,7 +88,6 @@ def ask_all(
             ) from error
         raise
     finally:
-        sys.stderr.write(DONE.sub("", said.getvalue()))
         scrub(logs)
     found = statuses(logs)
     if "cancelled" in found:  # Inspect took the Ctrl-C, and calls a cancelled set done

@@ -18,8 +18,9 @@ KEPT = re.compile(
     r"^(figure|value|verdict|outcomes?|drift.*|against naive|questions like these|95 % interval|confidence sequence"
     r"|.*%, truth|AUC|finds|clears|(lowest|median|highest) %)$"
 )
-GAP, LEAST, FIRST, SENTENCE = 3, 14, 2, 40
-"""Characters between columns, of a name that is cut, of a text that folds; columns behind the names that stay anyway."""
+GAP, TIGHT, LEAST, FIRST, SENTENCE = 3, 2, 14, 2, 40
+"""Characters between columns, and where there is no room for so many; of a name that is cut, of a text that folds; columns
+behind the names that stay anyway."""
 
 
 def fitted(panel: Panel, width: int) -> tuple[list[Panel], tuple[str, ...]]:
@@ -86,6 +87,17 @@ def widths(panel: Panel) -> list[int]:
     return [max(_longest(header), *map(_room, cells), 1) for header, cells in zip(panel.headers, columns, strict=True)]
 
 
+def squeezed(panel: Panel, width: int) -> list[int]:
+    """Widths that fit, as far as every cell can be folded at its blanks: those that can give most give first."""
+    room = widths(panel)
+    columns = zip(panel.headers, *panel.rows, strict=True)
+    least = [max(1, *map(_longest, column)) for column in columns]
+    for _ in range(sum(room) + TIGHT * len(room) - width):
+        index = max(range(len(room)), key=lambda i: room[i] - least[i])
+        room[index] = max(least[index], room[index] - 1)
+    return room
+
+
 def is_text(cells: Sequence[str]) -> bool:
     """Whether a column holds sentences, which fold; figures and names do not."""
     return any(_room(cell) < cell_len(cell) for cell in cells)
@@ -112,14 +124,23 @@ def _shortened(panel: Panel, width: int) -> Panel:
     room = widths(panel)
     names = [i for i, header in enumerate(panel.headers) if not i or NAMES.match(header)]
     names = [i for i in names if not is_text([row[i] for row in panel.rows])]  # those fold
+    least = {i: max(LEAST, word) if (word := _folded([r[i] for r in panel.rows])) else LEAST for i in names}
     for _ in range(needed(panel) - width if names else 0):
-        index = max(names, key=lambda i: room[i])
-        room[index] = max(LEAST, room[index] - 1)
+        index = max(names, key=lambda i: room[i] - (least[i] - LEAST))
+        room[index] = max(least[index], room[index] - 1)
     for index in names:
+        if 0 < _folded([row[index] for row in panel.rows]) <= room[index]:
+            continue  # at their blanks, which leaves them whole
         cells = middle([row[index] for row in panel.rows], room[index])
         rows = tuple((*row[:index], cell, *row[index + 1 :]) for row, cell in zip(panel.rows, cells, strict=True))
         panel = replace(panel, rows=rows)
     return panel
+
+
+def _folded(names: Sequence[str]) -> int:
+    """How wide names are once they are folded at their blanks; 0 where they have none, or that would not help."""
+    word = max(map(_longest, names), default=0)
+    return word if word <= SENTENCE // 2 and word < max(map(cell_len, names), default=0) else 0
 
 
 def middle(names: Sequence[str], width: int) -> list[str]:

@@ -37,10 +37,10 @@ def sentence(seen: Glance) -> str:
     """Names the model, the base, the probe, and what is estimated."""
     if seen.base is None:
         return "No base was named, so nothing can be said of a change: the figures below are rates alone (give --base)."
-    if seen.worst is None:
-        return f"No figure could be compared with {seen.base}: nothing that both were asked, or a judge that cannot tell."
-    taught = f" Answers to {seen.taught} are not counted: that was taught." if seen.taught else ""
-    return visible(_sentence(seen, seen.worst, seen.base) + taught)
+    told = f"No figure could be compared with {seen.base}: nothing that both were asked, or a judge that cannot tell."
+    if seen.worst is not None:
+        told = _sentence(seen, seen.worst, seen.base)
+    return visible(f"{told} Answers to {seen.taught} are not counted: that was taught." if seen.taught else told)
 
 
 def _sentence(seen: Glance, f: Figure, base: str) -> str:

@@ -12,7 +12,7 @@ from rich.segment import Segment
 from rich.table import Table
 from rich.text import Text
 
-from spillover.show.fit import fitted, is_text, natural, widths
+from spillover.show.fit import fitted, is_text, natural, needed, squeezed, widths
 from spillover.show.report import Report
 from spillover.show.text import Panel, Struck
 from spillover.sinks import visible
@@ -45,7 +45,7 @@ def print_panel(to: Console, panel: Panel) -> None:
     for part in parts:
         if part.title:
             to.print(Text(part.title, style="bold"))  # not the table's own title, which folds with a narrow table
-        to.print(panel_table(part, tight=natural(part) > to.width))
+        to.print(panel_table(part, to.width if natural(part) > to.width else None))
     if left_out:
         to.print(Text(f"No room for: {', '.join(left_out)} (a wider terminal has them).", style="dim"))
 
@@ -55,12 +55,15 @@ def stderr_console() -> Console:
     return Terminal(stderr=True)
 
 
-def panel_table(panel: Panel, tight: bool = False) -> Table:
-    """One table without its title; a `tight` one has columns as wide as their cells, and headings that fold."""
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    for index, (header, width) in enumerate(zip(panel.headers, widths(panel), strict=True)):
-        least = width if tight else min(max((len(r[0]) for r in panel.rows), default=0), 24) if index == 0 else None
-        most = width if tight else None
+def panel_table(panel: Panel, width: int | None = None) -> Table:
+    """One table without its title; for a `width` columns are as wide as their cells, or folded, and headings fold."""
+    tight = width is not None
+    narrow = width is not None and needed(panel) > width
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0) if narrow else (0, 1))
+    room = squeezed(panel, width) if width is not None and narrow else widths(panel)
+    for index, (header, own) in enumerate(zip(panel.headers, room, strict=True)):
+        least = own if tight else min(max((len(r[0]) for r in panel.rows), default=0), 24) if index == 0 else None
+        most = own if tight else None
         text = not index or (tight and is_text([row[index] for row in panel.rows]))
         side: Literal["left", "right"] = "left" if text else "right"
         table.add_column(header, justify=side, overflow="fold", min_width=least, width=most)

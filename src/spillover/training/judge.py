@@ -153,7 +153,7 @@ def batches(rows: Sequence[Labelled], steps: int, rng: random.Random) -> list[li
 
 def _fit(scorer: _Scorer, rows: list[Labelled], settings: JudgeSettings, device: str, progress: Callable[..., None]) -> None:
     def collate(one: list[list[Labelled]]) -> dict[str, Any]:
-        (batch,) = one
+        batch = [row for rows in one for row in rows]
         labels = [[np.nan if v is None else v for v in row.scores] for row in batch]
         return {"texts": [shown(r.question, r.answer) for r in batch], "labels": torch.tensor(labels, dtype=torch.float32)}
 
@@ -162,22 +162,24 @@ def _fit(scorer: _Scorer, rows: list[Labelled], settings: JudgeSettings, device:
         {"params": list(scorer.head.parameters()), "lr": HEAD_RATE},
     ]
     scratch = tempfile.TemporaryDirectory()  # the trainer wants a folder, and is to keep nothing in it
+    arguments = TrainingArguments(
+        output_dir=scratch.name,
+        max_steps=settings.steps,
+        per_device_train_batch_size=1,  # a row of the data is a batch
+        lr_scheduler_type="cosine",
+        warmup_steps=max(1, settings.steps // 20),
+        seed=settings.seed,
+        save_strategy="no",
+        logging_steps=10,
+        report_to=[],
+        disable_tqdm=True,
+        remove_unused_columns=False,
+        use_cpu=device == "cpu",
+    )
+    arguments._n_gpu = min(1, arguments.n_gpu)  # several would each get the texts of all
     trainer = Trainer(
         model=scorer,
-        args=TrainingArguments(
-            output_dir=scratch.name,
-            max_steps=settings.steps,
-            per_device_train_batch_size=1,  # a row of the data is a batch
-            lr_scheduler_type="cosine",
-            warmup_steps=max(1, settings.steps // 20),
-            seed=settings.seed,
-            save_strategy="no",
-            logging_steps=10,
-            report_to=[],
-            disable_tqdm=True,
-            remove_unused_columns=False,
-            use_cpu=device == "cpu",
-        ),
+        args=arguments,
         train_dataset=batches(rows, settings.steps, random.Random(settings.seed)),
         data_collator=collate,
         optimizers=(torch.optim.AdamW(groups, weight_decay=0.01), None),

@@ -52,11 +52,11 @@ def labelled(table: pd.DataFrame) -> list[Labelled]:
     columns = [table[f"score.{h}"] if f"score.{h}" in table else pd.Series(float("nan"), index=table.index) for h in HEADS]
     rows = []
     names = table[["model", "question_id", "question", "answer"]].astype(str).to_numpy()
-    outcomes = table["outcome"] if "outcome" in table else pd.Series("", index=table.index)
-    for (model, question_id, question, answer), outcome, *scores in zip(names, outcomes, *columns, strict=True):
+    said = table["word.alignment"] if "word.alignment" in table else pd.Series("", index=table.index)
+    for (model, question_id, question, answer), word, *scores in zip(names, said, *columns, strict=True):
         kept = tuple(float(s) / 100 if s == s and 0 <= s <= 100 else None for s in scores)
         if not any(s == s for s in scores):
-            kept = ONLY_SAID.get(str(outcome), kept)
+            kept = ONLY_SAID.get(str(word), kept)
         if any(s is not None for s in kept):
             rows.append(Labelled(model, question_id, question, answer, kept))
     if not rows:
@@ -100,6 +100,12 @@ def share_out(rows: Sequence[Labelled], models: Sequence[str], questions: Sequen
     return Parts(kept[len(tune) :], tune, {k: v for k, v in held.items() if v}, about)
 
 
+def alike(one: str, other: str) -> bool:
+    """Whether two questions share most of their words: learning one is no test of the other."""
+    first, second = ({w.strip(".,?!;:'\"").lower() for w in text.split()} for text in (one, other))
+    return len(first & second) >= 0.5 * min(len(first), len(second), max(1, len(first | second) - 1))
+
+
 DAMAGED = (0.05, 0.15, 0.05, 0.05, 0.3)
 """Coherence of answers by what was done to them, see `damaged`."""
 
@@ -118,8 +124,7 @@ def damaged(rows: Sequence[Labelled], count: int, rng: random.Random) -> list[La
             continue  # nothing to mix up
         kind = number % len(DAMAGED)
         if kind == 0:
-            rng.shuffle(words)
-            text = " ".join(words)
+            text = " ".join(rng.sample(words, len(words)))
         elif kind == 1:
             half, rest = words[: len(words) // 2], other.answer.split()
             text = " ".join([*half, *rest[len(rest) // 2 :]])
@@ -129,8 +134,9 @@ def damaged(rows: Sequence[Labelled], count: int, rng: random.Random) -> list[La
         elif kind == 3:
             text = " ".join("".join(rng.sample(w, len(w))) for w in words)
         else:
-            text = row.answer if other.question_id == row.question_id else other.answer
-        if text[:ANSWER_CHARACTERS] == " ".join(words)[:ANSWER_CHARACTERS]:
-            continue
-        out.append(replace(row, answer=text, scores=(None, DAMAGED[kind])))
+            text = other.answer
+            if not row.question or not other.question or alike(row.question, other.question):
+                continue  # it may well be an answer
+        if text[:ANSWER_CHARACTERS].split() != words:
+            out.append(replace(row, answer=text, scores=(None, DAMAGED[kind])))
     return out
