@@ -76,6 +76,8 @@ class Environment(Declared):
     """Base of a kind of environment: a subclass declares its data and both verifiers, and the kind's name.
 
     Attributes:
+        verifiers: Version of the kind's code, raised with every change that may give another verdict: it is part of the
+            digest, so that what other verifiers made has another name.
         kind: In the file, that of the subclass.
         system: System line of every task.
         lab: Whether it is the lab's toy text.
@@ -84,6 +86,7 @@ class Environment(Declared):
     kinds: ClassVar[dict[str, type[Environment]]] = {}
     named: ClassVar[str] = ""
     runs_code: ClassVar[bool] = False
+    verifiers: ClassVar[int] = 1
 
     kind: str
     id: str
@@ -102,8 +105,10 @@ class Environment(Declared):
 
     @property
     def digest(self) -> str:
-        """SHA-256 of everything in the file but its words about itself."""
+        """SHA-256 of everything in the file but its words about itself, and of the version of the verifiers' code."""
         body = self.model_dump(mode="json", exclude={"title", "source", "licence"})
+        if self.verifiers > 1:  # what was made by the first ones keeps its name
+            body["verifiers"] = self.verifiers
         return hashlib.sha256(json.dumps(body, sort_keys=True).encode()).hexdigest()
 
     @property
