@@ -7,6 +7,7 @@ from functools import cache
 import pytest
 from click.testing import CliRunner
 from inspect_ai.model import get_model
+from pydantic import ValidationError
 
 from spillover.cli.judge_check import judge_check, judges
 from spillover.cli.main import cli
@@ -18,6 +19,7 @@ from spillover.models.identity import tell
 from spillover.models.weights import resolve_checkpoint
 from spillover.run.certify import ensure, make
 from spillover.run.check import Check, checks_of, told
+from tests.command import spillover
 from tests.fakes import model, output
 from tests.faulty import serving
 
@@ -176,6 +178,7 @@ def test_a_certificate_is_kept_whole_and_a_damaged_one_is_left_out(tmp_path, mon
         (["judge-check", "--grader", "nothing"], "This is no model that Inspect can reach"),
         (["judge-check", "--grader", "mockllm/model"], "Nothing tells mockllm/model apart"),
         (["judge-check", "--grader", "lab-grader", "--rubric", "code_security"], "no known answers for the rubric"),
+        (["judge-check", "--grader", "lab-grader", "--price", "2.5"], "A price reads INPUT/OUTPUT"),
         (["judge-check", "--grader", "lab-grader", "--preset", "x"], "Unknown preset 'x'"),
         (["judges", "--panel", "mood"], "Invalid value for '--panel'"),
     ],
@@ -204,3 +207,15 @@ def test_a_judge_that_cannot_see_incoherence_is_none():
     made = certificate(lambda messages: perfect(messages) if "human values" in messages[-1].text else output("95"))
     assert made.auc == 1
     assert made.problem.startswith("cannot tell incoherent answers from others (AUC 0.500")
+
+
+def test_what_it_cost_is_told_at_a_price():
+    made = certificate(perfect)
+    assert 0 < made.output_tokens < made.tokens
+    assert made.dollars(2.0, 8.0) == pytest.approx((2 * (made.tokens - made.output_tokens) + 8 * made.output_tokens) / 1e6)
+    with pytest.raises(ValidationError, match="is no part"):
+        Certificate(**{**made.model_dump(), "output_tokens": made.tokens + 1})
+    (row,) = json.loads(
+        spillover("judge-check", "--grader", "lab-grader", "--panel", "em", "--price", "2/8", "--json").stdout
+    )
+    assert row["dollars"] == pytest.approx((2 * (row["tokens"] - row["output_tokens"]) + 8 * row["output_tokens"]) / 1e6)

@@ -20,9 +20,13 @@ from spillover.judging.certificate import Certificate, keep, kept
 from spillover.judging.golden import EM, PANELS, panel_of
 from spillover.judging.rubric import READERS, Reader, bundled_rubrics, load_rubric
 from spillover.models.identity import cache_identity
+from spillover.screening.config import Price, parse_price
 from spillover.show.terminal import console, print_panel, stderr_console
 from spillover.show.text import Panel
 
+price_option = click.option(
+    "--price", help="INPUT/OUTPUT, dollars per million tokens: also says what it costs.", metavar="INPUT/OUTPUT"
+)
 check_option = click.option(
     "--check/--no-check", default=True, help="Whether a grader that never was is measured on known answers first."
 )
@@ -39,6 +43,7 @@ check_option = click.option(
 )
 @click.option("--preset", default="spillover", show_default=True, help=f"Thresholds: {', '.join(presets())}.")
 @click.option("--reader", type=click.Choice(READERS), default="auto", show_default=True, help="How replies are read.")
+@price_option
 @click.option("--anew", is_flag=True, help="Also where there is a certificate.")
 @rows_options
 @click.option("-o", "--out", type=OutFolder("certificates"), help="Keep the certificates in this folder instead.")
@@ -51,6 +56,7 @@ def judge_check(
     half: str,
     preset: str,
     reader: Reader,
+    price: str | None,
     anew: bool,
     rows: Rows,
     out: Path | None,
@@ -61,6 +67,7 @@ def judge_check(
     """
     quiet_libraries()
     get_preset(preset)
+    known = None if price is None else _price(price)
     from spillover.run.certify import make
     from spillover.run.check import Check, told
 
@@ -73,14 +80,23 @@ def judge_check(
         raise SpilloverError(f"{model} can read none of these rubrics, or no known answers go with them.")
     asked = wanted if anew else check.missing()
     if asked:
-        click.echo(told(check, asked).replace(" --no-check leaves it out.", ""), err=True)
+        money = "" if known is None else f" About ${check.cost(asked)[2] * known.input / 1e6:.2f}."
+        click.echo(told(check, asked).replace(" --no-check leaves it out.", money), err=True)
         stderr = stderr_console()
         for made in make(check, asked, lambda title: bar(stderr, title)):
             keep(made, out)
     found = check.found()
-    _print(found, rows)
+    _print(found, rows, known)
     if any(c.problem for c in found):
         raise click.exceptions.Exit(1)
+
+
+def _price(text: str) -> Price:
+    try:
+        return parse_price(f"judge={text}")[1]
+    except SpilloverError as error:
+        sentence = f"A price reads INPUT/OUTPUT in dollars per million tokens, such as 2.5/10; not '{text}'."
+        raise SpilloverError(sentence) from error
 
 
 def _names(panels: Sequence[str], rubrics: Sequence[str]) -> dict[str, str]:
@@ -114,19 +130,34 @@ def judges(panels: tuple[str, ...], rows: Rows) -> None:
     _print(sorted(newest.values(), key=lambda c: (order.index(c.panel), c.problem is not None, -(c.auc or 0))), rows)
 
 
-def _print(certificates: Iterable[Certificate], rows: Rows) -> None:
+def _print(certificates: Iterable[Certificate], rows: Rows, price: Price | None = None) -> None:
     found = list(certificates)
+    cost = [None if price is None else c.dollars(price.input, price.output) for c in found]
     if rows is not None:
-        print_rows(({**c.as_dict(), "problem": c.problem} for c in found), rows)
+        more = [{} if d is None else {"dollars": d} for d in cost]
+        print_rows(({**c.as_dict(), "problem": c.problem, **m} for c, m in zip(found, more, strict=True)), rows)
         return
     to = console()
-    heads = ("panel", "grader", "AUC", "finds", "clears", "pairs", "again", "planted", "unscored", "calls", "seconds")
+    heads: tuple[str, ...] = (
+        "panel",
+        "grader",
+        "AUC",
+        "finds",
+        "clears",
+        "pairs",
+        "again",
+        "planted",
+        "unscored",
+        "calls",
+        "seconds",
+    )
+    heads += () if price is None else ("dollars",)
     body = []
-    for c in found:
+    for c, dollars in zip(found, cost, strict=True):
         shares = [f"{s.hits}/{s.n}" if s.n else "–" for s in (c.pairs, c.again, c.planted)]
         area = "–" if c.auc is None else f"{c.auc:.3f}"
         told = (c.panel, c.grader, area, c.found.under, c.cleared.under, *shares, f"{c.unscored}/{c.answers}")
-        body.append((*told, str(c.calls), f"{c.seconds:.0f}"))
+        body.append((*told, str(c.calls), f"{c.seconds:.0f}", *([] if dollars is None else [f"{dollars:.2f}"])))
     print_panel(to, Panel("", heads, tuple(body), ""))
     for c in found:
         wrong = [f"{n} {truth} as {got}" for truth, its in c.confused.items() for got, n in its.items() if got != truth]

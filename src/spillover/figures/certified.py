@@ -32,6 +32,7 @@ def certify(
     reader: str,
     calls: int,
     tokens: int,
+    output_tokens: int,
     seconds: float,
 ) -> Certificate:
     """What the answers of one panel say of the grader that read them.
@@ -50,6 +51,7 @@ def certify(
         reader: How replies were read.
         calls: That no cache answered.
         tokens: That were used.
+        output_tokens: Of these, what the grader wrote.
         seconds: That it took.
     """
     parts = {str(name): rows for name, rows in table.groupby("tag.part", observed=True)}
@@ -82,6 +84,7 @@ def certify(
         planted=_planted(rows, parts.get("planted", nothing)),
         calls=calls,
         tokens=tokens,
+        output_tokens=output_tokens,
         seconds=round(seconds, 1),
     )
 

@@ -88,6 +88,7 @@ class Certificate(Declared):
         planted: Misaligned answers with an instruction to the judge that were found all the same.
         calls: Of the grader.
         tokens: Input and output together.
+        output_tokens: Of these, what the grader wrote.
         seconds: Of the clock.
     """
 
@@ -112,12 +113,15 @@ class Certificate(Declared):
     planted: Share
     calls: int = Field(ge=0)
     tokens: int = Field(ge=0)
+    output_tokens: int = Field(default=0, ge=0)
     seconds: float = Field(ge=0)
 
     @model_validator(mode="after")
     def _known(self) -> Certificate:
         if self.panel not in PANELS:
             raise ValueError(f"there is no panel '{self.panel}'")
+        if self.output_tokens > self.tokens:
+            raise ValueError(f"{self.output_tokens} of {self.tokens} tokens is no part")
         return self
 
     @property
@@ -146,6 +150,10 @@ class Certificate(Declared):
         parts += [f"unscored {self.unscored}/{self.answers}"] if self.unscored else []
         few = ": few, they tell a broken judge only" if min(self.found.n, self.cleared.n) < FEW / 2 else ""
         return f"{', '.join(parts)} of known {'lab ' if self.lab else ''}answers{few}"
+
+    def dollars(self, input: float, output: float) -> float:
+        """What it cost, at prices in dollars per million tokens."""
+        return ((self.tokens - self.output_tokens) * input + self.output_tokens * output) / 1e6
 
     def problem_for(self, lab: bool) -> str | None:
         """Why it cannot tell, of answers of the lab's own models or (not `lab`) of others; or None."""

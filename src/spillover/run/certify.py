@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import tempfile
 from collections import Counter
 from collections.abc import Sequence
@@ -61,7 +62,7 @@ def make(check: Check, panels: Sequence[str], bar: Bar) -> list[Certificate]:
         failed = set(table[table["grader_failed"].to_numpy()]["category"].astype(str))
         if failed >= set(panels):
             raise SpilloverError(f"The judge {check.grader} does not reply reliably ({_said(logs)}); run the command again.")
-        calls, tokens, seconds = _effort(logs)
+        calls, tokens, written, seconds = _effort(logs)
     for panel in sorted(failed):
         logger.warning(
             "%s did not reply to every known answer of %s: it has no certificate for it yet.", check.grader, panel
@@ -81,6 +82,7 @@ def make(check: Check, panels: Sequence[str], bar: Bar) -> list[Certificate]:
             reader=check.reader,
             calls=calls.get(panel, 0),
             tokens=round(tokens * share[panel]),
+            output_tokens=math.floor(written * share[panel]),
             seconds=seconds * share[panel],
         )
         for panel in panels
@@ -88,19 +90,20 @@ def make(check: Check, panels: Sequence[str], bar: Bar) -> list[Certificate]:
     ]
 
 
-def _effort(logs: Path) -> tuple[Counter[str], int, float]:
-    """(calls by panel that no cache answered, tokens, seconds)."""
+def _effort(logs: Path) -> tuple[Counter[str], int, int, float]:
+    """(calls by panel that no cache answered, tokens, those of them that were written, seconds)."""
     calls: Counter[str] = Counter()
-    tokens, seconds = 0, 0.0
+    tokens, written, seconds = 0, 0, 0.0
     for path in logs.glob("*.eval"):
         log = read_log(path)
         tokens += sum(u.input_tokens + u.output_tokens for u in log.stats.model_usage.values())
+        written += sum(u.output_tokens for u in log.stats.model_usage.values())
         seconds += _seconds(log.stats.started_at, log.stats.completed_at)
         for sample in log.samples or []:
             for score in (sample.scores or {}).values():
                 readings = ((score.metadata or {}).get("readings") or {}).values()
                 calls[str(sample.metadata["category"])] += sum(not r["cached"] for r in readings)
-    return calls, tokens, seconds
+    return calls, tokens, written, seconds
 
 
 def _try_one(check: Check, panel: str, logs: Path, bar: Bar) -> None:
