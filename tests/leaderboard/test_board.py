@@ -2,6 +2,7 @@
 
 import json
 import re
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -15,7 +16,7 @@ from spillover.answers.presets import general
 from spillover.answers.read import Answers, read, renamed
 from spillover.answers.rejudge import Judging, rejudge
 from spillover.answers.table import join
-from spillover.leaderboard.board import Column, Entry, Value, make_board
+from spillover.leaderboard.board import Column, Entry, Value, make_board, twins
 from spillover.leaderboard.build import provenance, write_site
 from spillover.leaderboard.payload import add_ranks, index, model_file, script
 from spillover.leaderboard.ranks import ranks, told_apart
@@ -205,3 +206,10 @@ def test_a_log_is_told_of_its_model_as_it_is_shown(tmp_path):
     told, of_log = provenance(renamed(read([tmp_path]), {"mine": "Mine"}))
     assert set(told) == {"Mine"}
     assert list(of_log.values()) == ["Mine"]
+
+
+def test_one_checkpoint_under_two_names_is_seen():
+    answers = made_up(["a", "b", "c"], probes=1)
+    digests = answers.table["model"].astype(str).map({"a": "1", "b": "2", "c": "1"})
+    assert twins(replace(answers, table=answers.table.assign(weights=digests))) == [("a", "c")]
+    assert twins(answers) == []

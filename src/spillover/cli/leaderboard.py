@@ -16,7 +16,7 @@ from spillover.cli.quiet import quiet_libraries
 from spillover.errors import SpilloverError
 from spillover.exchange.contributed import RECOMPUTED, Contribution, computed_again, is_record, read_contribution
 from spillover.exchange.export import Given, write_exchange
-from spillover.leaderboard.board import make_board, with_contributions
+from spillover.leaderboard.board import make_board, twins, with_contributions
 from spillover.leaderboard.build import cards, provenance, read_about, write_site
 from spillover.logs import read_log
 
@@ -66,6 +66,10 @@ def leaderboard(
     shown, of_log = provenance(answers)
     known = {name: card for name, body in shown.items() for card in cards([body.get("model", "")]).values()}
     given = {names.get(name, name): {k: v for k, v in body.items() if k != "name"} for name, body in about.items()}
+    for its in twins(answers):
+        click.echo(
+            f"{', '.join(its)}: the same weights, so one checkpoint is ranked {len(its)} times; leave one out.", err=True
+        )
     board = make_board(answers, {n: {**known.get(n, {}), **given.get(n, {})} for n in {**known, **given}})
     ids: dict[str, str] = dict(answers.table[["model", "model_id"]].drop_duplicates().astype(str).itertuples(index=False))
     for entry in board.entries:

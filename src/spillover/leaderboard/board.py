@@ -189,6 +189,13 @@ def make_board(answers: Answers, about: dict[str, dict[str, str]] | None = None)
     return Board(tuple(order), tuple(entries.values()))
 
 
+def twins(answers: Answers) -> list[tuple[str, ...]]:
+    """Models of one digest of weights: one checkpoint under several names, which would be ranked as often."""
+    known = answers.table[["weights", "model"]].dropna().astype(str).drop_duplicates()
+    groups = (tuple(rows["model"]) for _, rows in known.groupby("weights", sort=False))
+    return [names for names in groups if len(names) > 1]
+
+
 def column_key(figure: Figure) -> str:
     """What tells columns apart, whatever else is on the board."""
     cell = figure.cell
