@@ -1,6 +1,6 @@
 """Run the commands that a document names and write what they print between their marks.
 
-    PYTHONPATH=. python benchmarks/write_docs.py docs/statistics.md [--only coverage]
+    PYTHONPATH=. python benchmarks/write_docs.py docs/reference/simulations.md [--only coverage]
 
 A block reads `<!-- run: python benchmarks/coverage.py --quick -->`, what was printed, `<!-- /run -->`.
 """

@@ -102,11 +102,12 @@ def test_no_block_of_the_docs_is_empty():
             assert block["printed"].strip(), (path, block["command"])
 
 
-def test_tables_of_results_are_those_of_their_files():
+@pytest.mark.parametrize("script", ["results.py", "pictures.py"])
+def test_what_is_made_from_files_of_results_is_as_they_are(script):
     done = subprocess.run(
-        [sys.executable, "docs/results.py", "--check"], cwd=ROOT, capture_output=True, text=True, timeout=120
+        [sys.executable, f"docs/{script}", "--check"], cwd=ROOT, capture_output=True, text=True, timeout=120
     )
-    assert done.returncode == 0, f"{done.stdout}{done.stderr}: python docs/results.py writes them"
+    assert done.returncode == 0, f"{done.stdout}{done.stderr}: python docs/{script} writes them"
 
 
 def test_every_file_of_results_is_shown_and_is_of_a_study():
