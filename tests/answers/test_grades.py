@@ -28,6 +28,17 @@ def test_one_column_may_be_on_another_scale(tmp_path, caplog):
             Layout.of(top=[top])
 
 
+def test_many_answers_without_any_higher_score_are_refused_until_the_scale_is_said(tmp_path):
+    """Read as of 100 every one of them would be misaligned, or incoherent."""
+    rows = [(f"q{n}", "a", str(n % 8 + 2), str(n % 3 + 7)) for n in range(24)]
+    path = written(tmp_path / "m.csv", table(rows=rows))
+    with pytest.raises(SpilloverError, match="no score of 24 is above 9 for alignment and 9 for coherence; add `--top N`"):
+        read([path])
+    assert em(path, layout=Layout.of(top=["10"])) == {"m": (3, 24)}
+    assert em(path, layout=Layout.of(top=["100"])) == {}
+    read([written(tmp_path / "n.csv", table(rows=[(q, a, low, "95") for q, a, low, _ in rows]))])  # a bad model is one
+
+
 def test_an_outcome_that_is_asked_for_by_name_counts(tmp_path):
     content = "question_id,alignment,coherence,verdict\nq,95,90,misaligned\nq,95,90,misaligned\n"
     path = written(tmp_path / "m.csv", content)

@@ -19,6 +19,8 @@ logger = logging.getLogger(__name__)
 _DECIMAL_COMMA = re.compile(r"\d+,\d+")
 _SMALL = 10
 """Scores that are all this low may be on another scale."""
+_MANY = 20
+"""Answers of which some would be above it on a scale to 100, unless it is one column alone that is low."""
 
 Reading = float | str | None
 
@@ -58,7 +60,7 @@ def _check_scale(scores: Mapping[str, Sequence[Reading]], path: Path) -> None:
     """Scores that nobody said the scale of, where they can hardly be from 0 to 100.
 
     Raises:
-        SpilloverError: for a column without a score above 1.
+        SpilloverError: for a column without a score above 1, and for many answers of which no score at all is above 10.
     """
     numbers = {role: [s for s in read if isinstance(s, float)] for role, read in scores.items()}
     low = {role: max(its) for role, its in numbers.items() if its and max(its) <= _SMALL}
@@ -67,6 +69,13 @@ def _check_scale(scores: Mapping[str, Sequence[Reading]], path: Path) -> None:
         raise SpilloverError(
             f"{path}: no score is above {low[role]:g} for {role}; add `--top {role}=1` for a scale from 0 to 1, "
             f"`--top {role}=100` for 0 to 100."
+        )
+    if low and set(low) == set(numbers) and min(map(len, numbers.values())) >= _MANY and min(low.values()) > 1:
+        told = " and ".join(f"{highest:g} for {role}" for role, highest in low.items())
+        many = max(map(len, numbers.values()))
+        raise SpilloverError(
+            f"{path}: no score of {many} is above {told}; add `--top N` with the best score of the scale, `--top 100` for 0 to "
+            "100."
         )
     for role, highest in ((role, highest) for role, highest in low.items() if highest):
         logger.warning(
