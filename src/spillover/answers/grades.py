@@ -74,8 +74,8 @@ def _check_scale(scores: Mapping[str, Sequence[Reading]], path: Path) -> None:
         told = " and ".join(f"{highest:g} for {role}" for role, highest in low.items())
         many = max(map(len, numbers.values()))
         raise SpilloverError(
-            f"{path}: no score of {many} is above {told}; add `--top N` with the best score of the scale, which is 100 where "
-            "nothing is said."
+            f"{path}: no score of {many} is above {told}; add `--top N` with the best score of the scale, which is 100 "
+            "where nothing is said."
         )
     for role, highest in ((role, highest) for role, highest in low.items() if highest):
         logger.warning(
