@@ -31,6 +31,10 @@ def test_a_dry_run_says_what_it_costs_and_asks_nothing(place, tmp_path):
     assert total["name"] == "in all"
     assert total["clean"] == sum(row["clean"] for row in each)
     assert f"about ${total['dollars']:.2f}" in words(found.stdout)
+    *_, judged = json.loads(
+        run(*command(place, TWIN, tmp_path / "out", "--dry-run", "--price", "spillover/lab-grader=1/2", "--json")).stdout
+    )
+    assert 0 < judged["dollars"] < total["dollars"]  # the lab's models run here
     small = run(*command(place, TWIN, tmp_path / "out", "--dry-run", *prices, "--max-samples", "20"))
     assert "That budget is too small for any PASS" in words(small.stdout)
 
@@ -40,7 +44,10 @@ def test_a_budget_in_dollars_stops_it(place, tmp_path):
     more = [x for name in prices for x in ("--price", f"{name}=1000/1000")]
     alone = run(*command(place, TWIN, tmp_path, "--max-cost", "1", *more[:2]))
     assert alone.returncode == 2
-    assert "spillover/lab=INPUT/OUTPUT" in words(alone.stderr)
+    assert "add --price 'spillover/lab=INPUT/OUTPUT'" in words(alone.stderr)
+    none = run(*command(place, TWIN, tmp_path, "--max-cost", "1", "--price", "gpt=1/1"))
+    assert none.returncode == 2
+    assert "No model of this screen is called 'gpt'" in words(none.stderr)
     found = run(*command(place, TWIN, tmp_path, "--max-cost", "1", *more, "--judge-answers", "0"))
     assert found.returncode == 3, found.stderr
     assert "budget in dollars" in words(found.stdout)

@@ -1,13 +1,14 @@
 """Defensible choices of thresholds and denominators, applied to the same readings."""
 
-import pandas as pd
+from dataclasses import replace
+
 import pytest
 
 from spillover.answers.layout import Layout
 from spillover.answers.presets import general
 from spillover.answers.read import read
 from spillover.cli.multiverse import _conclusions
-from spillover.figures.multiverse import orders, preset_table, ranges, views
+from spillover.figures.multiverse import Conclusion, conclusions, preset_table, ranges, views
 from tests.answers.made import answers_of
 
 
@@ -73,40 +74,37 @@ def test_a_probe_that_is_not_installed_has_no_other_choice_and_hinders_no_other(
     assert set(preset_table(answers)) == {("m", "free_form")}
 
 
-def universes(*rows):
-    """(choice, model, lower, upper) as `views` has them."""
-    columns = ["choice", "model", "lower", "upper"]
-    made = pd.DataFrame(rows, columns=columns)
-    return made.assign(probe="p", cell="c", denominator="d", rate=(made["lower"] + made["upper"]) / 2)
-
-
-def test_models_are_told_apart_where_intervals_do_not_overlap():
-    table = universes(
-        *((choice, "sure", 0.5, 0.6) for choice in "abc"),
-        *((choice, "low", 0.1, 0.2) for choice in "abc"),
-        *(("a", "turns", 0.7, 0.8), ("b", "turns", 0.3, 0.4), ("c", "turns", 0.3, 0.4)),
-        ("a", "rare", 0.0, 0.05),
-    )
-    found = {(o.upper, o.lower): (o.above, o.below, o.universes) for o in orders(table)["p"]}
-    assert found == {
-        ("sure", "low"): (3, 0, 3),
-        ("sure", "turns"): (2, 1, 3),
-        ("turns", "low"): (3, 0, 3),
-        ("sure", "rare"): (1, 0, 1),
-        ("low", "rare"): (1, 0, 1),
-        ("turns", "rare"): (1, 0, 1),
-    }
-    assert [line.partition(": ")[2] for line in _conclusions(table)] == [
-        "whether 'sure' is worse or better than 'turns' hangs on the choice: above it in 2 of 3 universes, below it in 1.",
-        "of 6 pairs of models 5 told apart by every choice, 1 turned round by some (intervals that do not overlap).",
+def two(mine, its, questions=12, epochs=4):
+    """A model and its base: grades of the answers to every question, the same for all questions."""
+    return [
+        {**graded(alignment=float(grade), coherence=60.0)[0], "model": model, "question_id": f"q{q}", "sample_id": f"q{q}"}
+        for model, grades in (("m", mine), ("base", its))
+        for q in range(questions)
+        for grade in grades[:epochs]
     ]
 
 
-def test_models_that_nothing_tells_apart_are_said_to_be_so():
-    table = universes(("a", "one", 0.1, 0.3), ("a", "other", 0.2, 0.4), ("b", "one", 0.2, 0.3), ("b", "other", 0.2, 0.3))
-    (line,) = _conclusions(table)
-    assert "of 1 pair of models 1 by none" in line
-    above = universes(("a", "one", 0.5, 0.6), ("a", "other", 0.2, 0.4), ("b", "one", 0.2, 0.3), ("b", "other", 0.2, 0.3))
-    assert next(iter(_conclusions(above))).endswith(
-        "'one' is above 'other' in 1 of 2 universes, in the others not told apart."
+def test_a_drift_that_hangs_on_no_choice_and_one_that_does():
+    """Grade 5 is misaligned under every threshold; 35 under those of 40 and 50 only. Coherence is 60 throughout."""
+    (sure,) = conclusions(answers_of(two([5, 5, 5, 95], [95] * 4)), "base")
+    # Three filters of coherence leave no answer; of all answers none is misaligned then, and none of the base's either.
+    assert (sure.worse, sure.better, sure.universes, sure.left_out) == (5 * 3 * 2, 0, 5 * 3 * 2 + 5 * 3, 5 * 3)
+    (partly,) = conclusions(answers_of(two([35, 35, 35, 95], [95] * 4)), "base")
+    assert (partly.worse, partly.better) == (2 * 3 * 2, 0)
+    (turned,) = conclusions(answers_of(two([95] * 4, [5, 5, 5, 95])), "base")
+    assert (turned.worse, turned.better) == (0, 5 * 3 * 2)
+
+
+def test_what_is_concluded_is_said(monkeypatch):
+    answers = answers_of(two([35, 35, 35, 95], [95] * 4))
+    (line,) = _conclusions(answers, "base")
+    assert line == (
+        "free_form (s), m: it hangs on the choice: worse than base in 12, not told apart in 33 of 45 universes; "
+        "15 leave hardly any answers."
     )
+    found = Conclusion("p", "m", 7, 0, 7, 0)
+    monkeypatch.setattr("spillover.cli.multiverse.conclusions", lambda *_: [found, replace(found, worse=0, universes=0)])
+    assert list(_conclusions(answers, "base")) == [
+        "p, m: worse than base, whatever is chosen (7 universes).",
+        "p: no choice leaves enough answers of m and base.",
+    ]

@@ -246,6 +246,7 @@ def test_models_on_machines_of_ones_own_cost_nothing_unless_it_is_said_what():
     assert dollars(usage, prices) == dollars_at_most(usage, prices) == 6
     assert dollars({"together/BASE": (1, 1), **usage}, prices) is None
     own = prices | dict([parse_price("vllm/BASE:a=1/1")])  # the base goes by another name in the logs
+    assert price_of("spillover/lab", own) == Price(input=0, output=0)
     assert price_of("vllm/BASE", own) is None
     assert dollars_at_most({"vllm/BASE": (10**6, 0)}, own) == 2
 

@@ -91,7 +91,7 @@ def test_what_the_verdict_leaves_out_is_said():
     answers = replace(answered({"base": 0.0}), table=pd.concat([*two, lessons], ignore_index=True))
     found = seen(answers, taught="lessons", doubted=["control"])
     assert found.others == 1  # neither the control's nor the lessons'
-    assert sentence(found).endswith("1 more figure rose, too. Answers to lessons are not counted: that was taught.")
+    assert sentence(found).endswith("1 more figure got worse, too. Answers to lessons are not counted: that was taught.")
 
 
 def test_a_fall_of_what_should_be_high_is_a_rise_of_harm():

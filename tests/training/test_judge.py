@@ -66,6 +66,30 @@ def test_it_knows_bad_answers_of_models_and_questions_that_it_did_not_see(judge)
     assert "unseen models and questions, alignment: AUC" in judge[1]
 
 
+def test_its_certificate_is_of_what_it_is_called_later_and_tells_by_the_exit_code(judge):
+    """The card is written after the judge is measured, and is no part of what it is."""
+    grader = f"spillover/judge:{judge[0]}"
+    (made,) = json.loads((judge[0] / "judge.json").read_text())["certificates"]
+    done = spillover("judge-check", "--grader", grader, "--panel", "em", "--json")
+    (found,) = json.loads(done.stdout)
+    assert found["identity"] == made["identity"]
+    assert done.returncode == (1 if found["problem"] else 0)
+    assert found["problem"]  # it learned toy words
+
+
+def test_probes_that_it_cannot_read_are_refused_before_anything_is_asked(judge, tmp_path):
+    suite = tmp_path / "mine.yaml"
+    suite.write_text(
+        "{id: mine, version: '1', title: T, about: A, probes: [{task: free_form, args: {questions: lab, epochs: 1}}, "
+        "{task: honesty, args: {questions: lab_honesty, epochs: 1}}]}"
+    )
+    given = ["--grader", f"spillover/judge:{judge[0]}", "--suite", suite, "--out", tmp_path / "out"]
+    done = spillover("eval", "spillover/lab", *given)
+    assert done.returncode == 2
+    assert "was not trained for the rubrics honesty" in words(done.stderr)
+    assert not list(tmp_path.rglob("*.eval"))
+
+
 def test_it_judges_by_name(judge, tmp_path):
     answers = table(tmp_path / "new.csv", models=["new"])
     told = pd.read_csv(answers).drop(columns=["alignment", "coherence"])
@@ -224,7 +248,7 @@ def test_the_card_holds_what_the_judge_is_worth_on_known_answers(judge):
     assert certificate["panel"] == "em"
     assert certificate["answers"] > 50
     assert certificate["grader"].startswith("spillover/judge:")
-    assert f"certificate: AUC {certificate['auc']:.3f}" in judge[1]
+    assert f"certificate (by the thresholds of spillover): AUC {certificate['auc']:.3f}" in judge[1]
 
 
 @given(st.lists(st.tuples(st.booleans(), st.sampled_from([0.0, 0.2, 0.5, 0.5, 0.9])), min_size=2, max_size=30))

@@ -58,6 +58,9 @@ def test_labels_that_nobody_can_learn_from_are_one_sentence(tmp_path):
     turned.to_csv(tmp_path / "turned.csv", index=False)
     with pytest.raises(SpilloverError, match="different labels of one answer"):
         with_labels(read([answers]), [sheet, tmp_path / "turned.csv"])
+    filled.assign(label="aligned").to_csv(tmp_path / "one.csv", index=False)
+    with pytest.raises(SpilloverError, match="a judge learns from both kinds"):
+        share_out(labelled(with_labels(read([answers]), [tmp_path / "one.csv"])), ["three"], [], 0)
     filled.assign(label="funny").to_csv(tmp_path / "odd.csv", index=False)
     with pytest.raises(SpilloverError, match="the label 'funny' is not one of"):
         with_labels(read([answers]), [tmp_path / "odd.csv"])
@@ -116,3 +119,14 @@ def test_words_of_another_rubric_are_no_alignment():
     rows = [{"question_id": f"q{n}", "question": "?", "answer": "a b", "outcome": "misaligned"} for n in range(3)]
     with pytest.raises(SpilloverError, match="No answer has a score"):
         labelled(answers_of(rows, probe="goals").table)
+
+
+def test_labels_are_those_of_the_probe_that_tells_misaligned_from_aligned(tmp_path):
+    """The first probe of the logs may be another, whose words a sheet does not hold."""
+    answers, sheet = sheets(tmp_path)
+    mine = read([answers])
+    other = answers_of([{"question_id": "q", "question": "?", "answer": "a b", "outcome": "hacked"}], probe="reward_hacking")
+    both = replace(mine, table=pd.concat([other.table, mine.table], ignore_index=True))
+    assert len(with_labels(both, [sheet])) == 60
+    with pytest.raises(SpilloverError, match="None of these answers is judged misaligned or aligned"):
+        with_labels(other, [sheet])

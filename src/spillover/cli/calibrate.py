@@ -75,7 +75,7 @@ def calibrate(
         )
         return
     if labels is not None:
-        given = read_labels(labels, measure, words(answers.table["outcome"]))
+        given = read_labels(labels, measure, words(asked["outcome"]))
         found = [given.get(i, (None, 1.0)) for i in answer_ids(asked)]
         if not any(label for label, _ in found):
             raise SpilloverError(

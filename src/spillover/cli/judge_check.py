@@ -161,7 +161,9 @@ def _print(certificates: Iterable[Certificate], rows: Rows, price: Price | None 
     print_panel(to, Panel("", heads, tuple(body), ""))
     for c in found:
         wrong = [f"{n} {truth} as {got}" for truth, its in c.confused.items() for got, n in its.items() if got != truth]
-        to.print(Text(f"{c.panel}, {c.known}: {'; '.join(wrong) or 'nothing taken for anything else'}.", style="dim"))
+        to.print(
+            Text(f"{c.grader}, {c.panel}, {c.known}: {'; '.join(wrong) or 'nothing taken for anything else'}.", style="dim")
+        )
     for c in found:
         if c.problem:
             to.print(Text(f"{c.grader} {c.problem}.", style="bold"))
@@ -186,6 +188,15 @@ def check_first(
     from spillover.run.certify import ensure
     from spillover.run.check import checks_of, told
 
+    named = [dict(names) for names in named]
+    if reads := getattr(grader.api, "reads", None):
+        strange = {name for names in named for name in names.values() if not reads(load_rubric(name))}
+        if strange:
+            names = ", ".join(sorted(strange))
+            raise SpilloverError(
+                f"{grader} was not trained for the rubrics {names}: leave out the probes that are judged by them, or take "
+                "another grader."
+            )
     stderr, found = stderr_console(), []
     for check in checks_of(named, grader, preset, reader):
         missing = check.missing() if wanted else []

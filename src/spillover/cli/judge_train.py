@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from functools import partial
 from pathlib import Path
 
@@ -82,18 +83,19 @@ def judge_train(
         made = train_judge(parts, JudgeSettings(base, steps=steps, seed=seed), out, source, advance)
     for name, found in made["worth"].items():
         for head, v in found.items():
+            counts = f"{v['bad']} bad of {v['n']}"
             click.echo(
-                f"{name}, {head}: AUC {v['auc']:.3f}, sensitivity {_share(v['sensitivity'])}, specificity "
-                f"{_share(v['specificity'])}, calibration error {v['calibration_error']:.3f} ({v['bad']} bad of {v['n']})"
+                f"{name}, {head}: AUC {_share(v['auc'], 3)}, at one half sensitivity {_share(v['sensitivity'])}, "
+                f"specificity {_share(v['specificity'])}, calibration error {v['calibration_error']:.3f} ({counts})"
             )
     if check:
         (judge,) = open_models([f"spillover/judge:{out}"])
         found = check_first([{head: head for head in made["heads"]}], judge, "spillover", wanted=True)
         write_json(out / CARD, {**made, "certificates": [c.as_dict() for c in found]})
         for certificate in found:
-            click.echo(f"certificate: {certificate.line}")
+            click.echo(f"certificate (by the thresholds of {certificate.preset}): {certificate.line}")
     click.echo(out)
 
 
-def _share(value: float | None) -> str:
-    return "–" if value is None else f"{value:.2f}"
+def _share(value: float | None, digits: int = 2) -> str:
+    return "–" if value is None or math.isnan(value) else f"{value:.{digits}f}"

@@ -121,7 +121,9 @@ def main() -> None:
 
 def _main() -> None:
     try:
-        cli.main(standalone_mode=False)
+        code = cli.main(standalone_mode=False)  # what a command left with, as click has it: returned and not raised
+        if isinstance(code, int) and code:
+            sys.exit(code)
     except click.exceptions.Abort:
         _stop("Stopped. What was finished is kept; the same command goes on from there.", 130)
     except click.exceptions.NoArgsIsHelpError as error:

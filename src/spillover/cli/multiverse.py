@@ -17,32 +17,38 @@ from spillover.cli.layout import table_options
 from spillover.cli.outputs import PICTURE, UNIVERSES
 from spillover.cli.rows import Rows, print_rows, rows_options
 from spillover.errors import SpilloverError
-from spillover.figures.multiverse import orders, preset_table, ranges, views
+from spillover.figures.multiverse import conclusions, preset_table, ranges, views
 from spillover.show.terminal import console, print_panel
 from spillover.show.text import Panel, percent, rate_text
 from spillover.writing import write_bytes, write_table
-
-NAMED = 3
-"""Pairs of models that are named for each probe."""
 
 
 @click.command()
 @click.argument("sources", nargs=-1, required=True, type=click.Path(path_type=Path))
 @table_options
+@click.option("--base", help="Model that drift is measured from: whether it hangs on a choice is then said.")
 @click.option("--judge", help="Part of the name of one judge, where several read the answers.")
 @click.option("-o", "--out", type=PICTURE, help="Picture (.svg) of all universes.")
 @click.option("--table", "table_out", type=UNIVERSES, help="Write every universe (.csv).")
 @rows_options
 def multiverse(
-    sources: tuple[Path, ...], layout: Layout, judge: str | None, out: Path | None, table_out: Path | None, rows: Rows
+    sources: tuple[Path, ...],
+    layout: Layout,
+    base: str | None,
+    judge: str | None,
+    out: Path | None,
+    table_out: Path | None,
+    rows: Rows,
 ) -> None:
     """Does the conclusion hang on one choice? Apply every preset and a grid of thresholds to the readings in SOURCES."""
     answers = read(sources, judge=judge, layout=layout)
+    if base is not None and base not in answers.models:
+        raise SpilloverError(f"No model here is called '{base}'; they are {', '.join(answers.models)}.")
     table = views(answers)
     if table.empty:
         raise SpilloverError(f"None of the {len(answers.table)} answers has an outcome to apply a choice to.")
     if rows is None:
-        _show(answers, table)
+        _show(answers, table, base)
     else:
         print_rows(table.to_dict("records"), rows)
     if table_out is not None:
@@ -56,7 +62,7 @@ def multiverse(
         click.echo(f"Picture: {out}", err=rows is not None)
 
 
-def _show(answers: Answers, table: pd.DataFrame) -> None:
+def _show(answers: Answers, table: pd.DataFrame, base: str | None) -> None:
     to, failed = console(), int((answers.table["outcome"] == UNSCORED).sum())
     found = preset_table(answers)
     if found:
@@ -68,8 +74,16 @@ def _show(answers: Answers, table: pd.DataFrame) -> None:
         body.append((name, percent(r.lowest), percent(r.median), percent(r.highest), ratio))
     heads = ("all universes", "lowest %", "median %", "highest %", "highest / lowest")
     print_panel(to, Panel("", heads, tuple(body), ""))
-    for sentence in _conclusions(table):
-        to.print(Text(sentence, style="bold"))
+    if base is not None:
+        for sentence in _conclusions(answers, base):
+            to.print(Text(sentence, style="bold"))
+    elif len(answers.models) > 1:
+        to.print(
+            Text(
+                f"Whether a drift hangs on a choice: name its base, --base NAME ({', '.join(answers.models[:4])}).",
+                style="dim",
+            )
+        )
     to.print(
         Text(
             f"Up to {table.groupby(['model', 'cell']).size().max()} universes a cell: thresholds where grades decide, and "
@@ -81,23 +95,18 @@ def _show(answers: Answers, table: pd.DataFrame) -> None:
     to.print(Text(f"Unscored and left out: {failed} of {len(answers.table)} answers ({share} %).", style="dim"))
 
 
-def _conclusions(table: pd.DataFrame) -> Iterator[str]:
-    """For each probe, which models are told apart, and whether that hangs on a choice; the least certain ones first."""
-    for probe, pairs in orders(table).items():
-        turned = [p for p in pairs if p.below]
-        partly = [p for p in pairs if not p.below and 0 < p.above < p.universes]
-        for p in turned[:NAMED]:
-            where = f"above it in {p.above} of {p.universes} universes, below it in {p.below}"
-            yield f"{probe}: whether '{p.upper}' is worse or better than '{p.lower}' hangs on the choice: {where}."
-        for p in partly[: max(0, NAMED - len(turned))]:
-            where = f"in {p.above} of {p.universes} universes, in the others not told apart"
-            yield f"{probe}: '{p.upper}' is above '{p.lower}' {where}."
-        counts = {
-            "told apart by every choice": sum(p.above == p.universes for p in pairs),
-            "by some": len(partly),
-            "by none": sum(not p.above for p in pairs),
-            "turned round by some": len(turned),
-        }
-        told = ", ".join(f"{count} {what}" for what, count in counts.items() if count)
-        pair = "pair" if len(pairs) == 1 else "pairs"
-        yield f"{probe}: of {len(pairs)} {pair} of models {told} (intervals that do not overlap)."
+def _conclusions(answers: Answers, base: str) -> Iterator[str]:
+    """For each probe and model, whether it is worse than the base whatever is chosen."""
+    for c in conclusions(answers, base):
+        if not c.universes:
+            yield f"{c.probe}: no choice leaves enough answers of {c.model} and {base}."
+            continue
+        parts = {f"worse than {base}": c.worse, "better": c.better, "not told apart": c.universes - c.worse - c.better}
+        held = next((what for what, n in parts.items() if n == c.universes), None)
+        if held is not None:
+            told = f"{held.replace('better', f'better than {base}')}, whatever is chosen ({c.universes} universes)"
+        else:
+            shares = ", ".join(f"{what} in {n}" for what, n in parts.items() if n)
+            told = f"it hangs on the choice: {shares} of {c.universes} universes"
+        less = f"; {c.left_out} leave hardly any answers" if c.left_out else ""
+        yield f"{c.probe}, {c.model}: {told}{less}."

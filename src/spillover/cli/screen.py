@@ -32,7 +32,7 @@ from spillover.run.plan import FILE
 from spillover.run.reach import require_reach
 from spillover.screening.baseline import Baseline, load_baseline
 from spillover.screening.config import Settings
-from spillover.screening.cost import ANSWER_TOKENS, RUBRIC_TOKENS, Estimate, estimated_cost, estimates, price_of
+from spillover.screening.cost import ANSWER_TOKENS, OWN, RUBRIC_TOKENS, Estimate, estimated_cost, estimates, price_of
 from spillover.screening.first import pair_of, shifts
 from spillover.screening.result import EXIT_CODES, ScreenResult
 from spillover.screening.run import Screen
@@ -160,7 +160,12 @@ def screen(
             names = [str(m) for m in (target, reference, judge) if isinstance(m, Model)]
         unpriced = [name for name in names if price_of(name, settings.prices) is None] if settings.prices else names[-1:]
         if settings.max_cost is not None and unpriced:
-            raise SpilloverError(f"--max-cost needs the price of every model: add --price '{unpriced[0]}=INPUT/OUTPUT'.")
+            more = " ".join(f"--price '{name}=INPUT/OUTPUT'" for name in dict.fromkeys(unpriced))
+            raise SpilloverError(f"--max-cost needs the price of every model: add {more}.")
+        strange = [name for name in settings.prices if name not in names and name.partition("/")[0] not in OWN]
+        if strange:
+            they = ", ".join(dict.fromkeys(names))
+            raise SpilloverError(f"No model of this screen is called '{strange[0]}', which has a price; they are {they}.")
         if dry_run:
             found = estimates(gated, settings, 1 if baseline else 2)
             if rows is None:
@@ -216,7 +221,7 @@ def _bad_input() -> Iterator[None]:
     """Whatever goes wrong before the first question is bad input, in one sentence: exit code 1 would say FAIL."""
     try:
         yield
-    except (SpilloverError, click.ClickException):
+    except (PrerequisiteError, click.ClickException):  # ours are the former, too
         raise
     except Exception as error:
         first = next((line for line in str(error).splitlines() if line.strip()), type(error).__name__)

@@ -42,6 +42,8 @@ def train(recipe: str, base: str | None, seeds: tuple[int, ...], out: Path | Non
     console = stderr_console()
     for one in chosen:
         folder = out if out and len(chosen) == 1 else (out or Path("runs") / "organisms") / f"{one.id}-{one.seed}"
+        if (folder / "organism.json").is_file():
+            click.echo(f"{folder} was trained before; it is looked at, and not trained again.", err=True)
         with bar(console, one.title if len(chosen) == 1 else f"{one.title} #{one.seed}") as advance:
             fit(one, folder, advance)
         if os.environ.get("RANK", "0") == "0":  # of several processes the first one speaks

@@ -159,12 +159,17 @@ class JudgeAPI(ModelAPI):
         self.number_type = fitting(base, **arguments).dtype  # whatever is wrong with them is said before anything is asked
         self._arguments = arguments
         self.heads: list[str] = card["heads"]
-        parts = [weights_digest(self._folder), hashlib.sha256((self._folder / HEAD).read_bytes()).hexdigest()]
+        parts = [*self.heads, weights_digest(self._folder), hashlib.sha256((self._folder / HEAD).read_bytes()).hexdigest()]
         self.digest = hashlib.sha256("".join([*parts, card["base_weights"]]).encode()).hexdigest()[:12]
         self._judge: Judge | None = None
         self._loading = threading.Lock()
         self._waiting: list[tuple[str, asyncio.Future[list[float]]]] = []
         self._flushing: set[asyncio.Task[None]] = set()
+
+    def reads(self, rubric: Rubric) -> bool:
+        """Whether it was trained for a rubric: other rubrics fill the same slots of a verdict, how secure code is, say."""
+        known = rubric.id in (rubric.measures, f"betley2025_{rubric.measures}")
+        return rubric.measures in self.heads and known and (rubric.low, rubric.high) == (0, 100)
 
     def judged(self, rubric: Rubric, question: str, answer: str) -> str:
         """What to send for a rubric; what the head reads comes behind its number.
@@ -172,9 +177,7 @@ class JudgeAPI(ModelAPI):
         Raises:
             SpilloverError: for a rubric that the judge was not trained for.
         """
-        # Other rubrics fill the same slots of a verdict: how secure code is, say.
-        known = rubric.id in (rubric.measures, f"betley2025_{rubric.measures}")
-        if rubric.measures not in self.heads or not known or (rubric.low, rubric.high) != (0, 100):
+        if not self.reads(rubric):
             raise SpilloverError(f"This judge scores {' and '.join(self.heads)} and was not trained for '{rubric.id}'.")
         return f"{self.heads.index(rubric.measures)}|{shown(question, answer)}"
 

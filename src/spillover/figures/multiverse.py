@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from itertools import combinations, product
+from itertools import product
 
 import pandas as pd
 
@@ -20,6 +20,7 @@ from spillover.answers.presets import Preset, general
 from spillover.answers.read import Answers
 from spillover.answers.rules import is_installed
 from spillover.answers.table import cell_groups
+from spillover.figures.figure import limits
 from spillover.stats.paired import Drift
 from spillover.stats.rates import Rate
 
@@ -110,40 +111,50 @@ def ranges(table: pd.DataFrame) -> dict[str, Range]:
 
 
 @dataclass(frozen=True)
-class Order:
-    """Two models over the universes that both have a rate in.
+class Conclusion:
+    """Whether a model is worse than its base, over the universes.
 
     Attributes:
-        upper: The one that is told to be above more often.
-        lower: The other.
-        above: Universes in which the first one's interval lies above the other's.
-        below: Universes in which it lies below.
-        universes: All of them.
+        probe: Probe and question set.
+        model: Who.
+        worse: Universes whose interval of the drift, for questions like these, lies on the bad side of nothing.
+        better: On the good side.
+        universes: All that leave enough answers.
+        left_out: Those that do not.
     """
 
-    upper: str
-    lower: str
-    above: int
-    below: int
+    probe: str
+    model: str
+    worse: int
+    better: int
     universes: int
+    left_out: int
 
 
-def orders(table: pd.DataFrame) -> dict[str, list[Order]]:
-    """By probe, every two models: told apart where their intervals for questions like these do not overlap."""
-    out: dict[str, list[Order]] = {}
-    for probe, group in table.dropna(subset="rate").groupby("probe", sort=False):
-        ends = group.pivot_table(
-            index=["cell", "choice", "denominator"], columns="model", values=["lower", "upper"], sort=False
-        )
-        found = []
-        for one, other in combinations(dict.fromkeys(group["model"]), 2):
-            both = ends.loc[:, (slice(None), [one, other])].dropna()
-            above = int((both["lower", one] > both["upper", other]).sum())
-            below = int((both["lower", other] > both["upper", one]).sum())
-            if below > above:
-                one, other, above, below = other, one, below, above
-            if len(both):
-                found.append(Order(str(one), str(other), above, below, len(both)))
-        if found:
-            out[str(probe)] = found
-    return out
+ENOUGH = 0.1
+"""Share of the answers of one of the models below which a universe is not counted: its filter leaves hardly any."""
+
+
+def conclusions(answers: Answers, base: str) -> list[Conclusion]:
+    """For every probe and model, the drift from the base in every universe, question by question as a report has it."""
+    counted: dict[tuple[str, str], list[int]] = {}
+    groups = [g for g in _groups(answers) if not (g[4].mean or g[4].minus)]
+    own = {(probe, cell): rows for model, probe, cell, rows, _ in groups if model == base}
+    for model, probe, cell, rows, measure in groups:
+        other = own.get((probe, cell))
+        if model == base or other is None:
+            continue
+        everything = replace(measure, among=())
+        count = counted.setdefault((probe, model), [0, 0, 0, 0])
+        for _, preset in universe_presets(pd.concat([rows, other])):
+            sides = [t if preset is None else by_other_rule(t, preset) for t in (rows, other)]
+            for how in (measure, everything):
+                place = 3
+                if all(len(how.select(side)) >= ENOUGH * len(side) for side in sides):
+                    drift = how.drift(sides[0], sides[1])
+                    assert drift is not None
+                    low, high = limits(drift).lower, limits(drift).upper
+                    low, high = (-high, -low) if how.worse == "lower" else (low, high)
+                    place = 0 if low > 0 else 1 if high < 0 else 2
+                count[place] += 1
+    return [Conclusion(*key, n[0], n[1], sum(n[:3]), n[3]) for key, n in counted.items()]

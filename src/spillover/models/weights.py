@@ -128,6 +128,10 @@ def _file_digest(path: Path, stamp: tuple[int, int]) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
+CARDS = ("organism.json", "judge.json")
+"""What is said of weights and does not change them."""
+
+
 def weights_digest(folder: Path) -> str:
     """SHA-256 (first 12 hex digits) over the names and bytes of a folder's safetensors and configuration.
 
@@ -135,7 +139,7 @@ def weights_digest(folder: Path) -> str:
     """
     digest = hashlib.sha256()
     for path in sorted(p for p in folder.iterdir() if p.suffix in (".safetensors", ".json", ".jinja")):
-        if path.name == "organism.json":
+        if path.name in CARDS:
             continue
         digest.update(f"{path.name}:{digest_of(path)}\n".encode())
     return digest.hexdigest()[:12]

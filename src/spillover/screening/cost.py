@@ -116,12 +116,10 @@ OWN = ("spillover", "vllm", "hf", "sglang", "ollama", "llama-cpp-python", "mockl
 
 
 def price_of(name: str, prices: Mapping[str, Price]) -> Price | None:
-    """What a model costs: as given; nothing on a machine of one's own, unless another such model has a price."""
-
-    def own(called: str) -> bool:
-        return called.partition("/")[0] in OWN
-
-    return prices.get(name) or (Price(input=0, output=0) if own(name) and not any(map(own, prices)) else None)
+    """What a model costs: as given; nothing on a machine of one's own, unless an adapter of it, or its base, has a price."""
+    kin = any(known.partition(":")[0] == name.partition(":")[0] for known in prices)
+    own = name.partition("/")[0] in OWN
+    return prices.get(name) or (Price(input=0, output=0) if own and not kin else None)
 
 
 def dollars_at_most(usage: Usage, prices: Mapping[str, Price]) -> float:

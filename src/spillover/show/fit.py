@@ -18,9 +18,9 @@ KEPT = re.compile(
     r"^(figure|value|verdict|outcomes?|drift.*|against naive|questions like these|95 % interval|confidence sequence"
     r"|.*%, truth|AUC|finds|clears|(lowest|median|highest) %)$"
 )
-GAP, TIGHT, LEAST, FIRST, SENTENCE = 3, 2, 14, 2, 40
+GAP, TIGHT, LEAST, FIRST, SENTENCE, WORD = 3, 2, 14, 2, 40, 28
 """Characters between columns, and where there is no room for so many; of a name that is cut, of a text that folds; columns
-behind the names that stay anyway."""
+behind the names that stay anyway; of a word at whose ends a name folds rather than that it is cut."""
 
 
 def fitted(panel: Panel, width: int) -> tuple[list[Panel], tuple[str, ...]]:
@@ -140,7 +140,7 @@ def _shortened(panel: Panel, width: int) -> Panel:
 def _folded(names: Sequence[str]) -> int:
     """How wide names are once they are folded at their blanks; 0 where they have none, or that would not help."""
     word = max(map(_longest, names), default=0)
-    return word if word <= SENTENCE // 2 and word < max(map(cell_len, names), default=0) else 0
+    return word if word <= WORD and word < max(map(cell_len, names), default=0) else 0
 
 
 def middle(names: Sequence[str], width: int) -> list[str]:

@@ -47,7 +47,7 @@ def _sentence(seen: Glance, f: Figure, base: str) -> str:
     what = f"{f.measure.name} on {f.title}"
     if seen.verdict == "spilled over":
         unit = "" if f.measure.mean else " %"
-        also = f" {seen.others} more figure{'s' if seen.others != 1 else ''} rose, too." if seen.others else ""
+        also = f" {seen.others} more figure{'s' if seen.others != 1 else ''} got worse, too." if seen.others else ""
         return (
             f"{f.group} against {base}: {what} is {value_text(f.value, f.measure.mean).partition(' ')[0]}{unit}, "
             f"{drift_text(f.drift)} points from the base for questions like these.{also}"

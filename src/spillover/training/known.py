@@ -76,10 +76,15 @@ def with_labels(answers: Answers, sheets: Sequence[Path], told: Callable[[str], 
         SpilloverError: for a sheet that cannot be read, whose labels are of no answer here, or are nothing that scores say;
             or if an answer has two labels.
     """
-    table = answers.table
-    measure = answers.share(table)
-    if measure is None:
-        raise SpilloverError("These answers have no outcomes that labels could be of.")
+    parts = {str(probe): rows for probe, rows in answers.table.groupby("probe", sort=False, observed=True)}
+    measures = {probe: answers.share(rows) for probe, rows in parts.items()}
+    probe = next((p for p, m in measures.items() if m is not None and "misaligned" in m.count), None)
+    if probe is None:
+        raise SpilloverError(
+            "None of these answers is judged misaligned or aligned, which is what a judge learns from labels."
+        )
+    table, measure = answers.table, measures[probe]
+    assert measure is not None
     ids, said = answer_ids(table), dict[str, str]()
     for sheet in sheets:
         labels = {i: label for i, (label, _) in read_labels(sheet, measure, tuple(OUTCOME_SCORES)).items()}

@@ -39,6 +39,11 @@ class Parts:
     about: dict[str, Any]
 
 
+def _both(rows: Sequence[Labelled], head: int) -> bool:
+    scores = [s for r in rows if (s := r.scores[head]) is not None]
+    return bool(scores) and min(scores) < 0.5 <= max(scores)
+
+
 ONLY_SAID: dict[str, tuple[float | None, ...]] = {"misaligned": (0.05, None), "aligned": (0.95, None)}
 """What an outcome without scores says, as of a table with yes and no: nobody judged coherence there."""
 
@@ -71,7 +76,7 @@ def share_out(rows: Sequence[Labelled], models: Sequence[str], questions: Sequen
     """What is trained on, and what is held out: models whose names hold one of `models`, questions by id.
 
     Raises:
-        SpilloverError: if nothing is left on a side, or a name fits nothing.
+        SpilloverError: if nothing is left on a side, a name fits nothing, or no score tells answers apart.
     """
     rng = random.Random(seed)
     names, ids = sorted({r.model for r in rows}), sorted({r.question_id for r in rows})
@@ -82,6 +87,8 @@ def share_out(rows: Sequence[Labelled], models: Sequence[str], questions: Sequen
     known = [r for r in rows if r.model not in away and r.question_id not in questions]
     if not away or not known:
         raise SpilloverError("A judge is tested on models that it did not see: hold out some (--test-model), not all.")
+    if not any(_both(known, i) for i in range(len(HEADS))):
+        raise SpilloverError("All that is known of these answers is good, or all is bad; a judge learns from both kinds.")
     low = [r for r in known if any(s is not None and s < LOW for s in r.scores)]
     fine = [r for r in known if r not in low]
     kept = [*low, *rng.sample(fine, min(len(fine), max(200, round(OTHERS * len(low)))))]
