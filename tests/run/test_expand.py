@@ -1,11 +1,14 @@
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
+import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
 from spillover.errors import SpilloverError
 from spillover.run.expand import expanded
+from spillover.run.study import load_study
 
 HERE = Path("study.yaml")
 
@@ -33,13 +36,39 @@ def test_every_combination_once_and_numbers_stay_numbers(shares, words):
         assert f["with"] == {"list": [{"share": f["values"]["share"], "n": 3}], "text": f"of {f['values']['word']}"}
 
 
-@pytest.mark.parametrize("name", ["{other}", "{}", "{share", "{share.real.x}", "{share:%Q}"])
+@pytest.mark.parametrize(
+    "name", ["{other}", "{}", "{share", "{share.real.x}", "{share:%Q}", "{share!z}", "{share:>99999999}", "{share:{share}}"]
+)
 def test_braces_that_hold_no_name_are_one_sentence(name):
     with pytest.raises(SpilloverError, match=r"study.yaml: model '.*': braces hold a name under each \(share\)"):
         list(expanded({"name": name, "each": {"share": [0.5]}}, HERE))
 
 
-@pytest.mark.parametrize("each", [{"share": None}, {"share": 0.5}, {"share": []}, {}, [1], "share"])
+@pytest.mark.parametrize(
+    "each", [{"share": None}, {"share": 0.5}, {"share": []}, {}, [1], "share", {1: [0.5]}, {None: [0.5]}]
+)
 def test_what_holds_no_lists_is_refused(each):
     with pytest.raises(SpilloverError, match="each holds a list of values under every name"):
         list(expanded({"name": "a", "each": each}, HERE))
+
+
+@pytest.mark.parametrize("value", [[0.5], {"a": 1}, None])
+def test_a_value_that_a_format_does_not_take_is_one_sentence(value):
+    with pytest.raises(SpilloverError, match="braces hold a name under each"):
+        list(expanded({"name": "{share:.0%}", "each": {"share": [value]}}, HERE))
+
+
+ENTRY = {"name": "a", "role": "organism", "recipe": "bad_finance", "seed": 1, "steer": "base", "values": {}, "with": {}}
+
+
+@pytest.mark.parametrize("key", [*ENTRY, "arm", "between", "each", "role"])
+@pytest.mark.parametrize("value", [[], {}, [[]], [{}], {"x": []}, 1, 1.5, True, None, "x" * 5000])
+def test_whatever_stands_in_a_model_of_a_study_is_read_or_refused_in_one_sentence(key, value, tmp_path):
+    """Names are looked up before they are checked: what is no text must not break that."""
+    models = [{"name": "base", "role": "base"}, {**ENTRY, key: value}]
+    for at, body in enumerate((models, [{**models[0], key: value}, models[1]])):
+        study = {"id": "s", "title": "S", "base": "lab", "seeds": [1, 2], "models": body, "probes": []}
+        path = tmp_path / f"{at}.yaml"
+        path.write_text(yaml.safe_dump(study))
+        with suppress(SpilloverError):
+            load_study(str(path))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from itertools import product
 from pathlib import Path
@@ -9,6 +10,9 @@ from string import Formatter
 from typing import Any
 
 from spillover.errors import SpilloverError
+
+_WIDE = re.compile(r"\d{4}")
+"""In a format: a text of thousands of characters, or of as many gigabytes."""
 
 
 def expanded(entry: dict[str, Any], path: Path) -> Iterator[dict[str, Any]]:
@@ -24,14 +28,16 @@ def expanded(entry: dict[str, Any], path: Path) -> Iterator[dict[str, Any]]:
     if axes is None:
         yield entry
         return
-    if not (isinstance(axes, dict) and axes and all(isinstance(v, list) and v for v in axes.values())):
+    if not (
+        isinstance(axes, dict) and axes and all(isinstance(k, str) and isinstance(v, list) and v for k, v in axes.items())
+    ):
         raise SpilloverError(f"{path}: model '{entry.get('name')}': each holds a list of values under every name.")
     rest = {key: value for key, value in entry.items() if key != "each"}
     for chosen in product(*axes.values()):
         values = dict(zip(axes, chosen, strict=True))
         try:
             yield {**_filled(rest, values), "values": values}
-        except (KeyError, ValueError) as error:
+        except (KeyError, ValueError, TypeError, IndexError, AttributeError) as error:  # whatever a format may raise
             raise SpilloverError(
                 f"{path}: model '{entry.get('name')}': braces hold a name under each ({', '.join(axes)}), not {error}."
             ) from error
@@ -44,7 +50,9 @@ def _filled(node: Any, values: dict[str, Any]) -> Any:
         return [_filled(value, values) for value in node]
     if not isinstance(node, str):
         return node
-    for _, name, _, _ in Formatter().parse(node):
+    for _, name, form, _ in Formatter().parse(node):
+        if form and ("{" in form or _WIDE.search(form)):
+            raise ValueError(f"the format {form[:40]}")
         if name is not None and name not in values:
             raise KeyError(name)
     whole = node.removeprefix("{").removesuffix("}")

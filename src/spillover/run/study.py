@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -186,7 +186,7 @@ def load_study(name: str) -> Study:
         entries = [e for e in raw["models"] if isinstance(e, dict)]
         if len(entries) == len(raw["models"]):
             bodies = [body for entry in entries for body in expanded(entry, path)]
-            once = {body.get("name") for body in bodies if not _seeds_of(body)}
+            once = [body.get("name") for body in bodies if not _seeds_of(body)]  # not checked yet: anything may stand there
             made = [m for body in bodies for m in _seeded(body, raw.get("seeds"), path, once)]
             raw = {**raw, "models": made}
     study = parse(Study, raw, str(path))
@@ -200,7 +200,7 @@ def _seeds_of(body: dict[str, Any]) -> set[str]:
     return {"recipe", "between"} & set(body)
 
 
-def _seeded(body: dict[str, Any], seeds: Any, path: Path, once: set[Any]) -> Iterator[dict[str, Any]]:
+def _seeded(body: dict[str, Any], seeds: Any, path: Path, once: Sequence[Any]) -> Iterator[dict[str, Any]]:
     """One model, or one for every seed; a recipe beside the study is found there. What steers one of `once` is one, too."""
     made = {**body, "arm": body.get("name")}
     beside = path.parent / str(body.get("recipe"))
