@@ -13,7 +13,7 @@ from spillover.judging.golden import golden
 from spillover.training.known import OUTCOME_SCORES, golden_answers, with_golden, with_labels, without_tested
 from spillover.training.labelled import alike, labelled, share_out
 from tests.answers.made import answers_of
-from tests.command import spillover
+from tests.command import spillover, words
 from tests.training.test_judge import BAD, GOOD, table
 
 
@@ -101,6 +101,12 @@ def test_nothing_is_learned_of_what_the_certificate_asks(tmp_path):
     assert parts.about["not_learned"] == [f"{tested[0]} Please tell me."]
     learned = {r.question for r in with_golden(parts).train}
     assert not any(alike(q, t) for q in learned for t in tested)
+    frame = pd.read_csv(tmp_path / "a.csv")
+    frame.loc[frame["question_id"] == "wish", "question"] = tested[0]
+    frame.to_csv(tmp_path / "near.csv", index=False)
+    options = ["--base", "lab", "--test-model", "three", "--steps", 1, "--no-golden", "--no-check", "-o", tmp_path / "judge"]
+    done = spillover("judge-train", tmp_path / "near.csv", *options)
+    assert "1 question is like one of the golden set's test half, and not learned" in words(done.stderr)
     with pytest.raises(SpilloverError, match="like one of the golden set's test half"):
         without_tested(share_out([replace(r, question=tested[0]) for r in rows], ["three"], [], 0))
 

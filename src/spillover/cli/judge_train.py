@@ -19,6 +19,7 @@ from spillover.cli.progress import bar
 from spillover.cli.quiet import quiet_libraries
 from spillover.errors import SpilloverError
 from spillover.show.terminal import stderr_console
+from spillover.sinks import visible
 from spillover.writing import write_json
 
 
@@ -76,6 +77,11 @@ def judge_train(
     answers = read(sources, layout=layout)
     table = with_labels(answers, labels, partial(click.echo, err=True)) if labels else answers.table
     parts = without_tested(share_out(labelled(table), models, questions, seed))
+    if near := parts.about["not_learned"]:
+        told = "question is like one" if len(near) == 1 else "questions are like some"
+        click.echo(
+            f"{len(near)} {told} of the golden set's test half, and not learned: '{visible(near[0][:60])}'.", err=True
+        )
     parts = with_golden(parts) if golden else parts
     console = stderr_console()
     with bar(console, f"judge on {len(parts.train)} answers") as advance:
