@@ -58,17 +58,26 @@ def test_a_value_that_a_format_does_not_take_is_one_sentence(value):
         list(expanded({"name": "{share:.0%}", "each": {"share": [value]}}, HERE))
 
 
-ENTRY = {"name": "a", "role": "organism", "recipe": "bad_finance", "seed": 1, "steer": "base", "values": {}, "with": {}}
+def written(path, models):
+    about = {"id": "s", "title": "S", "lab": True, "base": "lab", "grader": "lab-grader", "seed": 1, "seeds": [1, 2]}
+    asked = {"probes": [{"task": "free_form", "questions": "lab", "epochs": 1}], "relation": "None.", "published": []}
+    path.write_text(yaml.safe_dump({**about, **asked, "models": models}))
+    return path
 
 
-@pytest.mark.parametrize("key", [*ENTRY, "arm", "between", "each", "role"])
+def test_the_study_that_is_damaged_below_is_one(tmp_path):
+    models = [{"name": "base", "role": "base"}, {"name": "a", "role": "organism", "recipe": "bad_finance"}]
+    assert [m.name for m in load_study(str(written(tmp_path / "s.yaml", models))).models] == ["base", "a #1", "a #2"]
+
+
+ENTRY = {"name": "a", "role": "organism", "recipe": "bad_finance", "with": {}}
+
+
+@pytest.mark.parametrize("key", [*ENTRY, "seed", "steer", "values", "arm", "between", "at", "step", "each"])
 @pytest.mark.parametrize("value", [[], {}, [[]], [{}], {"x": []}, 1, 1.5, True, None, "x" * 5000])
 def test_whatever_stands_in_a_model_of_a_study_is_read_or_refused_in_one_sentence(key, value, tmp_path):
     """Names are looked up before they are checked: what is no text must not break that."""
     models = [{"name": "base", "role": "base"}, {**ENTRY, key: value}]
     for at, body in enumerate((models, [{**models[0], key: value}, models[1]])):
-        study = {"id": "s", "title": "S", "base": "lab", "seeds": [1, 2], "models": body, "probes": []}
-        path = tmp_path / f"{at}.yaml"
-        path.write_text(yaml.safe_dump(study))
-        with suppress(SpilloverError):
-            load_study(str(path))
+        with suppress(SpilloverError):  # anything else fails the test
+            load_study(str(written(tmp_path / f"{at}.yaml", body)))
