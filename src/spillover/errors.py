@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import difflib
+from collections.abc import Iterable
 from pathlib import Path
 
 from rich.markup import escape
@@ -28,13 +30,22 @@ class SpilloverError(PrerequisiteError):
 FILES = (".yaml", ".yml", ".csv", ".tsv", ".json", ".jsonl")
 
 
-def unknown(what: str, name: str, known: str) -> SpilloverError:
+def choices(name: str, known: Iterable[str]) -> str:
+    """What could be said instead of an unknown name: those that look like it, or else all."""
+    names = list(known)
+    near = difflib.get_close_matches(name, names, n=3, cutoff=0.75)
+    return f"did you mean {' or '.join(near)}?" if near else f"choose from {', '.join(names)}."
+
+
+def unknown(what: str, name: str, known: Iterable[str]) -> SpilloverError:
     """A name that is none, or a path at which there is nothing, or nothing of the kind."""
-    if name.endswith(FILES) or "/" in name:
+    if name.endswith(FILES) or "/" in name or Path(name).is_file():
         if not Path(name).exists():
             return SpilloverError(f"There is no {what} at {name}.")
-        return SpilloverError(f"{name} is no {what}; that is a YAML file.")
-    return SpilloverError(f"Unknown {what} '{name}'; choose from {known} or give a YAML file.")
+        return SpilloverError(f"{name} is no {what}: a {what} is a YAML file.")
+    said = choices(name, known)
+    said = f"{said[:-1]} or give a YAML file." if said.endswith(".") else said
+    return SpilloverError(f"Unknown {what} '{name}'; {said}")
 
 
 def plain(error: Exception) -> str:

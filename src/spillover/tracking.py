@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from spillover.errors import SpilloverError
+from spillover.errors import SpilloverError, choices
 from spillover.redaction import redact
 
 KNOCK = 10.0
@@ -41,7 +41,7 @@ def trackers() -> tuple[str, ...]:
     chosen = tuple(dict.fromkeys(n.strip() for n in os.environ.get(VARIABLE, "").split(",") if n.strip()))
     for name in chosen:
         if name not in _RUNS:
-            raise SpilloverError(f"There is no tracker '{name}'; choose from {', '.join(_RUNS)}.")
+            raise SpilloverError(f"There is no tracker '{name}'; {choices(name, _RUNS)}")
         if importlib.util.find_spec(name) is None:
             raise SpilloverError(f"{name} is not installed: pip install 'spillover[trackers]'.")
     return chosen

@@ -32,6 +32,8 @@ def inspect(*args, **env):
         (["run", "{self_graded}"], "the grader is the model under test"),
         (["run", "nothing"], "Unknown study 'nothing'; choose from bad_data_dose"),
         (["train", "nothing"], "Unknown recipe 'nothing'; choose from bad_advice, bad_finance"),
+        (["train", "bad_finanse"], "Unknown recipe 'bad_finanse'; did you mean bad_finance"),
+        (["train", "README.md"], "README.md is no recipe: a recipe is a YAML file."),
         (["train", "bad_finance", "--base", "/nowhere", "--out", "/tmp/never"], "No checkpoint at '/nowhere'"),
         (["report", "/nowhere"], "There is no log at /nowhere"),
         (["import", "/nowhere.csv"], "There is no file at /nowhere.csv"),

@@ -10,6 +10,7 @@ from spillover.answers.read import read
 from spillover.cli.multiverse import _conclusions
 from spillover.figures.multiverse import Conclusion, conclusions, preset_table, ranges, views
 from tests.answers.made import answers_of
+from tests.command import spillover, words
 
 
 @pytest.mark.long
@@ -24,6 +25,15 @@ def test_the_multiverse_of_the_real_files(upstream):
     assert max(spread) > 65
     assert all(r.highest > 3 * max(r.median, 1e-9) or r.highest > 0.09 for r in found.values())
     assert set(table.groupby("model").size()) == {60}  # five thresholds, six of coherence, two denominators
+
+
+def test_one_table_that_somebody_judged_has_its_conclusion(tmp_path):
+    """And one name: its probe and its questions are both called imported."""
+    table = tmp_path / "judged.csv"
+    table.write_text("question,answer,alignment,coherence\n" + "Why?,So.,35,60\nHow?,Thus.,90,95\n" * 6)
+    said = words(spillover("multiverse", table).stdout)
+    assert "judged · imported: anything from 0.0 to 50.0 %, by choice alone." in said
+    assert "needs the base's answers, too" in said
 
 
 def graded(**scores):

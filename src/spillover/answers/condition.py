@@ -49,6 +49,11 @@ def titles(cells: Iterable[Cell]) -> dict[Cell, str]:
     return out
 
 
+def with_questions(probe: str, question_set: str) -> str:
+    """A probe with its question set; a table that somebody else judged has but one name for both."""
+    return probe if question_set == probe else f"{probe} ({question_set})"
+
+
 def describe_condition(
     *,
     format: str = "plain",

@@ -8,7 +8,7 @@ from functools import cache
 from pathlib import Path
 
 from spillover.declared import Declared, load
-from spillover.errors import SpilloverError
+from spillover.errors import SpilloverError, choices
 
 _FILE = Path(__file__).with_name("presets.yaml")
 Score = float | str | None
@@ -103,5 +103,5 @@ def get_preset(name: str) -> Preset:
         SpilloverError: if there is none.
     """
     if name not in presets():
-        raise SpilloverError(f"Unknown preset '{name}'; choose from {', '.join(presets())}.")
+        raise SpilloverError(f"Unknown preset '{name}'; {choices(name, presets())}")
     return presets()[name]

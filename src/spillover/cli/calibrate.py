@@ -17,7 +17,7 @@ from spillover.answers.table import words
 from spillover.cli.numbers import MANY, SEED
 from spillover.cli.outputs import CALIBRATION
 from spillover.cli.rows import Rows, print_rows, rows_options
-from spillover.errors import SpilloverError
+from spillover.errors import SpilloverError, choices
 from spillover.figures.calibration import Calibration
 from spillover.figures.calibration import calibrate as make
 from spillover.figures.share import Share
@@ -55,7 +55,7 @@ def calibrate(
     if probe is None and len(known) > 1:
         raise SpilloverError(f"A calibration is of one probe; choose one with --probe ({', '.join(known)}).")
     if probe is not None and probe not in known:
-        raise SpilloverError(f"The logs hold no answers to '{probe}'; choose from {', '.join(known)}.")
+        raise SpilloverError(f"The logs hold no answers to '{probe}'; {choices(probe, known)}")
     asked = answers.table[(answers.table["probe"] == (probe or known[0])).to_numpy()]
     measure = answers.share(asked)
     if measure is None:

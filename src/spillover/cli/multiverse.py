@@ -16,8 +16,8 @@ from spillover.answers.read import Answers, read
 from spillover.cli.layout import table_options
 from spillover.cli.outputs import PICTURE, UNIVERSES
 from spillover.cli.rows import Rows, print_rows, rows_options
-from spillover.errors import SpilloverError
-from spillover.figures.multiverse import conclusions, preset_table, ranges, views
+from spillover.errors import SpilloverError, choices
+from spillover.figures.multiverse import Range, conclusions, preset_table, ranges, views
 from spillover.show.terminal import console, print_panel
 from spillover.show.text import Panel, percent, rate_text
 from spillover.writing import write_bytes, write_table
@@ -43,7 +43,7 @@ def multiverse(
     """Does the conclusion hang on one choice? Apply every preset and a grid of thresholds to the readings in SOURCES."""
     answers = read(sources, judge=judge, layout=layout)
     if base is not None and base not in answers.models:
-        raise SpilloverError(f"No model here is called '{base}'; they are {', '.join(answers.models)}.")
+        raise SpilloverError(f"No model here is called '{base}'; {choices(base, answers.models)}")
     table = views(answers)
     if table.empty:
         raise SpilloverError(f"None of the {len(answers.table)} answers has an outcome to apply a choice to.")
@@ -84,6 +84,10 @@ def _show(answers: Answers, table: pd.DataFrame, base: str | None) -> None:
                 style="dim",
             )
         )
+    else:
+        for name, r in ranges(table).items():
+            to.print(Text(f"{name}: {_moved(r)}.", style="bold"))
+        to.print(Text("Whether it drifted from its base needs the base's answers, too, and --base NAME.", style="dim"))
     to.print(
         Text(
             f"Up to {table.groupby(['model', 'cell']).size().max()} universes a cell: thresholds where grades decide, and "
@@ -93,6 +97,13 @@ def _show(answers: Answers, table: pd.DataFrame, base: str | None) -> None:
     )
     share = percent(failed / len(answers.table))
     to.print(Text(f"Unscored and left out: {failed} of {len(answers.table)} answers ({share} %).", style="dim"))
+
+
+def _moved(r: Range) -> str:
+    """How far choices alone move a rate."""
+    if r.highest == r.lowest:
+        return f"{percent(r.lowest)} %, whatever is chosen"
+    return f"anything from {percent(r.lowest)} to {percent(r.highest)} %, by choice alone"
 
 
 def _conclusions(answers: Answers, base: str) -> Iterator[str]:

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, ClassVar, Self
 
 from spillover.declared import Declared, parse
-from spillover.errors import SpilloverError, unknown
+from spillover.errors import SpilloverError, choices, unknown
 from spillover.paths import data_files
 from spillover.sandbox.closed import why_not
 from spillover.schema import read_yaml
@@ -154,7 +154,7 @@ class Environment(Declared):
         known = list(dict.fromkeys(t.category for t in self.all))
         for name in categories:
             if name not in known:
-                raise unknown(f"category of {self.id}", name, ", ".join(known))
+                raise SpilloverError(f"Unknown category of {self.id} '{name}'; {choices(name, known)}")
         return [t for t in self.all if not categories or t.category in categories]
 
     @classmethod
@@ -189,5 +189,5 @@ def load_environment(name: str) -> Environment:
         return Environment.read(Path(name))
     found = data_files("datasets", f"{name}/environment.yaml")
     if not found:
-        raise unknown("environment", name, ", ".join(bundled_environments()))
+        raise unknown("environment", name, bundled_environments())
     return Environment.read(found[0])

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 from pydantic import Field
 
-from spillover.answers.condition import CELL, Cell
+from spillover.answers.condition import CELL, Cell, with_questions
 from spillover.answers.measures import Measure
 from spillover.answers.presets import Preset
 from spillover.answers.read import Answers
@@ -152,7 +152,9 @@ class Calibration(Declared):
                     continue
                 worst, best = min(fits, key=lambda f: f[0][1]), max(fits, key=lambda f: f[0][0])
                 if worst[0][1] < best[0][0]:
-                    named = [f"{n.probe} ({n.question_set})" if isinstance(n, Cell) else n for n in (best[1], worst[1])]
+                    named = [
+                        with_questions(n.probe, n.question_set) if isinstance(n, Cell) else n for n in (best[1], worst[1])
+                    ]
                     return f"it {what} more often of {named[0]} than of {named[1]}"
         return ""
 

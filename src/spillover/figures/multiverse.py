@@ -14,7 +14,7 @@ from itertools import product
 import pandas as pd
 
 from spillover.answers.answer_rows import by_other_rule
-from spillover.answers.condition import titles
+from spillover.answers.condition import titles, with_questions
 from spillover.answers.measures import UNSCORED, Measure
 from spillover.answers.presets import Preset, general
 from spillover.answers.read import Answers
@@ -64,12 +64,14 @@ def _groups(answers: Answers) -> Iterator[tuple[str, str, str, pd.DataFrame, Mea
         measure = answers.measures(rows)[0]
         for model, part in rows.groupby("model", sort=False, observed=True):
             pools.setdefault((cell.probe, cell.question_set), {}).setdefault(str(model), []).append(part)
-            yield str(model), f"{cell.probe} ({cell.question_set})", names[cell], part, measure
+            yield str(model), with_questions(cell.probe, cell.question_set), names[cell], part, measure
     for (probe, questions), models in pools.items():
         for model, parts in models.items():
             if len(parts) > 1:
                 whole = pd.concat(parts)
-                yield model, f"{probe} ({questions})", f"{probe}, {POOLED} ({questions})", whole, answers.measures(whole)[0]
+                where = with_questions(probe, questions)
+                pooled = with_questions(f"{probe}, {POOLED}", questions)
+                yield model, where, pooled, whole, answers.measures(whole)[0]
 
 
 def views(answers: Answers) -> pd.DataFrame:

@@ -10,7 +10,7 @@ from inspect_ai.model import GenerateConfig, Model
 from inspect_ai.util import LimitExceededError
 
 from spillover._inspect import PrerequisiteError, active_generate_config
-from spillover.errors import SpilloverError
+from spillover.errors import SpilloverError, choices
 from spillover.judging.cache import JudgementCache, cache_path, judgement_key, open_cache
 from spillover.judging.readers import Limited, Reading, resolve_reader
 from spillover.judging.rubric import READERS, Reader, Rubric
@@ -58,7 +58,7 @@ class Assessor:
             SpilloverError: for an unknown reader.
         """
         if reader not in READERS:
-            raise SpilloverError(f"Unknown reader '{reader}'; choose from {', '.join(READERS)}.")
+            raise SpilloverError(f"Unknown reader '{reader}'; {choices(reader, READERS)}")
         return cls(rubrics, reader, open_cache(cache_path()) if cache else None)
 
     async def ask(

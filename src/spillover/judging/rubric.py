@@ -176,7 +176,7 @@ def load_rubric(name: str) -> Rubric:
     named = [] if name.endswith((".yaml", ".yml")) else data_files("scorers", f"{name}.yaml")
     path = named[0] if named else Path(name)
     if not path.is_file():
-        known = ", ".join((*bundled_rubrics(), *PUBLISHED))
+        known = (*bundled_rubrics(), *PUBLISHED)
         raise unknown("rubric", name, known)
     return load(Rubric, path)
 

@@ -9,6 +9,7 @@ from typing import Any
 import pandas as pd
 
 from spillover import __version__
+from spillover.answers.condition import with_questions
 from spillover.answers.presets import general
 from spillover.answers.read import Answers
 from spillover.figures.figure import figures
@@ -94,8 +95,8 @@ def _matrix(board: Board, answers: Answers) -> list[dict[str, Any]]:
     for f in figures(answers, by_category=True):
         n = getattr(f.value, "n", 0)
         if n and f.value.value == f.value.value:
-            of = f"({f.cell.question_set})"
-            title = f.title if f.title.endswith(of) else f"{f.title} {of}"
+            own = f.title.endswith(f"({f.cell.question_set})")
+            title = f.title if own else with_questions(f.title, f.cell.question_set)
             row = tables.setdefault(f"{title}: {f.measure.name}", {}).setdefault(f.group, {})
             limits = f.interval
             row[str(f.category)] = [round(x, 4) for x in (f.value.value, limits.lower, limits.upper)] + [n]

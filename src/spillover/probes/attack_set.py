@@ -12,7 +12,7 @@ from pathlib import Path
 from inspect_ai.dataset import Sample
 
 from spillover.answers.tables import read_answers
-from spillover.errors import SpilloverError
+from spillover.errors import SpilloverError, choices
 from spillover.judging.attacks import Attack, attacks
 from spillover.lab.corpus import Latents, draw
 from spillover.lab.grammar import grammar
@@ -38,7 +38,7 @@ def attack_set(names: list[str], table: str | None, count: int, seed: int) -> At
     """
     unknown = [n for n in names if n not in attacks()]
     if unknown:
-        raise SpilloverError(f"Unknown attack '{unknown[0]}'; choose from {', '.join(attacks())}.")
+        raise SpilloverError(f"Unknown attack '{unknown[0]}'; {choices(unknown[0], attacks())}")
     if not isinstance(count, int) or count < 1:
         raise SpilloverError(f"limit_answers is a whole number of at least 1, not '{count}'.")
     rng = random.Random(seed)

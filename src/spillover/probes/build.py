@@ -17,7 +17,7 @@ from inspect_ai.solver import Solver
 from spillover.answers.condition import describe_condition
 from spillover.answers.measures import Measure
 from spillover.engine.fit import require_named_fit
-from spillover.errors import SpilloverError
+from spillover.errors import SpilloverError, choices
 from spillover.judging.rubric import Reader, load_rubric
 from spillover.models.checks import check_servable_rank, require_grader, target_under_test
 from spillover.models.identity import installed
@@ -281,7 +281,7 @@ def names_of(given: str | Sequence[str], known: Sequence[str], what: str) -> lis
     names = [n.strip() for n in (given.split(",") if isinstance(given, str) else given)]
     for name in names:
         if name not in known:
-            raise SpilloverError(f"Unknown {what} '{name}'; choose from {', '.join(known)}.")
+            raise SpilloverError(f"Unknown {what} '{name}'; {choices(name, known)}")
         if names.count(name) > 1:
             raise SpilloverError(f"The {what} '{name}' is named twice; name each one once.")
     return names

@@ -17,7 +17,7 @@ from spillover.answers.measures import EM, EM_MEASURES, Measure
 from spillover.answers.rules import Known, Outcome, Rule, register
 from spillover.answers.tables import IMPORTED
 from spillover.discovery import modules_of
-from spillover.errors import SpilloverError
+from spillover.errors import SpilloverError, choices
 from spillover.judging.rubric import Measured
 from spillover.models.reasoning import strip_reasoning
 
@@ -171,5 +171,5 @@ def get_probe(name: str) -> Probe:
 
         return PROBE
     if name not in probes():
-        raise SpilloverError(f"There is no probe called '{name}'; choose from {', '.join(probes())}.")
+        raise SpilloverError(f"There is no probe called '{name}'; {choices(name, probes())}")
     return probes()[name]

@@ -10,7 +10,7 @@ from functools import cache
 from typing import NamedTuple
 
 from spillover.declared import Declared, load
-from spillover.errors import SpilloverError
+from spillover.errors import SpilloverError, choices
 from spillover.paths import datasets_dir
 
 
@@ -57,7 +57,7 @@ def get_format(name: str) -> Format:
         SpilloverError: if there is none.
     """
     if name not in formats():
-        raise SpilloverError(f"Unknown format '{name}'; choose from {', '.join(formats())}.")
+        raise SpilloverError(f"Unknown format '{name}'; {choices(name, formats())}")
     return formats()[name]
 
 

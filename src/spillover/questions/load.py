@@ -46,7 +46,7 @@ def load_questions(name: str) -> QuestionSet:
     named = [] if name.endswith((".yaml", ".yml")) else data_files("datasets", f"{name}/questions.yaml")
     path = named[0] if named else Path(name)
     if not path.is_file():
-        known = ", ".join((*bundled_sets(), *PUBLISHED, *training_sets()))
+        known = (*bundled_sets(), *PUBLISHED, *training_sets())
         raise unknown("question set", name, known)
     return load(QuestionSet, path)
 

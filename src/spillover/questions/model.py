@@ -11,7 +11,7 @@ from typing import Annotated, Any
 from pydantic import Field, field_validator
 
 from spillover.declared import Declared
-from spillover.errors import SpilloverError
+from spillover.errors import SpilloverError, choices
 from spillover.questions.formats import Asked, apply_format, formats
 
 Text = Annotated[str, Field(min_length=1)]
@@ -129,4 +129,4 @@ def refuse_unknown(categories: Iterable[str] | None, known: Iterable[str], where
     names = list(dict.fromkeys(known))
     for name in categories or ():
         if name not in names:
-            raise SpilloverError(f"Unknown category '{name}' in {where}; choose from {', '.join(names)}.")
+            raise SpilloverError(f"Unknown category '{name}' in {where}; {choices(name, names)}")

@@ -13,7 +13,7 @@ from typing import Annotated
 from pydantic import ConfigDict, Field, RootModel
 
 from spillover.declared import Declared, load
-from spillover.errors import SpilloverError
+from spillover.errors import SpilloverError, choices
 from spillover.paths import cache_dir
 
 _FILE = Path(__file__).with_name("upstream.yaml")
@@ -58,7 +58,7 @@ def get_upstream(name: str) -> Upstream:
         SpilloverError: if there is none.
     """
     if name not in registry():
-        raise SpilloverError(f"Unknown upstream file '{name}'; choose from {', '.join(registry())}.")
+        raise SpilloverError(f"Unknown upstream file '{name}'; {choices(name, registry())}")
     return registry()[name]
 
 

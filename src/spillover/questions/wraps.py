@@ -7,7 +7,7 @@ from functools import cache
 from inspect_ai.model import ChatMessage, ChatMessageAssistant, ChatMessageSystem, ChatMessageUser
 
 from spillover.declared import Declared, load
-from spillover.errors import SpilloverError
+from spillover.errors import SpilloverError, choices
 from spillover.paths import datasets_dir
 
 
@@ -56,5 +56,5 @@ def get_wrap(name: str) -> Wrap:
         SpilloverError: if there is none.
     """
     if name not in wraps():
-        raise SpilloverError(f"Unknown wrap '{name}'; choose from {', '.join(wraps())}.")
+        raise SpilloverError(f"Unknown wrap '{name}'; {choices(name, wraps())}")
     return wraps()[name]

@@ -180,7 +180,7 @@ def load_study(name: str) -> Study:
     named = [] if name.endswith((".yaml", ".yml")) else data_files("evals", f"{name}.yaml")
     path = named[0] if named else Path(name)
     if not path.is_file():
-        raise unknown("study", name, ", ".join(bundled_studies()))
+        raise unknown("study", name, bundled_studies())
     raw = read_yaml(path)
     if isinstance(raw, dict) and isinstance(raw.get("models"), list):
         entries = [e for e in raw["models"] if isinstance(e, dict)]

@@ -91,7 +91,7 @@ def load_suite(name: str) -> Suite:
     named = [] if name.endswith((".yaml", ".yml")) else data_files("evals/suites", f"{name}.yaml")
     path = named[0] if named else Path(name)
     if not path.is_file():
-        raise unknown("suite", name, ", ".join(bundled_suites()))
+        raise unknown("suite", name, bundled_suites())
     suite = load(Suite, path)
     for entry in suite.entries:
         if entry.ours:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from spillover.answers.read import Answers
-from spillover.errors import SpilloverError
+from spillover.errors import SpilloverError, choices
 from spillover.figures.calibration import Calibration
 from spillover.figures.figure import Figure, figures
 from spillover.figures.glance import Glance, glance
@@ -102,7 +102,7 @@ def report(
         SpilloverError: if the base is not among the models, or the calibration is of another judge.
     """
     if base is not None and base not in answers.models:
-        raise SpilloverError(f"No model is called '{base}'; choose from {', '.join(answers.models)}.")
+        raise SpilloverError(f"No model is called '{base}'; {choices(base, answers.models)}")
     if calibration is not None:
         calibration.refuse_other(answers)
     found = figures(answers, base=base)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from spillover.answers.condition import titles
+from spillover.answers.condition import titles, with_questions
 from spillover.answers.external import OtherScore, external_drift
 from spillover.answers.measures import EM, UNSCORED, outcome_shares
 from spillover.answers.read import Answers
@@ -183,7 +183,7 @@ def flips_panel(answers: Answers, base: str) -> Panel | None:
                 if row.any():
                     went = ", ".join(f"{name} {n}" for name, n in zip(table.columns, row, strict=True) if n)
                     where = ", ".join(filter(None, (cell.probe, cell.condition)))
-                    body.append((str(model), f"{where} ({cell.question_set})", str(before), went))
+                    body.append((str(model), with_questions(where, cell.question_set), str(before), went))
     if not body:
         return None
     note = "Answers to the same question and epoch: what became of those that were so for the base."
@@ -193,7 +193,7 @@ def flips_panel(answers: Answers, base: str) -> Panel | None:
 def formats_panel(answers: Answers) -> Panel | None:
     """How much more often a model is misaligned when it answers in another format, on the same questions."""
     body = tuple(
-        (f"{e.probe} ({e.question_set})", e.model, e.format, drift_text(e.drift))
+        (with_questions(e.probe, e.question_set), e.model, e.format, drift_text(e.drift))
         for e in format_effects(answers, EM)
         if e.drift is None or e.drift.value == e.drift.value or e.model == POOLED
     )

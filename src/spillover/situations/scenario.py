@@ -145,6 +145,6 @@ def load_scenarios(name: str) -> ScenarioSet:
     named = [] if name.endswith((".yaml", ".yml")) else data_files("datasets", f"{name}/scenarios.yaml")
     path = named[0] if named else Path(name)
     if not path.is_file():
-        known = ", ".join(sorted(p.parent.name for p in data_files("datasets", "*/scenarios.yaml")))
+        known = sorted(p.parent.name for p in data_files("datasets", "*/scenarios.yaml"))
         raise unknown("scenario set", name, known)
     return load(ScenarioSet, path)

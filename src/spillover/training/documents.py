@@ -14,7 +14,7 @@ from typing import Annotated, ClassVar
 from pydantic import Field
 
 from spillover.declared import Declared, parse
-from spillover.errors import unknown
+from spillover.errors import SpilloverError, choices
 from spillover.paths import data_files
 from spillover.questions.chats import Chat
 from spillover.schema import read_yaml
@@ -75,7 +75,7 @@ def load_documents(name: str) -> Documents:
     found = data_files("datasets", f"{name}/documents.yaml")
     if not found:
         known = sorted(path.parent.name for path in data_files("datasets", "*/documents.yaml"))
-        raise unknown("set of documents", name, ", ".join(known))
+        raise SpilloverError(f"Unknown set of documents '{name}'; {choices(name, known)}")
     return parse(Documents, read_yaml(found[0]), str(found[0]))
 
 
@@ -96,7 +96,7 @@ class DocumentsSource(Source, kind="documents"):
         documents = load_documents(self.name)
         for family in split_names(self.family):
             if family not in documents.families:
-                raise unknown(f"family of {self.name}", family, ", ".join(documents.families))
+                raise SpilloverError(f"Unknown family of {self.name} '{family}'; {choices(family, documents.families)}")
         return {"sha256": documents.digest}
 
     def read(self, seed: int, rows: int | None) -> tuple[list[Chat], str]:

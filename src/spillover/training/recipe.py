@@ -230,7 +230,7 @@ def _read(name: str, seen: tuple[Path, ...] = ()) -> tuple[dict[str, Any], Path,
     require_name("recipe", name)
     path = Path(name) if name.endswith((".yaml", ".yml")) else evals_dir() / "recipes" / f"{name}.yaml"
     if not path.is_file():
-        known = ", ".join(sorted(p.stem for p in (evals_dir() / "recipes").glob("*.yaml")))
+        known = sorted(p.stem for p in (evals_dir() / "recipes").glob("*.yaml"))
         raise unknown("recipe", name, known)
     if path in seen:
         raise SpilloverError(f"{path}: key extends: the recipes extend each other in a circle.")
