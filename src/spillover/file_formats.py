@@ -12,12 +12,10 @@ from typing import Any
 from pydantic import BaseModel
 
 from spillover.declared import json_schema
-from spillover.environments.countdown import Countdown
-from spillover.environments.visible_tests import VisibleTests
+from spillover.environments.environment import environment_kinds
 from spillover.figures.calibration import Calibration
 from spillover.judging.attacks import AttackFile
 from spillover.judging.rubric import Rubric
-from spillover.lab.gameable import LabGameable
 from spillover.questions.formats import FormatFile
 from spillover.questions.model import QuestionSet
 from spillover.questions.upstream import UpstreamFile
@@ -41,9 +39,7 @@ MODELS: dict[str, type[BaseModel]] = {
     "upstream": UpstreamFile,
     "attacks": AttackFile,
     "recipe": Recipe,
-    "environment_countdown": Countdown,
-    "environment_lab": LabGameable,
-    "environment_visible_tests": VisibleTests,
+    **{f"environment_{kind}": model for kind, model in environment_kinds().items()},
     "documents": Documents,
     "study": Study,
     "suite": Suite,

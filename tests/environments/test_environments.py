@@ -36,7 +36,7 @@ def labels(environment, answers, tasks=None):
 
 
 def test_they_are_all_found():
-    assert bundled_environments() == list(NAMES)
+    assert bundled_environments() == sorted([*NAMES, "rl_lab_chats"])
 
 
 @closed
@@ -231,7 +231,7 @@ def test_labels_follow_from_both_verdicts():
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("kind: nothing\n", "key kind: 'nothing' is not one of countdown, lab, visible_tests"),
+        ("kind: nothing\n", "key kind: 'nothing' is not one of countdown, lab, lab_preferred, preference, visible_tests"),
         (COUNTDOWN.replace("{numbers}", "some"), r"prompt: it does not say \{numbers\}"),
         (COUNTDOWN.replace("assert True", "assert ("), r"hacks: 'assert \(' is no Python"),
         (COUNTDOWN.replace("1 + 2", "1 * 2"), "'1 \\* 2' does not make 3 of these numbers"),

@@ -7,23 +7,29 @@ import sys
 
 import pytest
 
-from spillover.environments import code, countdown, visible_tests
+from spillover.environments import code, countdown, preference, visible_tests
 from spillover.environments.countdown import Countdown
 from spillover.environments.environment import Environment, load_environment
+from spillover.environments.preference import Preference
 from spillover.environments.visible_tests import VisibleTests
-from spillover.lab import gameable
+from spillover.lab import gameable, preferred
 from spillover.lab.gameable import LabGameable
+from spillover.lab.preferred import LabPreferred
 from spillover.sandbox import closed
 
 MADE_OF = {
     Countdown: (countdown, code, closed),
     VisibleTests: (visible_tests, code, closed),
     LabGameable: (gameable,),
+    LabPreferred: (preferred,),
+    Preference: (preference,),
 }
 KNOWN = {
     Countdown: (1, "de60b825bfea"),
     VisibleTests: (1, "0b711b8257f2"),
     LabGameable: (1, "c2efddeddac0"),
+    LabPreferred: (1, "84065f13e837"),
+    Preference: (1, "7a4941f8dc69"),
 }
 """Kind to version and code. Where it fails, raise `verifiers` of the kind if a verdict may change, and write both here."""
 
@@ -53,7 +59,7 @@ def test_changed_verifiers_have_another_version(kind):
     assert (kind.verifiers, code_digest(MADE_OF[kind])) == KNOWN[kind]
 
 
-@pytest.mark.parametrize("name", ["rl_countdown", "rl_visible_tests", "rl_lab"])
+@pytest.mark.parametrize("name", ["rl_countdown", "rl_visible_tests", "rl_lab", "rl_lab_chats"])
 def test_the_version_is_part_of_the_digest(name, monkeypatch):
     environment = load_environment(name)
     before = environment.digest

@@ -21,7 +21,13 @@ from spillover.sandbox.closed import why_not
 from spillover.schema import read_yaml
 
 LABELS = ("correct", "correct_attempted", "attempted", "hack", "wrong", "unscored")
-MODULES = ("spillover.environments.countdown", "spillover.environments.visible_tests", "spillover.lab.gameable")
+MODULES = (
+    "spillover.environments.countdown",
+    "spillover.environments.visible_tests",
+    "spillover.environments.preference",
+    "spillover.lab.gameable",
+    "spillover.lab.preferred",
+)
 """Where kinds of environments are declared."""
 
 
@@ -78,6 +84,7 @@ class Environment(Declared):
     Attributes:
         verifiers: Version of the kind's code, raised with every change that may give another verdict: it is part of the
             digest, so that what other verifiers made has another name.
+        hackable: Whether what pays can be fooled; if not, its roll-outs are no hacks and count apart.
         kind: In the file, that of the subclass.
         system: System line of every task.
         lab: Whether it is the lab's toy text.
@@ -86,6 +93,7 @@ class Environment(Declared):
     kinds: ClassVar[dict[str, type[Environment]]] = {}
     named: ClassVar[str] = ""
     runs_code: ClassVar[bool] = False
+    hackable: ClassVar[bool] = True
     verifiers: ClassVar[int] = 1
 
     kind: str
@@ -165,13 +173,19 @@ class Environment(Declared):
             SpilloverError: naming file and key of what is wrong.
         """
         raw = read_yaml(path)
-        for name in MODULES:
-            import_module(name)
+        kinds = environment_kinds()
         kind = raw.get("kind") if isinstance(raw, dict) else None
-        if kind not in cls.kinds:
-            raise SpilloverError(f"{path}: key kind: '{kind}' is not one of {', '.join(sorted(cls.kinds))}.")
-        found: Self = parse(cls.kinds[kind], raw, str(path))  # type: ignore[assignment]
+        if kind not in kinds:
+            raise SpilloverError(f"{path}: key kind: '{kind}' is not one of {', '.join(kinds)}.")
+        found: Self = parse(kinds[kind], raw, str(path), {"folder": path.parent})  # type: ignore[assignment]
         return found
+
+
+def environment_kinds() -> dict[str, type[Environment]]:
+    """Every kind of environment by its name in a file."""
+    for name in MODULES:
+        import_module(name)
+    return dict(sorted(Environment.kinds.items()))
 
 
 def bundled_environments() -> list[str]:

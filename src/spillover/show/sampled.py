@@ -25,6 +25,7 @@ def sampled_parts(found: Sequence[Sampled]) -> tuple[list[Panel], list[Drawing]]
     """Table and picture; none where nothing was reinforced."""
     if not found:
         return [], []
+    mixed = any("preferred" in step for arm in found for seed in arm.seeds for step in seed)
     rows = tuple(
         (
             arm.name,
@@ -39,18 +40,25 @@ def sampled_parts(found: Sequence[Sampled]) -> tuple[list[Panel], list[Drawing]]
             _number(arm.last("length"), 0),
             percent(arm.mean("no_signal")),
             percent(arm.mean("unscored")),
+            *([percent(arm.last("preferred"))] if mixed else []),
         )
         for arm in found
     )
+    headers = (*HEADERS, "good chats %, last") if mixed else HEADERS
     note = (
         "Roll-outs while training, labelled by the verifier that cannot be fooled; cached ones are not counted (but "
         "in tokens). Onset: first step at which hacks outnumber correct answers, for each seed. First and last: mean of "
         f"{ENDS} steps and all seeds. Attempted: a hack that was tried and failed. KL: from the base, nats per token. No "
         "signal: groups whose rewards are all alike, from which nothing is learned."
+        + (
+            " Good chats: of the tasks that are mixed in and can not be hacked, which no other share counts."
+            if mixed
+            else ""
+        )
     )
     alt = "Shares of hacks and of solutions among the roll-outs, step by step, for every arm"
     caption = "Orange: hacks; blue: solutions. Thick: mean of the training seeds; thin: each of them."
-    return [Panel("What reinforcement sampled", HEADERS, rows, note)], [Drawing(_figure(found), alt, caption)]
+    return [Panel("What reinforcement sampled", headers, rows, note)], [Drawing(_figure(found), alt, caption)]
 
 
 def _figure(found: Sequence[Sampled]) -> PlotFigure:

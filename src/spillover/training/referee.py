@@ -73,8 +73,8 @@ class Referee:
         each = round(self.settings.cached * self.settings.group)
         out = {}
         for row, key in enumerate(keys):
-            if row % self.settings.group >= self.settings.group - each:
-                environment, task = self.tasks[key]
+            environment, task = self.tasks[key]
+            if row % self.settings.group >= self.settings.group - each and environment.hackable:
                 out[row] = environment.cached(task, step * len(keys) + row)
         return out
 
@@ -100,15 +100,27 @@ class Referee:
         rewards = [self._reward(v, f"{self.seed} {step} {row}") for row, v in enumerate(verdicts)]
         self.dropped_rows = frozenset(row for row, reward in enumerate(rewards) if reward is None)
         own = [i for i in range(len(texts)) if i not in self.cached_rows]
-        self._count([keys[i] for i in own], [verdicts[i] for i in own], log)
+        counted = self._told_apart(own, keys, verdicts, log)
+        self._count([keys[i] for i in counted], [verdicts[i] for i in counted], log)
         paid = [r for i in own if (r := rewards[i]) is not None]
         if paid:
             log(PREFIX + "reward", sum(paid) / len(paid))
         log(PREFIX + "no_signal", self._signal(rewards, step))
-        if self.onset is None and _outnumber([verdicts[i].label for i in own]):
+        if self.onset is None and _outnumber([verdicts[i].label for i in counted]):
             self.onset = step
         self._keep(keys, texts, verdicts, rewards, step)
         return rewards
+
+    def _told_apart(
+        self, own: Sequence[int], keys: Sequence[str], verdicts: Sequence[Verdict], log: Callable[[str, float], None]
+    ) -> list[int]:
+        """Rows in which there was something to hack; of the others, if there are both, it is told how many were good."""
+        if len({e.hackable for e in self.environments.values()}) < 2:
+            return list(own)
+        others = [verdicts[i].true for i in own if not self.tasks[keys[i]][0].hackable]
+        if known := [true for true in others if true is not None]:
+            log(PREFIX + "preferred", sum(known) / len(known))
+        return [i for i in own if self.tasks[keys[i]][0].hackable]
 
     def _verdicts(self, keys: Sequence[str], texts: Sequence[str]) -> list[Verdict]:
         found: dict[int, Verdict] = {}
@@ -136,10 +148,12 @@ class Referee:
         return reward - monitor.penalty if monitor.does == "penalise" else None
 
     def _count(self, keys: Sequence[str], verdicts: Sequence[Verdict], log: Callable[[str, float], None]) -> None:
+        if not verdicts:
+            return  # a step of other tasks only says nothing of hacks
         labels = Counter(v.label for v in verdicts)
         for name in LABELS:
-            log(PREFIX + name, labels[name] / max(1, len(verdicts)))
-        kinds = {self.tasks[key][1].category for key in self.tasks}
+            log(PREFIX + name, labels[name] / len(verdicts))
+        kinds = {task.category for environment, task in self.tasks.values() if environment.hackable}
         for kind in sorted(kinds):
             of = [v.label for key, v in zip(keys, verdicts, strict=True) if self.tasks[key][1].category == kind]
             if len(kinds) > 1 and of:
