@@ -1,8 +1,8 @@
 """Tables of results in the documentation, from `results/*.json`: `python docs/results.py` writes them, `--check` compares.
 
-A page holds `<!-- results: STUDY | TABLE | COLUMN; COLUMN = HEADER; ... -->`, and the table stands from there to
-`<!-- end -->`. TABLE is how the table's title begins; without columns all are shown.
-A COLUMN of another table that has the same rows is `TABLE :: COLUMN`. The files are what
+A page holds `<!-- results: STUDY | TABLE | COLUMN; COLUMN = HEADER; ... | ROW; ... -->`, and the table stands from there to
+`<!-- end -->`. TABLE is how the table's title begins; without columns, or without rows, all are shown. A ROW is what stands
+in a row's first column. A COLUMN of another table that has the same rows is `TABLE :: COLUMN`. The files are what
 `spillover run STUDY` leaves as `results.json`, unchanged.
 """
 
@@ -27,20 +27,28 @@ def filled(text: str) -> str:
 
 def shown(what: str) -> str:
     """A table in Markdown, and what made it."""
-    study, _, rest = what.partition("|")
-    title, _, columns = rest.partition("|")
+    study, _, rest = what.partition(" | ")
+    title, _, columns = rest.partition(" | ")
+    columns, _, picked = columns.partition(" | ")
     path = ROOT / "results" / f"{study.strip()}.json"
     results = load(Results, path)
     table = results.table(title.strip())
     pairs = [c.partition("=") for c in columns.split(";") if c.strip()]
     chosen = {name.strip(): (new or name).strip() for name, _, new in pairs} or {h: h for h in table.headers}
+    wanted = [name.strip() for name in picked.split(";") if name.strip()]
+    first = table.column(table.headers[0])
+    if missing := set(wanted) - set(first):
+        raise SpilloverError(f"'{table.title}' has no row '{min(missing)}'; it has {', '.join(dict.fromkeys(first))}.")
     cells = zip(*(_column(results, table, name) for name in chosen), strict=True)
-    rows = ["| " + " | ".join(row) + " |" for row in (tuple(chosen.values()), ("---",) * len(chosen), *cells)]
+    kept = [row for row, name in zip(cells, first, strict=True) if not wanted or name in wanted]
+    body = [("---",) * len(chosen), *([cell.replace("|", "\\|") for cell in row] for row in kept)]
+    rows = ["| " + " | ".join(row) + " |" for row in (tuple(h.replace("|", "\\|") for h in chosen.values()), *body)]
     where = "Lab" if results.lab else results.base
     told = (
         f"{where}: `{results.command}`, {results.made}, Spillover {results.packages.get('spillover', '?')}; "
         f"{results.answers} answers of {results.models} models, "
         f"{100 * results.unscored:.1f} % unscored. `results/{path.name}`"
+        f"{f' ({len(kept)} of {len(first)} rows)' if wanted else ''}"
     )
     return "\n".join([*rows, "", f"*{told}*"])
 
