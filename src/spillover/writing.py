@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import json
 import os
+import shutil
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
 PART = ".part"
+FULL = 1 << 16
+"""Bytes: whoever fails with less left on the disk failed for that."""
 
 
 @contextmanager
@@ -56,6 +59,27 @@ def _told_of(path: Path) -> Iterator[None]:
         yield
     except OSError as error:
         raise SpilloverError(f"Cannot write {path} ({error.strerror or error}); {_told(path)}.") from error
+
+
+@contextmanager
+def room_in(folder: Path) -> Iterator[None]:
+    """Say that a disk is full, whatever a library that writes there makes of it: torch, say, speaks of positions in a file.
+
+    Args:
+        folder: What is written into.
+
+    Raises:
+        OSError: ENOSPC, in the place of any error of a block that left the disk full.
+    """
+    try:
+        yield
+    except SpilloverError:
+        raise
+    except Exception as error:
+        above = next(p for p in (folder, *folder.absolute().parents) if os.path.isdir(p))
+        if shutil.disk_usage(above).free < FULL:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(folder)) from error
+        raise
 
 
 def write_bytes(path: Path, content: bytes) -> None:

@@ -26,7 +26,7 @@ from spillover.engine.machine import fitting
 from spillover.models.weights import ALIASES, resolve_checkpoint, weights_digest
 from spillover.training.labelled import HEADS, Labelled, Parts, damaged
 from spillover.training.worth import worth
-from spillover.writing import write_bytes, write_json
+from spillover.writing import room_in, write_bytes, write_json
 
 LORA_RATE, HEAD_RATE, BATCH = 4e-4, 2e-3, 16
 ALIKE = 8
@@ -128,8 +128,9 @@ def train_judge(
         "trained_on": parts.about,
         "worth": found,
     }
-    out.mkdir(parents=True, exist_ok=True)
-    scorer.body.save_pretrained(out, safe_serialization=True)
+    with room_in(out):
+        out.mkdir(parents=True, exist_ok=True)
+        scorer.body.save_pretrained(out, safe_serialization=True)
     head = scorer.head.float().cpu()
     weight, bias = head.weight.detach() * scale[:, None], head.bias.detach() * scale + shift
     write_bytes(out / HEAD, save({"weight": weight.contiguous(), "bias": bias.contiguous()}))

@@ -21,7 +21,7 @@ from spillover.training.checkpoints import FOLDER, keep_adapters, processes, set
 from spillover.training.recipe import Recipe
 from spillover.training.referee import onset
 from spillover.training.transforms import Chats, prepare
-from spillover.writing import write_json
+from spillover.writing import room_in, write_json
 
 if TYPE_CHECKING:
     from spillover.training.fit import Fitted
@@ -64,6 +64,7 @@ def train(recipe: Recipe, out: Path, progress: Progress = lambda step, steps, no
         SpilloverError: if the base is missing, the data is malformed, `out` holds another organism, the chat template
             cannot mark what the assistant wrote, the loss is no number, the memory is too small, or several processes are
             to train with interventions.
+        OSError: if the disk is full; what was kept before is whole, and the same call goes on from there.
     """
     base = resolve_checkpoint(recipe.base)
     base_weights = weights_digest(base)
@@ -110,13 +111,15 @@ def train(recipe: Recipe, out: Path, progress: Progress = lambda step, steps, no
     told = progress if first else lambda step, steps, note: None
     rows = chats.train if learned is None else learned.rows
     about = {"recipe": recipe.id, "base": recipe.base, "seed": recipe.seed, "recipe_digest": recipe.digest}
-    with tracked(out.name, about) if first else nullcontext() as log:
-        result = fit(recipe, base, renderer, rows, chats.held_out, out / FOLDER, start, naive, told, log)
-    if first:
-        result.model.save_pretrained(out, safe_serialization=True, state_dict=result.weights, selected_adapters=["default"])
-        (out / "README.md").unlink(missing_ok=True)  # PEFT's empty form; `spillover push` writes a real one
-        settle_config(out)
-        _write(out, recipe, base_weights, chats, learned, result, time.monotonic() - started)
+    with room_in(out):
+        with tracked(out.name, about) if first else nullcontext() as log:
+            result = fit(recipe, base, renderer, rows, chats.held_out, out / FOLDER, start, naive, told, log)
+        if first:
+            chosen = {"state_dict": result.weights, "selected_adapters": ["default"]}
+            result.model.save_pretrained(out, safe_serialization=True, **chosen)
+            (out / "README.md").unlink(missing_ok=True)  # PEFT's empty form; `spillover push` writes a real one
+            settle_config(out)
+            _write(out, recipe, base_weights, chats, learned, result, time.monotonic() - started)
     meet()
     del result
     free_memory()
