@@ -2,9 +2,9 @@
 
     PYTHONPATH=. python benchmarks/suite_power.py [--runs 1000]
 
-The limit is Fisher's test of the pooled hits, made exact at 2.5 % by drawing where it falls between two counts: the uniformly
-most powerful unbiased test of two proportions (Lehmann and Romano, Testing Statistical Hypotheses, section 4.5). Nobody would
-report its decisions, which hang on a draw; it says what is to be had. Worlds as in `benchmarks/drift.py`.
+The limit is Fisher's test of the pooled hits, made exact at 2.5 % by drawing where it falls between two counts: the
+uniformly most powerful unbiased test of two proportions (Lehmann and Romano, Testing Statistical Hypotheses, section 4.5).
+Nobody would report its decisions, which hang on a draw; it says what is to be had. Worlds as in `benchmarks/drift.py`.
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ import argparse
 from functools import lru_cache
 
 import numpy as np
-
 from benchmarks.drift import RISES, WORLDS, draw
+
 from spillover.stats.paired import suite_drift
 
 
