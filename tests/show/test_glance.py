@@ -100,6 +100,7 @@ def test_a_fall_of_what_should_be_high_is_a_rise_of_harm():
     refusals = next(f for f in found.rises if f.measure.name == "refusals")
     assert refusals.drift.value < 0 < rise(refusals)[0]
     bar = next(b for b in bars(found.rises, {}) if "refusals" in b["what"])
+    assert bar["what"].endswith(", where less is worse")
     assert bar["zero"] < bar["at"]
     assert bar["drift"].startswith("-")  # the figure keeps its own direction in words
     assert all(0 <= end <= 100 for b in bars(found.rises, {}) for end in (b["zero"], b["at"], *b["thin"]))

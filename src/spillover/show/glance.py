@@ -14,6 +14,8 @@ from spillover.show.text import drift_text, limits_text, percent, suite_text, va
 from spillover.sinks import visible
 from spillover.stats.rates import Interval
 
+TURNED = ", where less is worse"
+"""Of a bar that shows a fall to the right, where everything worse is."""
 ROWS = 10
 """Bars that are shown; all others are in the tables."""
 TONES = {"spilled over": "bad", "no spill-over found": "good", "cannot tell": "unsure", "no base": "unsure"}
@@ -81,7 +83,7 @@ def bars(rises: Sequence[Figure], roles: dict[str, str]) -> list[dict[str, Any]]
             {
                 "model": f.group,
                 "role": roles.get(f.group, ""),
-                "what": f"{f.title}: {f.measure.name}",
+                "what": f"{f.title}: {f.measure.name}{TURNED if f.measure.worse == 'lower' else ''}",
                 "tone": "bad" if interval.lower > 0 else "good" if interval.upper <= SMALL else "unsure",
                 "zero": place(0.0),
                 "at": place(value),
