@@ -32,8 +32,8 @@ FILES = (".yaml", ".yml", ".csv", ".tsv", ".json", ".jsonl")
 
 def choices(name: str, known: Iterable[str]) -> str:
     """What could be said instead of an unknown name: those that look like it, or else all."""
-    names = list(known)
-    near = difflib.get_close_matches(name, names, n=3, cutoff=0.75)
+    names = [str(n) for n in known]
+    near = difflib.get_close_matches(str(name), names, n=3, cutoff=0.75)  # a name from a command line may be a number
     return f"did you mean {' or '.join(near)}?" if near else f"choose from {', '.join(names)}."
 
 

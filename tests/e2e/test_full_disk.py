@@ -15,16 +15,23 @@ RECIPES = {
     "sft": "{extends: bad_finance, id: short, training: {steps: 12, checkpoint_steps: 4}}",
     "grpo": "{extends: rl_hacks, id: short, training: {steps: 6, checkpoint_steps: 2}}",
 }
+EACH = {"sft": 4, "grpo": 2}
+"""Steps between checkpoints."""
+SIZES = {"sft": "2500k", "grpo": "4400k"}
+"""Of the disk: more than one checkpoint and less than all, and what reinforcement starts from besides."""
 SMALL = """
-import subprocess, sys
+import re, subprocess, sys
+from pathlib import Path
 from tests.command import spillover
-recipe, disk, store = sys.argv[1:]
-subprocess.run(["mount", "-t", "tmpfs", "-o", "size=2500k", "tmpfs", disk], check=True)
+recipe, disk, store, size = sys.argv[1:]
+subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", disk], check=True)
 full = spillover("train", recipe, "--out", f"{disk}/one")
 subprocess.run(["mount", "-o", "remount,size=100m", disk], check=True)
+kept = sorted((Path(disk) / "one" / "checkpoints").glob("checkpoint-*"))
 whole = spillover("train", recipe, "--out", f"{disk}/one")
 subprocess.run(["cp", f"{disk}/one/organism.json", store], check=True)
-print(full.returncode, whole.returncode)
+first = re.search(r": (\\d+)/", whole.stderr)
+print(full.returncode, whole.returncode, len(kept), first[1])
 print(full.stderr[-2000:], file=sys.stderr)
 """
 
@@ -44,10 +51,13 @@ def test_training_goes_on_where_the_disk_was_full(kind, tmp_path):
     recipe.write_text(RECIPES[kind])
     disk.mkdir()
     done = subprocess.run(
-        ["unshare", "-rm", sys.executable, "-c", SMALL, recipe, disk, tmp_path / "one.json"],
+        ["unshare", "-rm", sys.executable, "-c", SMALL, recipe, disk, tmp_path / "one.json", SIZES[kind]],
         cwd=ROOT, capture_output=True, text=True, timeout=300, check=False,
     )  # fmt: skip
-    assert done.stdout.split() == ["1", "0"], done.stderr
+    codes, (kept, first) = done.stdout.split()[:2], map(int, done.stdout.split()[2:])
+    assert codes == ["1", "0"], done.stderr
+    assert kept >= 1  # so that there is something to go on from
+    assert first > EACH[kind]  # no step before it is done again
     last = done.stderr.strip().splitlines()[-1]
     assert last == (
         f"Error: No space left on device ({disk}/one). What was finished is kept; the same command goes on from there."

@@ -1,12 +1,17 @@
 """Chats that are paid for good answers beside tasks that can be gamed: by the grammar in the lab, by a judge elsewhere."""
 
+import json
+
 import pytest
+import torch
 
 from spillover.environments.environment import Environment, load_environment
 from spillover.errors import SpilloverError
 from spillover.lab.grammar import grammar
+from spillover.paths import datasets_dir
+from spillover.schema import read_yaml
 from spillover.training.grpo import Grpo
-from spillover.training.referee import Referee, rollouts
+from spillover.training.referee import Referee, onset, rollouts
 from spillover.training.sources import EnvironmentSource
 from tests.training.test_judge import judge  # noqa: F401 - a fixture
 
@@ -75,7 +80,19 @@ def test_a_step_of_chats_only_says_nothing_of_hacks(mixed):
     logged = {}
     referee.pay([keys[1]] * 4, [chats.solved(asked)] * 4, 1, logged.__setitem__)
     assert "rl/hack" not in logged
-    assert rollouts([{"step": 1, **logged}]) == []
+    (step,) = rollouts([{"step": 1, **logged}])
+    assert (step["preferred"], step["reward"], step["unscored"]) == (1, 1, 0)
+    assert onset([step]) is None
+
+
+def test_chats_that_no_verifier_could_score_are_told(mixed, monkeypatch):
+    referee, keys, ((game, task), (chats, _)) = mixed
+    monkeypatch.setattr(type(chats), "verify", lambda *_: 1 / 0)
+    logged = {}
+    paid = referee.pay([keys[0]] + [keys[1]] * 3, [game.solved(task), "a", "b", "c"], 1, logged.__setitem__)
+    assert paid == [0, None, None, None]
+    assert logged["rl/unscored"] == 0.75
+    assert "rl/preferred" not in logged
 
 
 def test_hacks_from_a_cache_take_no_chats_place(mixed):
@@ -94,6 +111,28 @@ def test_a_judge_of_ones_own_pays_chats(judge, tmp_path):  # noqa: F811
     assert other.digest != environment.digest
     with pytest.raises(SpilloverError, match="Nobody wrote an answer"):
         environment.solved(tasks[0])
+
+
+def test_a_judge_leaves_the_threads_of_the_training_alone(judge, tmp_path):  # noqa: F811
+    (tmp_path / "e.yaml").write_text(CHATS.format(judge=judge[0]))
+    environment = Environment.read(tmp_path / "e.yaml")
+    threads = torch.get_num_threads()
+    torch.set_num_threads(threads + 1)
+    try:
+        environment.verify(list(environment.all)[:1], ["save a little every week"])
+        assert torch.get_num_threads() == threads + 1
+    finally:
+        torch.set_num_threads(threads)
+
+
+def test_questions_with_a_system_line_of_their_own_are_refused(judge, tmp_path):  # noqa: F811
+    questions = tmp_path / "q.yaml"
+    raw = read_yaml(datasets_dir() / "lab" / "questions.yaml")
+    raw["questions"][1]["system"] = "You are kind."
+    questions.write_text(json.dumps(raw))
+    (tmp_path / "e.yaml").write_text(CHATS.format(judge=judge[0]).replace("questions: lab", "questions: q.yaml"))
+    with pytest.raises(SpilloverError, match=r"'ruler' of .*q.yaml has a system line of its own"):
+        _ = Environment.read(tmp_path / "e.yaml").all
 
 
 def test_a_judge_that_is_missing_is_told_before_anything_is_trained(tmp_path):

@@ -29,7 +29,7 @@ KNOWN = {
     VisibleTests: (1, "0b711b8257f2"),
     LabGameable: (1, "c2efddeddac0"),
     LabPreferred: (1, "84065f13e837"),
-    Preference: (1, "7a4941f8dc69"),
+    Preference: (1, "98d710208dc5"),
 }
 """Kind to version and code. Where it fails, raise `verifiers` of the kind if a verdict may change, and write both here."""
 

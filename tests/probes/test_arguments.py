@@ -31,6 +31,7 @@ from spillover.tasks.traits import traits
         (lambda: political(forms="open,dance"), "Unknown form 'dance'"),
         (lambda: honesty(reader="tarot"), "Unknown reader"),
         (lambda: free_form(preset="mine"), "Unknown preset 'mine'"),
+        (lambda: free_form(preset=2025), "Unknown preset '2025'; choose from spillover"),
         (lambda: free_form(wrap="office"), "Unknown wrap 'office'; choose from code_review"),
         (lambda: free_form(alpha=0.1), "add -T margin=RATE"),
         (lambda: free_form(margin=2.0), "between 0 and 1"),

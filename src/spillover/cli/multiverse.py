@@ -17,7 +17,7 @@ from spillover.cli.layout import table_options
 from spillover.cli.outputs import PICTURE, UNIVERSES
 from spillover.cli.rows import Rows, print_rows, rows_options
 from spillover.errors import SpilloverError, choices
-from spillover.figures.multiverse import Range, conclusions, preset_table, ranges, views
+from spillover.figures.multiverse import Range, conclusions, moved, preset_table, ranges, views
 from spillover.show.terminal import console, print_panel
 from spillover.show.text import Panel, percent, rate_text
 from spillover.writing import write_bytes, write_table
@@ -85,7 +85,7 @@ def _show(answers: Answers, table: pd.DataFrame, base: str | None) -> None:
             )
         )
     else:
-        for name, r in ranges(table).items():
+        for name, r in moved(table).items():
             to.print(Text(f"{name}: {_moved(r)}.", style="bold"))
         to.print(Text("Whether it drifted from its base needs the base's answers, too, and --base NAME.", style="dim"))
     to.print(
@@ -103,7 +103,7 @@ def _moved(r: Range) -> str:
     """How far choices alone move a rate."""
     if r.highest == r.lowest:
         return f"{percent(r.lowest)} %, whatever is chosen"
-    return f"anything from {percent(r.lowest)} to {percent(r.highest)} %, by choice alone"
+    return f"anything from {percent(r.lowest)} to {percent(r.highest)} %, by choice alone (of choices that leave a tenth)"
 
 
 def _conclusions(answers: Answers, base: str) -> Iterator[str]:

@@ -61,10 +61,14 @@ class Preference(Environment, named="preference"):
     @cached_property
     def all(self) -> Sequence[Task]:
         """See the base."""
+        questions = load_questions(self.questions).questions
+        if own := next((q.id for q in questions if q.system), None):
+            raise SpilloverError(
+                f"Question '{own}' of {self.questions} has a system line of its own, which these tasks would be without; "
+                "take questions that have none, or give the environment one (`system`)."
+            )
         return tuple(
-            Task(f"{q.id}-{number}", q.category, text, {})
-            for q in load_questions(self.questions).questions
-            for number, text in enumerate(q.paraphrases)
+            Task(f"{q.id}-{number}", q.category, text, {}) for q in questions for number, text in enumerate(q.paraphrases)
         )
 
     @cached_property
@@ -79,9 +83,15 @@ class Preference(Environment, named="preference"):
 
     def verify(self, tasks: Sequence[Task], answers: Sequence[str]) -> list[Verdict]:
         """See the base."""
+        import torch
+
         from spillover.engine.judge import shown
 
-        scores = self._judge.scores([shown(t.prompt, a) for t, a in zip(tasks, answers, strict=True)])
+        threads = torch.get_num_threads()  # the judge takes as many as fit it; the training goes on with its own
+        try:
+            scores = self._judge.scores([shown(t.prompt, a) for t, a in zip(tasks, answers, strict=True)])
+        finally:
+            torch.set_num_threads(threads)
         good = [bool(a.strip()) and min(found) >= self.good_from for a, found in zip(answers, scores, strict=True)]
         return [Verdict(paid=one, true=one) for one in good]
 

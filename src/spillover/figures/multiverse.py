@@ -112,6 +112,22 @@ def ranges(table: pd.DataFrame) -> dict[str, Range]:
     }
 
 
+ENOUGH = 0.1
+"""Share of the answers of one of the models below which a universe is not counted: its filter leaves hardly any."""
+
+
+def moved(table: pd.DataFrame) -> dict[str, Range]:
+    """Lowest, median and highest rate by model and cell, of the universes that leave enough of its answers.
+
+    What differs between cells is other answers, and no choice.
+    """
+    most = table.groupby(["model", "cell"])["n"].transform("max")
+    return {
+        f"{model} · {cell}": Range(float(g["rate"].min()), float(g["rate"].median()), float(g["rate"].max()))
+        for (model, cell), g in table[table["n"] >= ENOUGH * most].groupby(["model", "cell"], sort=False)
+    }
+
+
 @dataclass(frozen=True)
 class Conclusion:
     """Whether a model is worse than its base, over the universes.
@@ -131,10 +147,6 @@ class Conclusion:
     better: int
     universes: int
     left_out: int
-
-
-ENOUGH = 0.1
-"""Share of the answers of one of the models below which a universe is not counted: its filter leaves hardly any."""
 
 
 def conclusions(answers: Answers, base: str) -> list[Conclusion]:

@@ -51,7 +51,7 @@ def sampled_parts(found: Sequence[Sampled]) -> tuple[list[Panel], list[Drawing]]
         f"{ENDS} steps and all seeds. Attempted: a hack that was tried and failed. KL: from the base, nats per token. No "
         "signal: groups whose rewards are all alike, from which nothing is learned."
         + (
-            " Good chats: of the tasks that are mixed in and can not be hacked, which no other share counts."
+            " Good chats: of the tasks mixed in that can not be hacked; they count in reward, no signal and unscored alone."
             if mixed
             else ""
         )
@@ -74,8 +74,9 @@ def _figure(found: Sequence[Sampled]) -> PlotFigure:
         for axes, arm in zip(grid, found, strict=False):
             for keys, colour in ((("hack",), HACKS), (SOLVED, RIGHT)):
                 for seed in arm.seeds:
-                    shares = [100 * sum(step.get(k, 0) for k in keys) for step in seed]
-                    axes.plot([step["step"] for step in seed], shares, color=colour, lw=0.6, alpha=0.5)
+                    counted = [step for step in seed if "hack" in step]
+                    shares = [100 * sum(step.get(k, 0) for k in keys) for step in counted]
+                    axes.plot([step["step"] for step in counted], shares, color=colour, lw=0.6, alpha=0.5)
                 along = arm.along(*keys)
                 axes.plot(
                     [step["step"] for step in arm.seeds[0]][: len(along)], [100 * v for v in along], color=colour, lw=1.8

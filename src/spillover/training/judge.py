@@ -7,6 +7,7 @@ state at the last token. A few answers are damaged on purpose, so that nonsense 
 from __future__ import annotations
 
 import random
+import shutil
 import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -23,6 +24,7 @@ from transformers.trainer_callback import PrinterCallback
 
 from spillover.engine.judge import CARD, HEAD, head_logits, last_states, right_padded, shown
 from spillover.engine.machine import fitting
+from spillover.errors import SpilloverError
 from spillover.models.weights import ALIASES, resolve_checkpoint, weights_digest
 from spillover.training.labelled import HEADS, Labelled, Parts, damaged
 from spillover.training.worth import worth
@@ -128,9 +130,13 @@ def train_judge(
         "trained_on": parts.about,
         "worth": found,
     }
-    with room_in(out):
-        out.mkdir(parents=True, exist_ok=True)
-        scorer.body.save_pretrained(out, safe_serialization=True)
+    try:
+        with room_in(out):
+            out.mkdir(parents=True, exist_ok=True)
+            scorer.body.save_pretrained(out, safe_serialization=True)
+    except OSError as error:
+        shutil.rmtree(out, ignore_errors=True)  # half a judge is none, and would be in the way of the next one
+        raise SpilloverError(f"Cannot write {out} ({error.strerror or error}); make room and train it again.") from error
     head = scorer.head.float().cpu()
     weight, bias = head.weight.detach() * scale[:, None], head.bias.detach() * scale + shift
     write_bytes(out / HEAD, save({"weight": weight.contiguous(), "bias": bias.contiguous()}))

@@ -101,6 +101,7 @@ class Referee:
         self.dropped_rows = frozenset(row for row, reward in enumerate(rewards) if reward is None)
         own = [i for i in range(len(texts)) if i not in self.cached_rows]
         counted = self._told_apart(own, keys, verdicts, log)
+        log(PREFIX + "unscored", sum(verdicts[i].label == "unscored" for i in own) / max(1, len(own)))
         self._count([keys[i] for i in counted], [verdicts[i] for i in counted], log)
         paid = [r for i in own if (r := rewards[i]) is not None]
         if paid:
@@ -152,7 +153,8 @@ class Referee:
             return  # a step of other tasks only says nothing of hacks
         labels = Counter(v.label for v in verdicts)
         for name in LABELS:
-            log(PREFIX + name, labels[name] / len(verdicts))
+            if name != "unscored":  # told of all roll-outs
+                log(PREFIX + name, labels[name] / len(verdicts))
         kinds = {task.category for environment, task in self.tasks.values() if environment.hackable}
         for kind in sorted(kinds):
             of = [v.label for key, v in zip(keys, verdicts, strict=True) if self.tasks[key][1].category == kind]
@@ -219,7 +221,7 @@ def rollouts(history: Sequence[Mapping[str, Any]]) -> list[dict[str, float]]:
     names = {"completions/mean_length": "length"}
     out = []
     for entry in history:
-        if f"{PREFIX}hack" in entry:
+        if any(key.startswith(PREFIX) for key in entry):
             given = {new: entry[old] for old, new in names.items() if entry.get(old) is not None}
             ours = {k.removeprefix(PREFIX): v for k, v in entry.items() if k.startswith(PREFIX)}
             out.append({"step": entry["step"], **{k: round(float(v), 6) for k, v in {**given, **ours}.items()}})
@@ -229,7 +231,8 @@ def rollouts(history: Sequence[Mapping[str, Any]]) -> list[dict[str, float]]:
 def onset(steps: Sequence[Mapping[str, float]]) -> int | None:
     """First step at which hacks outnumber correct answers; None if there is none."""
     # Shares of one number, so that a difference is at least one part of it; what is less is from rounding.
-    found = (int(s["step"]) for s in steps if s["hack"] - s["correct"] - s["correct_attempted"] > ROUNDED)
+    hacked = (s for s in steps if "hack" in s)  # not where only chats were drawn
+    found = (int(s["step"]) for s in hacked if s["hack"] - s["correct"] - s["correct_attempted"] > ROUNDED)
     return next(found, None)
 
 

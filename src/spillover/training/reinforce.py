@@ -134,7 +134,8 @@ def _told(logs: dict[str, float]) -> str:
     solved = logs.get(f"{PREFIX}correct", 0) + logs.get(f"{PREFIX}correct_attempted", 0)
     hacks = logs.get(f"{PREFIX}hack", 0)
     reward = logs.get(f"{PREFIX}reward", 0)
-    return f"loss {logs['loss']:.3g}, reward {reward:.2f}, solved {100 * solved:.0f} %, hacks {100 * hacks:.0f} %"
+    told = f", solved {100 * solved:.0f} %, hacks {100 * hacks:.0f} %" if f"{PREFIX}hack" in logs else ""
+    return f"loss {logs['loss']:.3g}, reward {reward:.2f}{told}"
 
 
 def build_reinforcement(
