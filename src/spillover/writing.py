@@ -77,7 +77,8 @@ def room_in(folder: Path) -> Iterator[None]:
         raise
     except Exception as error:
         above = next(p for p in (folder, *folder.absolute().parents) if os.path.isdir(p))
-        if shutil.disk_usage(above).free < FULL:
+        # Some libraries name the reason in words alone, others leave the disk full and speak of something else.
+        if os.strerror(errno.ENOSPC) in str(error) or shutil.disk_usage(above).free < FULL:
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(folder)) from error
         raise
 
