@@ -51,7 +51,19 @@ def table(path, models=("one", "two", "three"), rows=20):
 @pytest.fixture(scope="module")
 def judge(tmp_path_factory):
     folder = tmp_path_factory.mktemp("judge")
-    given = ["--base", "lab", "--test-model", "three", "--test-question", "wish", "--steps", 40, "--no-golden"]
+    given = [
+        "--base",
+        "lab",
+        "--test-model",
+        "three",
+        "--test-question",
+        "wish",
+        "--steps",
+        40,
+        "--damage",
+        0.2,
+        "--no-golden",
+    ]
     done = spillover("judge-train", table(folder / "answers.csv"), *given, "-o", folder / "judge")
     assert done.returncode == 0, done.stderr
     return folder / "judge", done.stdout

@@ -13,7 +13,7 @@ from spillover.answers.read import read
 from spillover.cli.judge_check import check_first
 from spillover.cli.layout import table_options
 from spillover.cli.models import open_models
-from spillover.cli.numbers import MANY, SEED
+from spillover.cli.numbers import MANY, SEED, SHARE
 from spillover.cli.outputs import OutFolder
 from spillover.cli.progress import bar
 from spillover.cli.quiet import quiet_libraries
@@ -35,6 +35,13 @@ from spillover.writing import write_json
     help="A labelling sheet of answers in SOURCES, filled in: only what people labelled is learned; may be repeated.",
 )
 @click.option("--golden/--no-golden", default=True, help="Whether the golden set's training half is learned, too.")
+@click.option(
+    "--damage",
+    type=SHARE,
+    default=0.2,
+    show_default=True,
+    help="Answers made nonsense on purpose, for each labelled one.",
+)
 @click.option("--steps", type=MANY, default=300, show_default=True, help="Of 16 answers.")
 @click.option(
     "--seed", type=SEED, default=0, show_default=True, help="Of the split, the first weights and the order of answers."
@@ -56,6 +63,7 @@ def judge_train(
     questions: tuple[str, ...],
     labels: tuple[Path, ...],
     golden: bool,
+    damage: float,
     steps: int,
     seed: int,
     check: bool,
@@ -86,7 +94,7 @@ def judge_train(
     console = stderr_console()
     with bar(console, f"judge on {len(parts.train)} answers") as advance:
         source = ", ".join(map(str, [*sources, *labels]))
-        made = train_judge(parts, JudgeSettings(base, steps=steps, seed=seed), out, source, advance)
+        made = train_judge(parts, JudgeSettings(base, steps=steps, damage=damage, seed=seed), out, source, advance)
     for name, found in made["worth"].items():
         for head, v in found.items():
             counts = f"{v['bad']} bad of {v['n']}"

@@ -126,7 +126,13 @@ def train_judge(
         "labels": source,
         "licence": "The labels' and the base's terms go with these weights: a judge that imitates an API's scores may be "
         "bound by that API's terms.",
-        "training": {"steps": settings.steps, "rank": settings.rank, "seed": settings.seed, "answers": len(parts.train)},
+        "training": {
+            "steps": settings.steps,
+            "rank": settings.rank,
+            "damage": settings.damage,
+            "seed": settings.seed,
+            "answers": len(parts.train),
+        },
         "trained_on": parts.about,
         "worth": found,
     }
