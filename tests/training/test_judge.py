@@ -51,22 +51,20 @@ def table(path, models=("one", "two", "three"), rows=20):
 @pytest.fixture(scope="module")
 def judge(tmp_path_factory):
     folder = tmp_path_factory.mktemp("judge")
-    given = [
-        "--base",
-        "lab",
-        "--test-model",
-        "three",
-        "--test-question",
-        "wish",
-        "--steps",
-        40,
-        "--damage",
-        0.2,
-        "--no-golden",
-    ]
+    given = ["--base", "lab", "--test-model", "three", "--test-question", "wish", "--steps", 40, "--no-golden"]
     done = spillover("judge-train", table(folder / "answers.csv"), *given, "-o", folder / "judge")
     assert done.returncode == 0, done.stderr
     return folder / "judge", done.stdout
+
+
+def test_how_much_damage_it_learns_can_be_said(tmp_path, monkeypatch):
+    asked = []
+    monkeypatch.setattr("spillover.training.judge.damaged", lambda rows, count, rng: asked.append(count) or [])
+    given = ["--base", "lab", "--test-model", "three", "--steps", 1, "--no-golden", "--no-check", "--damage", 0]
+    done = spillover("judge-train", table(tmp_path / "answers.csv"), *given, "-o", tmp_path / "judge")
+    assert done.returncode == 0, done.stderr
+    assert asked == [0]
+    assert json.loads((tmp_path / "judge" / "judge.json").read_text())["training"]["damage"] == 0
 
 
 def test_it_knows_bad_answers_of_models_and_questions_that_it_did_not_see(judge):

@@ -136,12 +136,14 @@ def train_judge(
         "trained_on": parts.about,
         "worth": found,
     }
+    ours = not out.exists() or not any(out.iterdir())
     try:
         with room_in(out):
             out.mkdir(parents=True, exist_ok=True)
             scorer.body.save_pretrained(out, safe_serialization=True)
     except OSError as error:
-        shutil.rmtree(out, ignore_errors=True)  # half a judge is none, and would be in the way of the next one
+        if ours:  # half a judge is none, and would be in the way of the next one
+            shutil.rmtree(out, ignore_errors=True)
         raise SpilloverError(f"Cannot write {out} ({error.strerror or error}); make room and train it again.") from error
     head = scorer.head.float().cpu()
     weight, bias = head.weight.detach() * scale[:, None], head.bias.detach() * scale + shift
