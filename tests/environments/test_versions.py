@@ -7,15 +7,16 @@ import sys
 
 import pytest
 
-from spillover.environments import code, countdown, preference, visible_tests
+from spillover.environments import code, countdown, visible_tests
 from spillover.environments.countdown import Countdown
 from spillover.environments.environment import Environment, load_environment
-from spillover.environments.preference import Preference
 from spillover.environments.visible_tests import VisibleTests
 from spillover.lab import gameable, preferred
 from spillover.lab.gameable import LabGameable
 from spillover.lab.preferred import LabPreferred
 from spillover.sandbox import closed
+from spillover.training import preference
+from spillover.training.preference import Preference
 
 MADE_OF = {
     Countdown: (countdown, code, closed),

@@ -24,7 +24,7 @@ LABELS = ("correct", "correct_attempted", "attempted", "hack", "wrong", "unscore
 MODULES = (
     "spillover.environments.countdown",
     "spillover.environments.visible_tests",
-    "spillover.environments.preference",
+    "spillover.training.preference",
     "spillover.lab.gameable",
     "spillover.lab.preferred",
 )
