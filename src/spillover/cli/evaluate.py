@@ -15,7 +15,7 @@ from spillover.cli.models import grader_option, model_option, open_models
 from spillover.cli.numbers import MANY, SECONDS, SEED
 from spillover.cli.outputs import OutFolder
 from spillover.cli.progress import bar
-from spillover.cli.publish import frame_of, publish, refuse_failures, write_frame
+from spillover.cli.publish import details_option, frame_of, publish, refuse_failures, write_frame
 from spillover.cli.quiet import quiet_libraries
 from spillover.cli.rows import Rows, rows_options
 from spillover.cli.trackers import send_figures, trackers_option
@@ -50,6 +50,7 @@ from spillover.show.terminal import stderr_console
 @click.option("--timeout", type=SECONDS, help="Seconds until a call of the grader is given up, retries included.")
 @model_option
 @grader_option
+@details_option
 @trackers_option
 @check_option
 @rows_options
@@ -68,6 +69,7 @@ def eval_command(
     timeout: int | None,
     model_arg: tuple[str, ...],
     grader_arg: tuple[str, ...],
+    details: bool,
     check: bool,
     rows: Rows,
 ) -> None:
@@ -101,7 +103,7 @@ def eval_command(
     answers = read([logs], names=names)
     shown = names[base] if base else None
     made = report(answers, f"{chosen.title}: {names[str(targets[-1])]}", base=shown)
-    publish(made, folder / "report.html", rows=rows)
+    publish(made, folder / "report.html", details, rows)
     write_frame(frame_of(made), folder / "figures.csv", "Figures", rows)
     send_figures(made)
     refuse_failures(answers)

@@ -20,6 +20,8 @@ from spillover.show.report import Report, write_page
 from spillover.show.terminal import console, show
 from spillover.writing import write_table
 
+details_option = click.option("--details", is_flag=True, help="Print every table that the page has.")
+
 
 def publish(made: Report, out: Path | None, details: bool = False, rows: Rows = None) -> None:
     """Print the tables, or every figure as rows, and write the page if one was asked for."""

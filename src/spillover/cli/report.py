@@ -14,7 +14,7 @@ from spillover.answers.vote import VOTES, Vote, by_vote
 from spillover.cli.layout import table_options
 from spillover.cli.numbers import OPEN_SHARE
 from spillover.cli.outputs import ANSWERS, FIGURES, PAGE, OutFolder
-from spillover.cli.publish import frame_of, publish, write_frame
+from spillover.cli.publish import details_option, frame_of, publish, write_frame
 from spillover.cli.rows import Rows, rows_options
 from spillover.cli.trackers import send_figures, trackers_option
 from spillover.errors import SpilloverError
@@ -37,7 +37,7 @@ PRESETS = ", ".join(presets())
 @table_options
 @click.option("--calibration", type=click.Path(path_type=Path), help="Correct the rates by this calibration (.json).")
 @click.option("--margin", type=OPEN_SHARE, help="Test the drift from --base against this margin (0.02 is two points).")
-@click.option("--details", is_flag=True, help="Print every table that the HTML report has.")
+@details_option
 @click.option("-o", "--out", type=PAGE, help="HTML report.")
 @click.option("--figures", "figures_out", type=OutFolder("pictures"), help="Folder for the pictures as SVG and PNG.")
 @click.option("--table", "table_out", type=FIGURES, help="Write every figure (.csv or .parquet).")
@@ -96,6 +96,7 @@ def report(
 @click.option("--preset", help=f"Thresholds: {PRESETS} [default: betley2025; a frame's own].")
 @click.option("--base", help="Model that drift is measured against.")
 @click.option("--judge", help="Part of the name of one judge, where several scored the answers.")
+@details_option
 @click.option("-o", "--out", type=PAGE, help="HTML report.")
 @click.option("--table", "table_out", type=FIGURES, help="Write every figure (.csv or .parquet).")
 @click.option("--frame", "frame_out", type=ANSWERS, help="Write every answer (.csv or .parquet).")
@@ -106,6 +107,7 @@ def import_command(
     preset: str | None,
     base: str | None,
     judge: str | None,
+    details: bool,
     out: Path | None,
     table_out: Path | None,
     frame_out: Path | None,
@@ -114,7 +116,7 @@ def import_command(
     """Read judged answers from FILES (CSV, JSON, parquet, Excel). A file without a model column is one model."""
     answers = read(files, judge=judge, preset=preset, layout=layout)
     made = put_together(answers, "Imported answers", base=base)
-    publish(made, out, rows=rows)
+    publish(made, out, details, rows)
     if table_out is not None:
         write_frame(frame_of(made), table_out, "Figures", rows)
     if frame_out is not None:

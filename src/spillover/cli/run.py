@@ -14,7 +14,7 @@ from spillover.cli.judge_check import check_first, check_option
 from spillover.cli.numbers import FEW
 from spillover.cli.outputs import OutFolder
 from spillover.cli.progress import bar
-from spillover.cli.publish import publish, refuse_failures, write_frame
+from spillover.cli.publish import details_option, publish, refuse_failures, write_frame
 from spillover.cli.quiet import quiet_libraries
 from spillover.cli.rows import Rows, rows_options
 from spillover.cli.trackers import send_figures, trackers_option
@@ -63,6 +63,7 @@ from spillover.show.training import training_parts
     metavar="N",
     help="A first try of the whole way, in OUT-first-N: N steps of each organism, N answers to each probe, one seed.",
 )
+@details_option
 @trackers_option
 @check_option
 @rows_options
@@ -74,6 +75,7 @@ def run(
     grader: str | None,
     organisms: Path | None,
     limit: int | None,
+    details: bool,
     check: bool,
     rows: Rows,
 ) -> None:
@@ -94,7 +96,9 @@ def run(
     _point_to_twin(spec, bases)
     with only_one(folder):
         if len(names) < 2:
-            found = _run_one(spec, folder, engine, *bases[:1], organisms=organisms, limit=limit, check=check, rows=rows)[0]
+            found = _run_one(
+                spec, folder, engine, *bases[:1], organisms=organisms, limit=limit, details=details, check=check, rows=rows
+            )[0]
         else:
             for base in names.values():  # before the first one is trained on
                 check_models(spec, base, engine)
@@ -102,13 +106,22 @@ def run(
             shown: dict[str, str] = {}
             for name, base in names.items():
                 _, place, models = _run_one(
-                    spec, folder / name, engine, base, organisms=organisms, limit=limit, check=check, rows=rows, last=False
+                    spec,
+                    folder / name,
+                    engine,
+                    base,
+                    organisms=organisms,
+                    limit=limit,
+                    details=details,
+                    check=check,
+                    rows=rows,
+                    last=False,
                 )
                 logs.append(place)
                 shown |= {model: f"{name}: {title}" for model, title in models.items()}
             found = read_study(spec, logs, shown)
             together = report(found, f"{spec.title}: {len(names)} bases")
-            publish(together, folder / "report.html", rows=rows)
+            publish(together, folder / "report.html", details, rows)
             write_frame(found.table, folder / "answers.parquet", rows=rows)
             send_figures(together)
     refuse_failures(found)
@@ -131,6 +144,7 @@ def _run_one(
     *,
     organisms: Path | None,
     limit: int | None,
+    details: bool,
     check: bool,
     rows: Rows,
     last: bool = True,
@@ -167,7 +181,7 @@ def _run_one(
         taught=spec.skill.questions if spec.skill else None,
     )
     if last or rows is None:
-        publish(made, folder / "report.html", rows=rows)
+        publish(made, folder / "report.html", details, rows)
     else:  # rows of all bases come at the end
         write_page(made, folder / "report.html")
     write_frame(answers.table, folder / "answers.parquet", rows=rows)

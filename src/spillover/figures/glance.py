@@ -9,7 +9,7 @@ from typing import Literal
 
 import pandas as pd
 
-from spillover.answers.condition import CELL
+from spillover.answers.condition import CELL, Cell
 from spillover.answers.read import Answers
 from spillover.answers.table import cell_groups
 from spillover.figures.figure import Figure, limits
@@ -77,6 +77,14 @@ def rise(figure: Figure) -> tuple[float, Interval]:
     return sign * figure.drift.value, Interval(min(ends), max(ends))
 
 
+def headlines(found: Sequence[Figure]) -> list[Figure]:
+    """The first measure of every probe and model."""
+    first: dict[tuple[Cell, str], Figure] = {}
+    for figure in (f for f in found if f.category is None):
+        first.setdefault((figure.cell, figure.group), figure)
+    return list(first.values())
+
+
 def glance(
     answers: Answers, found: Sequence[Figure], base: str | None, taught: str | None = None, doubted: Sequence[str] = ()
 ) -> Glance:
@@ -89,14 +97,12 @@ def glance(
         taught: Question set of what the fine-tune was to teach, which is no spill-over.
         doubted: Models that no verdict is about, such as controls and mitigations of a study.
     """
-    first: dict[tuple[object, str], Figure] = {}
-    for figure in (f for f in found if f.category is None):
-        first.setdefault((figure.cell, figure.group), figure)
-    heads = [f for f in first.values() if f.drift is not None and not math.isnan(f.drift.value) and not f.blind]
+    first = headlines(found)
+    heads = [f for f in first if f.drift is not None and not math.isnan(f.drift.value) and not f.blind]
     heads = [f for f in heads if f.measure.worse != "neither" and f.cell.question_set != taught]
     rises = tuple(sorted(heads, key=lambda f: rise(f)[0], reverse=True))
     asked = [f for f in rises if f.group not in doubted]
-    left = taught if any(f.cell.question_set == taught and f.drift is not None for f in first.values()) else None
+    left = taught if any(f.cell.question_set == taught and f.drift is not None for f in first) else None
     if base is None or not asked:
         return Glance("no base" if base is None else "cannot tell", None, rises, (), base, taught=left)
     sure = [f for f in asked if rise(f)[1].lower > 0]

@@ -14,6 +14,7 @@ from spillover.figures.glance import Glance, glance
 from spillover.show import tables as t
 from spillover.show.along import along_panels
 from spillover.show.corrected import corrected_panel
+from spillover.show.headlines import headlines_panel
 from spillover.show.judges import judges_panel
 from spillover.show.plots import Drawing
 from spillover.show.text import Panel, cut_text, findings, judged_text, stopped_text, unscored_text
@@ -32,8 +33,9 @@ class Report:
         title: Heading.
         base: Model that drift is measured against.
         figures: Every measure of every model.
-        asked: Tables that the terminal prints, too.
+        asked: Tables that come first.
         more: Tables for the page, and for the terminal with `--details`.
+        short: Tables for the terminal.
         drawings: Pictures of a study itself.
         seen: What is said first.
         roles: Model to what it is for, in a study.
@@ -45,6 +47,7 @@ class Report:
     figures: list[Figure]
     asked: list[Panel]
     more: list[Panel]
+    short: list[Panel]
     drawings: Sequence[Drawing] = field(default=())
     seen: Glance | None = None
     roles: Mapping[str, str] = field(default_factory=dict)
@@ -108,16 +111,18 @@ def report(
     found = figures(answers, base=base)
     able = [f for f in found if not f.blind]  # nothing is decided by a judge that cannot tell
     series = along_panels(found, base) if not brief else []
+    whole, heads = (t.figures_panel(found, drift=base is not None), headlines_panel(found, base)) if found else (None, None)
+    aside = [t.formats_panel(answers), t.agreement_panel(answers)]
     asked = [
         *panels,
         *series,
-        t.figures_panel(found, drift=base is not None) if found else None,
+        whole,
         judges_panel(answers.judges()),
-        t.formats_panel(answers),
+        aside[0],
         t.external_panel(answers.external, base),
         corrected_panel(answers, found, calibration) if calibration else None,
         t.drift_panel(answers, able, base, margin) if base and margin else None,
-        t.agreement_panel(answers),
+        aside[1],
         t.stops_panel(answers.stops),
     ]
     more = [
@@ -131,10 +136,11 @@ def report(
     if brief:  # a study of many arms and seeds: a thousand lines of single models hide what it says
         first = [*panels, judges_panel(answers.judges()), t.stops_panel(answers.stops)]
         asked, more = first, [*(panel for panel in asked if panel not in first), *more]
-    kept = [[_doubted(panel, blind) for panel in some if panel] for some in (asked, more)]
+    short = [heads if panel is whole else panel for panel in asked if panel not in aside] if heads and not brief else asked
+    kept = [[_doubted(panel, blind) for panel in some if panel] for some in (asked, more, short)]
     apart = [name for name, role in (roles or {}).items() if role != "organism"]
     seen = glance(answers, found, base, taught, apart)
-    return Report(answers, title, base, found, kept[0], kept[1], drawings, seen, roles or {})
+    return Report(answers, title, base, found, kept[0], kept[1], kept[2], drawings, seen, roles or {})
 
 
 DOUBTED = ("What became of all answers", "Flips", "Format effect", "How sure")

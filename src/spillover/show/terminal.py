@@ -77,7 +77,7 @@ def show(to: Console, made: Report, details: bool = False) -> None:
     to.print(Text(f"{made.title} ({made.answers.preset.name})", style="bold"))
     for told in made.blind:
         to.print(Text(told, style="bold"))
-    for panel in [*made.asked, *(made.more if details else [])]:
+    for panel in [*made.asked, *made.more] if details else made.short:
         print_panel(to, panel)
         to.print(Text(panel.note, style="dim"))
     for told in (w for w in made.warnings if w not in made.blind):
