@@ -18,11 +18,11 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.interpolate import CubicSpline
+from scipy.interpolate import make_interp_spline
 from scipy.special import betainc, expit, logit, ndtr
 
 Floats = NDArray[np.float64]
@@ -226,7 +226,7 @@ class _Data:
             all_of_them = _CENTRES if centres is None else centres
             first, last = np.searchsorted(all_of_them, (at[0], at[-1]))
             near = all_of_them[max(0, first - 4) : last + 4]
-            out[:, s] = CubicSpline(near, self._by_centre(near, float(sigma)))(at)
+            out[:, s] = make_interp_spline(near, self._by_centre(near, float(sigma)), k=3)(at)
         return self.kept * out
 
     def _by_centre(self, centres: Floats, sigma: float) -> Floats:
@@ -243,10 +243,16 @@ class _Data:
             log += self._summed(centres, sigma, self.hits[~sure], self.sizes[~sure]) @ self.count[~sure]
         return log
 
-    @staticmethod
-    def _summed(centres: Floats, sigma: float, h: Floats, m: Floats) -> Floats:
-        """Log of the integral of each question's likelihood, shape (centres, questions)."""
+    @cached_property
+    def _likely(self) -> tuple[Floats, Floats]:
+        """Of what is not sure: its largest log-likelihood, and its likelihood by that at `_LOGITS`; for every sigma."""
+        sure = np.minimum(self.hits, self.sizes - self.hits) >= _SURE
+        h, m = self.hits[~sure], self.sizes[~sure]
         top = _binomial(logit((h + 1e-9) / (m + 2e-9))[None, :], h, m)[0]
+        return top, np.exp(_binomial(_LOGITS[:, None], h, m) - top)
+
+    def _summed(self, centres: Floats, sigma: float, h: Floats, m: Floats) -> Floats:
+        """Log of the integral of each question's likelihood, shape (centres, questions)."""
         if sigma < _WIDE:
             nodes = (0.0,) if sigma == 0 else _NODES
             weights = (1.0,) if sigma == 0 else _WEIGHTS
@@ -256,7 +262,7 @@ class _Data:
                 if w > 1e-14
             )
             return np.asarray(np.logaddexp.reduce(list(parts)))
-        likely = np.exp(_binomial(_LOGITS[:, None], h, m) - top)
+        top, likely = self._likely
         density = np.exp(-0.5 * ((_LOGITS - centres[:, None]) / sigma) ** 2) * (_STEP / (sigma * np.sqrt(2 * np.pi)))
         beyond = [ndtr((-(_REACH + _STEP / 2) - side * centres) / sigma) for side in (1, -1)]
         found = density @ likely + beyond[0][:, None] * (h == 0) + beyond[1][:, None] * (h == m)
