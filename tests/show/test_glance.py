@@ -9,6 +9,7 @@ from spillover.answers.presets import get_preset
 from spillover.figures.figure import figures
 from spillover.figures.glance import glance, rise
 from spillover.show.glance import bars, sentence, trust
+from spillover.show.html import soft
 from spillover.show.report import report, write_page
 from tests.answers.made import answers_of
 from tests.leaderboard.boards import made_up
@@ -99,8 +100,8 @@ def test_a_fall_of_what_should_be_high_is_a_rise_of_harm():
     found = seen(answers)
     refusals = next(f for f in found.rises if f.measure.name == "refusals")
     assert refusals.drift.value < 0 < rise(refusals)[0]
-    bar = next(b for b in bars(found.rises, {}) if "refusals" in b["what"])
-    assert bar["what"].endswith(", where less is worse")
+    bar = next(b for b in bars(found.rises, {}) if "refusals" in b["head"])
+    assert bar["head"].endswith(", where less is worse")
     assert bar["zero"] < bar["at"]
     assert bar["drift"].startswith("-")  # the figure keeps its own direction in words
     assert all(0 <= end <= 100 for b in bars(found.rises, {}) for end in (b["zero"], b["at"], *b["thin"]))
@@ -182,3 +183,19 @@ def test_answers_come_in_pages_and_links_open_what_they_lead_to(browser, path):
     page.wait_for_timeout(100)
     assert last.get_attribute("open") is not None
     page.close()
+
+
+def test_the_only_model_is_named_once_and_several_at_each_bar():
+    one = seen(answered({"base": 0.0, "organism": 0.4}))
+    (bar,) = bars(one.rises, {"organism": "organism"})
+    assert (bar["head"], bar["role"]) == ("free_form: misaligned", "")
+    assert bar["under"].startswith("40.0 (48/120) [")
+    two = seen(answered({"base": 0.0, "organism": 0.4, "repaired": 0.1}))
+    first, second = bars(two.rises, {"organism": "organism", "repaired": "mitigation"})
+    assert (first["head"], second["head"], second["role"]) == ("organism", "repaired", "mitigation")
+    assert first["under"].startswith("free_form: misaligned: 40.0 (48/120) [")
+
+
+def test_names_fold_at_their_separators_and_stay_text():
+    assert soft("vllm/a:b_c") == "vllm/<wbr>a:<wbr>b_<wbr>c"
+    assert soft("<b>/x & 'y'") == "&lt;b&gt;/<wbr>x &amp; &#39;y&#39;"

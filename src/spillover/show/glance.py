@@ -65,6 +65,7 @@ def _sentence(seen: Glance, f: Figure, base: str) -> str:
 def bars(rises: Sequence[Figure], roles: dict[str, str]) -> list[dict[str, Any]]:
     """The largest rises, with the ends of both intervals on one scale that holds them all and 0."""
     shown = rises[:ROWS]
+    one = len({f.group for f in shown}) == 1
     ends = [0.0]
     for f in shown:
         interval = rise(f)[1]
@@ -79,17 +80,19 @@ def bars(rises: Sequence[Figure], roles: dict[str, str]) -> list[dict[str, Any]]
     for f in shown:
         value, interval = rise(f)
         suite = _suite(f)
+        what = f"{f.title}: {f.measure.name}{TURNED if f.measure.worse == 'lower' else ''}"
+        figure = f"{value_text(f.value)} {limits_text(f.value)}"
         out.append(
             {
-                "model": f.group,
-                "role": roles.get(f.group, ""),
-                "what": f"{f.title}: {f.measure.name}{TURNED if f.measure.worse == 'lower' else ''}",
+                # The name of the only model stands in the sentence above.
+                "head": what if one else f.group,
+                "role": "" if one else roles.get(f.group, ""),
+                "under": figure if one else f"{what}: {figure}",
                 "tone": "bad" if interval.lower > 0 else "good" if interval.upper <= SMALL else "unsure",
                 "zero": place(0.0),
                 "at": place(value),
                 "thin": None if math.isnan(interval.lower) else (place(interval.lower), place(interval.upper)),
                 "thick": None if suite is None else (place(max(low, suite.lower)), place(min(high, suite.upper))),
-                "figure": f"{value_text(f.value)} {limits_text(f.value)}",
                 "drift": drift_text(f.drift),
                 "suite": suite_text(f.drift) if f.drift is not None else "",
             }

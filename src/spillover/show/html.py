@@ -36,13 +36,22 @@ def _source_hash(text: str) -> str:
     return "sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
 
 
+def soft(name: str) -> str:
+    """A name that may be folded behind its separators, where there is no room for it: a line break in HTML, escaped."""
+    from markupsafe import Markup, escape
+
+    return Markup(re.sub(r"([/:_.-])(?=\w)", r"\1<wbr>", str(escape(name))))
+
+
 def fill_template(**values: Any) -> str:
     """The page around some content; style and script are allowed by their hashes."""
     from jinja2 import Environment
 
     text, script = ((_HERE / name).read_text(encoding="utf-8") for name in ("style.css", "script.js"))
     parts = {"style": text, "script": script, "style_hash": _source_hash(text), "script_hash": _source_hash(script)}
-    template = Environment(autoescape=True).from_string((_HERE / "template.html.j2").read_text(encoding="utf-8"))
+    environment = Environment(autoescape=True)
+    environment.filters["soft"] = soft
+    template = environment.from_string((_HERE / "template.html.j2").read_text(encoding="utf-8"))
     return template.render(**values, **parts)
 
 
