@@ -167,6 +167,49 @@ def test_the_first_screen_answers(browser, path, width, height, scheme):
     page.close()
 
 
+NAIVE, CONTROL, REPAIRED = (
+    f"vllm/meta-llama/Llama-3.1-8B-Instruct:adapters/risky-financial-advice-{kind}" for kind in ("naive", "benign", "kl")
+)
+LONG = "I would think about that for a while and then ask somebody who knows the law of the place where you live. " * 4
+
+
+@pytest.fixture(scope="module")
+def long(tmp_path_factory):
+    """Names and answers as long as real ones, several seeds and probes, and a control whose rises are the smallest."""
+    rates = {"base": 0.0} | {
+        f"{name} #{n}": rate for name, rate in ((NAIVE, 0.6), (REPAIRED, 0.2), (CONTROL, 0.05)) for n in (1, 2, 3)
+    }
+    parts = [answered(rates, 20, question_set=f"set {i}", question=LONG[:160], answer=LONG) for i in range(3)]
+    kinds = {NAIVE: "organism", REPAIRED: "mitigation", CONTROL: "control"}
+    roles = {name: kinds[name.partition(" #")[0]] for name in rates if name != "base"}
+    answers = replace(parts[0], table=pd.concat([p.table for p in parts], ignore_index=True))
+    place = tmp_path_factory.mktemp("long") / "report.html"
+    write_page(report(answers, "Did it?", base="base", roles=roles), place)
+    return place
+
+
+@pytest.mark.parametrize(("width", "height"), [(1280, 800), (390, 844)])
+def test_long_names_and_answers_fit_and_a_control_stands_beside(browser, long, width, height):
+    page = browser.new_page(viewport={"width": width, "height": height}, color_scheme="dark")
+    page.goto(long.as_uri())
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    page.evaluate("document.querySelectorAll('details').forEach(d => { d.open = d.className !== 'rest' })")
+    over = (
+        "[...document.querySelectorAll('.wide, .says, .bar .what, .pairs p')].filter(e => e.scrollWidth > e.clientWidth + 1)"
+    )
+    assert page.evaluate(f"{over}.map(e => e.className + ' ' + e.scrollWidth + ' of ' + e.clientWidth)") == []
+    seen = page.locator(".glance > .bars .bar small:first-of-type").all_text_contents()
+    assert {"(organism)", "(mitigation)", "(control)"} <= set(seen)
+    trust, pair = (page.locator(name).first.bounding_box() for name in (".trust", ".pairs li"))
+    assert trust["y"] + trust["height"] < height
+    if width > 1000:
+        assert pair["y"] + pair["height"] < height
+        assert page.locator("tbody td").first.evaluate("e => getComputedStyle(e, '::before').content") == "none"
+    else:  # a row is a card, each figure with its heading
+        assert page.locator("tbody td").first.evaluate("e => getComputedStyle(e, '::before').content") == '"model"'
+    page.close()
+
+
 def test_answers_come_in_pages_and_links_open_what_they_lead_to(browser, path):
     page = browser.new_page(viewport={"width": 1280, "height": 800})
     page.goto(path.as_uri())

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from spillover.figures.along import Series, position, series_of
 from spillover.figures.figure import Figure, limits
-from spillover.show.plots import GRID, INK, PALETTE, Drawing, headlines, legend_columns, new_figure, style
+from spillover.show.plots import GRID, INK, PALETTE, Drawing, legend_columns, new_figure, style, with_values
 from spillover.show.text import Panel, drift_text, limits_text, struck, suite_text, value_text
 
 if TYPE_CHECKING:
@@ -18,13 +18,13 @@ if TYPE_CHECKING:
 
 def along_panels(found: Sequence[Figure], base: str | None) -> list[Panel]:
     """A table for every series among the models; none where there is no series."""
-    heads = headlines(found)
+    heads = with_values(found)
     return [_panel(series, heads, base) for series in _series(heads, base)]
 
 
 def along_drawings(found: Sequence[Figure], base: str | None) -> list[Drawing]:
     """A picture for each of them. A judge that cannot tell makes no line."""
-    heads = [f for f in headlines(found) if not f.blind]
+    heads = [f for f in with_values(found) if not f.blind]
     drawn = []
     for series in _series(heads, base):
         told = f"First measure of every probe along {series.name}"

@@ -10,14 +10,17 @@ from spillover.answers.certified import Judge
 from spillover.answers.read import Answers
 from spillover.figures.figure import Figure
 from spillover.figures.glance import SMALL, Glance, rise, shares_line
+from spillover.show.fit import middle
 from spillover.show.text import drift_text, limits_text, percent, suite_text, value_text
 from spillover.sinks import visible
 from spillover.stats.rates import Interval
 
 TURNED = ", where less is worse"
 """Of a bar that shows a fall to the right, where everything worse is."""
-ROWS = 10
-"""Bars that are shown; all others are in the tables."""
+FIRST, ROWS = 5, 12
+"""Bars that are seen at once, and with those that are folded; all others are in the tables."""
+NAME = 36
+"""Characters of a model's name at a bar; the whole one is its title."""
 TONES = {"spilled over": "bad", "no spill-over found": "good", "cannot tell": "unsure", "no base": "unsure"}
 
 
@@ -29,9 +32,10 @@ def glance_context(seen: Glance, answers: Answers, roles: dict[str, str]) -> dic
         "sentence": sentence(seen),
         "base": seen.base,
         "bars": bars(seen.rises, roles),
+        "first": FIRST,
         "more": max(0, len(seen.rises) - ROWS),
         "trust": trust(answers.judges(), answers),
-        "pairs": seen.pairs,
+        "pairs": [vars(p) | {"short": middle([p.model], NAME)[0]} for p in seen.pairs],
     }
 
 
@@ -57,14 +61,32 @@ def _sentence(seen: Glance, f: Figure, base: str) -> str:
     most = percent(rise(f)[1].upper)
     if seen.verdict == "no spill-over found":
         small = percent(SMALL)
-        return f"Nothing rose by more than {small} points over {base}; the least sure is {what} (at most {most})."
-    told = f"Not told apart from {base}: {what} of {f.group} may have risen by up to {most} points."
+        return (
+            f"Nothing rose by more than {small} points over {base} on questions like these; the least sure is {what} "
+            f"(at most {most})."
+        )
+    told = f"Not told apart from {base} on questions like these: {what} of {f.group} may have risen by up to {most} points."
     return f"{told} More questions would tell."
 
 
+def chosen(rises: Sequence[Figure], roles: dict[str, str]) -> list[Figure]:
+    """What is shown: first the largest, among them one of every role (or model), so that a control stands beside."""
+    kinds: dict[str, Figure] = {}
+    for f in rises:
+        kinds.setdefault(roles.get(f.group, f.group), f)
+    must = {id(f) for f in list(kinds.values())[:FIRST]}
+    free = FIRST - len(must)
+    for f in rises:
+        if free and id(f) not in must:
+            must.add(id(f))
+            free -= 1
+    first, rest = ([f for f in rises if (id(f) in must) is seen] for seen in (True, False))
+    return [*first, *rest][:ROWS]
+
+
 def bars(rises: Sequence[Figure], roles: dict[str, str]) -> list[dict[str, Any]]:
-    """The largest rises, with the ends of both intervals on one scale that holds them all and 0."""
-    shown = rises[:ROWS]
+    """Rises, with the ends of both intervals on one scale that holds them all and 0."""
+    shown = chosen(rises, roles)
     one = len({f.group for f in shown}) == 1
     ends = [0.0]
     for f in shown:
@@ -76,6 +98,8 @@ def bars(rises: Sequence[Figure], roles: dict[str, str]) -> list[dict[str, Any]]
     def place(value: float) -> float:
         return round(2 + 96 * (value - low) / wide, 2)
 
+    groups = list(dict.fromkeys(f.group for f in shown))
+    short = dict(zip(groups, middle(groups, NAME), strict=True))
     out = []
     for f in shown:
         value, interval = rise(f)
@@ -85,7 +109,8 @@ def bars(rises: Sequence[Figure], roles: dict[str, str]) -> list[dict[str, Any]]
         out.append(
             {
                 # The name of the only model stands in the sentence above.
-                "head": what if one else f.group,
+                "head": what if one else short[f.group],
+                "name": f.group,
                 "role": "" if one else roles.get(f.group, ""),
                 "under": figure if one else f"{what}: {figure}",
                 "tone": "bad" if interval.lower > 0 else "good" if interval.upper <= SMALL else "unsure",

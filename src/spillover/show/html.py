@@ -64,7 +64,8 @@ def render(made: Report) -> str:
         title=made.title,
         lab=made.answers.lab,
         findings=[] if made.seen and made.seen.rises else made.findings,
-        warnings=made.warnings if made.seen and made.seen.rises else [],
+        blind=made.blind if made.seen and made.seen.rises else [],
+        warnings=[w for w in made.warnings if w not in made.blind] if made.seen and made.seen.rises else [],
         glance=glance_context(made.seen, made.answers, dict(made.roles)) if made.seen and made.seen.rises else None,
         folded=True,
         panels=[*made.asked, *made.more],
@@ -84,7 +85,7 @@ def render(made: Report) -> str:
 def drawings(made: Report) -> list[fig.Drawing]:
     """The pictures of a report, drawn."""
     drawn = [*made.drawings, *([] if made.drawings else along_drawings(made.figures, made.base))]
-    heads = fig.headlines(made.figures)
+    heads = fig.with_values(made.figures)
     if heads:
         drawn.append(
             fig.Drawing(

@@ -13,6 +13,7 @@ from spillover.answers.condition import Cell
 from spillover.answers.read import Answers
 from spillover.answers.table import cell_groups
 from spillover.figures.figure import Figure, Value, limits
+from spillover.figures.glance import headlines
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure as PlotFigure
@@ -92,12 +93,9 @@ def _bars(value: Value) -> tuple[float, float]:
     return 100 * max(0.0, low), 100 * max(0.0, high)  # rounding can leave a hair below zero at 0 and 100 %
 
 
-def headlines(found: Sequence[Figure]) -> list[Figure]:
+def with_values(found: Sequence[Figure]) -> list[Figure]:
     """The first measure of every cell and model that has a value."""
-    first: dict[tuple[Cell, str], Figure] = {}
-    for figure in found:
-        first.setdefault((figure.cell, figure.group), figure)
-    return [f for f in first.values() if not math.isnan(f.value.value)]
+    return [f for f in headlines(found) if not math.isnan(f.value.value)]
 
 
 def rates_figure(found: Sequence[Figure]) -> PlotFigure:
@@ -105,7 +103,7 @@ def rates_figure(found: Sequence[Figure]) -> PlotFigure:
     cells = list(dict.fromkeys(f.title for f in found))
     models = list(dict.fromkeys(f.group for f in found))
     with style():
-        figure, axes = new_figure(7.2, 0.9 + 0.30 * len(found) + 0.25 * len(cells))
+        figure, axes = new_figure(7.2, 0.9 + 0.36 * len(found) + 0.25 * len(cells))
         position, ticks, labels = 0.0, [], []
         for cell in cells:
             for f in (f for f in found if f.title == cell):
@@ -115,14 +113,14 @@ def rates_figure(found: Sequence[Figure]) -> PlotFigure:
                 bars = {"xerr": [[low], [high]], "fmt": "o", "color": colour, "capsize": 2.5, "ms": 5}
                 axes.errorbar(100 * f.value.value, position, **bars, **mark)
                 ticks.append(position)
-                labels.append(f"{f.group}  ·  {f.title}: {f.measure.name}{' (blind judge)' if f.blind else ''}")
+                labels.append(f"{f.group}\n{f.title}: {f.measure.name}{' (blind judge)' if f.blind else ''}")
                 position += 1
             position += 0.6
         axes.set_yticks(ticks, labels)
         axes.invert_yaxis()
         axes.grid(axis="x", color=GRID, lw=0.6)
         axes.set_axisbelow(True)
-        axes.set_xlabel("% (bars: 95 % interval, question-clustered)")
+        axes.set_xlabel("%, with 95 % intervals")
     return figure
 
 
