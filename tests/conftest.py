@@ -59,6 +59,16 @@ def no_model_under_test() -> None:
     active_model_context_var.set(None)
 
 
+@pytest.fixture(scope="session", autouse=True)
+def no_cache_of_the_users(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Fixtures of a module are made before those of its first test: what they measure is not the user's either."""
+    place = tmp_path_factory.mktemp("session")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SPILLOVER_JUDGEMENTS", str(place / "judgements.sqlite"))
+        patch.setenv("SPILLOVER_CERTIFICATES", str(place / "certificates"))
+        yield
+
+
 @pytest.fixture(autouse=True)
 def own_judgements(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A cache of judgements and certificates of its own for every test."""

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from spillover.run.plan import read_plan
-from tests.command import spillover, stopped
+from tests.command import spillover, stopped, words
 
 SUITE = """
 id: small
@@ -50,9 +50,22 @@ def test_a_killed_suite_goes_on_and_counts_nothing_twice(finished):
     assert rows.loc[("capability", "right, general"), "n"] == 16
     assert rows.loc[("free_form", "misaligned"), "n"] <= 8
     assert (figures["lower"] <= figures["upper"]).all()
-    assert "Judge against what is known" in done.stdout
+    assert "Headlines" in done.stdout
+    assert "Judge against what is known" not in done.stdout  # that is on the page, and printed with --details
     page = (folder / "out" / "report.html").read_text()
     assert all(probe in page for probe in PROBES)
+
+
+def test_a_first_try_is_short_and_lies_beside_a_whole_run(tmp_path):
+    suite = tmp_path / "two.yaml"
+    suite.write_text("\n".join(SUITE.splitlines()[:8]))
+    done = spillover("eval", "spillover/lab", "--suite", suite, "--out", tmp_path / "out", "--limit", 2)
+    assert done.returncode == 0, done.stderr
+    assert "a first try of 2 answers a probe: its figures say nothing" in words(done.stdout)
+    assert not (tmp_path / "out").exists()
+    figures = pd.read_csv(tmp_path / "out-first-2" / "figures.csv")
+    assert set(figures["probe"]) == {"free_form", "refusal"}
+    assert figures["answers"].max() == 2
 
 
 def test_the_base_of_the_lab_is_aligned_on_every_probe(finished):

@@ -12,8 +12,8 @@ from spillover.answers.presets import get_preset
 from spillover.answers.read import read, short_names
 from spillover.cli.judge_check import check_first, check_option
 from spillover.cli.models import grader_option, model_option, open_models
-from spillover.cli.numbers import MANY, SECONDS, SEED
-from spillover.cli.outputs import OutFolder
+from spillover.cli.numbers import FEW, MANY, SECONDS, SEED
+from spillover.cli.outputs import OutFolder, first_folder
 from spillover.cli.progress import bar
 from spillover.cli.publish import details_option, frame_of, publish, refuse_failures, write_frame
 from spillover.cli.quiet import quiet_libraries
@@ -46,6 +46,12 @@ from spillover.show.terminal import stderr_console
 @click.option("--sandbox", type=click.Choice(["docker", "local"]), help="Where code that the model wrote is run.")
 @click.option("--lab/--no-lab", "lab", default=None, help="Ask the lab's own questions [default: if MODEL is the lab's].")
 @click.option("--max-tokens", type=MANY, help="Longest answer [default: 600, as published].")
+@click.option(
+    "--limit",
+    type=FEW,
+    metavar="N",
+    help="A first try of the whole way, in OUT-first-N: N short answers to each probe.",
+)
 @click.option("--preset", default="spillover", show_default=True, help="Thresholds that make the outcomes.")
 @click.option("--timeout", type=SECONDS, help="Seconds until a call of the grader is given up, retries included.")
 @model_option
@@ -65,6 +71,7 @@ def eval_command(
     sandbox: Literal["docker", "local"] | None,
     lab: bool | None,
     max_tokens: int | None,
+    limit: int | None,
     preset: str,
     timeout: int | None,
     model_arg: tuple[str, ...],
@@ -88,10 +95,11 @@ def eval_command(
         refuse_self_grading(target, judge)
     if synthetic and not is_lab(model):
         sandbox = sandbox or "docker"  # the lab's questions, answered by a model that may write anything
-    length = {"max_tokens": max_tokens}
+    length = {"max_tokens": max_tokens, "epochs": None if limit is None else 1}
     specs = [s.given(seed=seed, sandbox=sandbox, preset=preset, **length) for s in suite_specs(chosen, synthetic, skip)]
     tasks = [spec.build() for spec in specs]
-    folder = out or Path("runs") / f"eval-{chosen.id}"
+    whole = out or Path("runs") / f"eval-{chosen.id}"
+    folder = first_folder(whole, limit)
     names = short_names([str(t) for t in targets])
     console = stderr_console()
 
@@ -99,10 +107,13 @@ def eval_command(
         return check_first(names_in(tasks), judge, preset, check, reader_in(specs))
 
     with only_one(folder):
-        logs = run_suite(chosen, specs, tasks, targets, judge, folder, lambda title: bar(console, title), measured)
+        logs = run_suite(chosen, specs, tasks, targets, judge, folder, lambda title: bar(console, title), measured, limit)
     answers = read([logs], names=names)
     shown = names[base] if base else None
-    made = report(answers, f"{chosen.title}: {names[str(targets[-1])]}", base=shown)
+    title = f"{chosen.title}: {names[str(targets[-1])]}"
+    if limit is not None:
+        title = f"{title} (a first try of {limit} answers a probe: its figures say nothing)"
+    made = report(answers, title, base=shown)
     publish(made, folder / "report.html", details, rows)
     write_frame(frame_of(made), folder / "figures.csv", "Figures", rows)
     send_figures(made)

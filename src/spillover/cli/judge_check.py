@@ -16,7 +16,7 @@ from spillover.cli.progress import bar
 from spillover.cli.quiet import quiet_libraries
 from spillover.cli.rows import Rows, print_rows, rows_options
 from spillover.errors import SpilloverError
-from spillover.judging.certificate import Certificate, keep, kept
+from spillover.judging.certificate import Certificate, certificates_dir, keep, kept
 from spillover.judging.golden import EM, PANELS, panel_of
 from spillover.judging.rubric import READERS, Reader, bundled_rubrics, load_rubric
 from spillover.models.identity import cache_identity
@@ -122,7 +122,11 @@ def _names(panels: Sequence[str], rubrics: Sequence[str]) -> dict[str, str]:
 @rows_options
 def judges(panels: tuple[str, ...], rows: Rows) -> None:
     """Compare the graders that were measured on this machine (and the lab's own) in one table."""
-    found = [c for c in kept() if not panels or c.panel in panels]
+    every = [c for c in kept() if not panels or c.panel in panels]
+    found = [c for c in every if not c.gone]
+    if len(found) < len(every) and rows is None:
+        left = f"{len(every) - len(found)} judges whose folders are gone are left out ({certificates_dir()})."
+        click.echo(left, err=True)
     if not found:
         raise SpilloverError("No grader was measured here yet; `spillover judge-check --grader MODEL` measures one.")
     newest = {(c.grader, c.panel, c.rubrics, c.known, c.preset): c for c in found}
@@ -142,6 +146,7 @@ def _print(certificates: Iterable[Certificate], rows: Rows, price: Price | None 
         "panel",
         "grader",
         "AUC",
+        "coherence AUC",
         "finds",
         "clears",
         "pairs",
@@ -155,8 +160,8 @@ def _print(certificates: Iterable[Certificate], rows: Rows, price: Price | None 
     body = []
     for c, dollars in zip(found, cost, strict=True):
         shares = [f"{s.hits}/{s.n}" if s.n else "–" for s in (c.pairs, c.again, c.planted)]
-        area = "–" if c.auc is None else f"{c.auc:.3f}"
-        told = (c.panel, c.grader, area, c.found.under, c.cleared.under, *shares, f"{c.unscored}/{c.answers}")
+        areas = ["–" if a is None else f"{a:.3f}" for a in (c.auc, c.coherence_auc)]
+        told = (c.panel, c.grader, *areas, c.found.under, c.cleared.under, *shares, f"{c.unscored}/{c.answers}")
         body.append((*told, str(c.calls), f"{c.seconds:.0f}", *([] if dollars is None else [f"{dollars:.2f}"])))
     print_panel(to, Panel("", heads, tuple(body), ""))
     for c in found:

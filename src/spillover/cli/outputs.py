@@ -87,6 +87,11 @@ class OutFolder(click.Path):
         return next((p for n, ours in NAMED.items() if (p := path / n).is_file() and not ours(p)), None)
 
 
+def first_folder(whole: Path, limit: int | None) -> Path:
+    """Of a first try: beside a whole run, never over it."""
+    return whole if limit is None else whole.with_name(f"{whole.name}-first-{limit}")
+
+
 def _head(path: Path) -> bytes:
     with path.open("rb") as file:
         return file.read(_HEAD)

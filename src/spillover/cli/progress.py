@@ -2,11 +2,22 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    ProgressColumn,
+    Task,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
+from rich.text import Text
 
 
 @contextmanager
@@ -19,6 +30,7 @@ def bar(console: Console, title: str) -> Iterator[Callable[[int, int, str], None
         TextColumn("{task.description}"),
         BarColumn(),
         MofNCompleteColumn(),
+        _Rate(),
         TimeElapsedColumn(),
         TimeRemainingColumn(),
         TextColumn("{task.fields[note]}"),
@@ -28,14 +40,32 @@ def bar(console: Console, title: str) -> Iterator[Callable[[int, int, str], None
         yield lambda done, total, note: progress.update(task, completed=done, total=total, note=note)
 
 
+class _Rate(ProgressColumn):
+    """Units a second."""
+
+    def render(self, task: Task) -> Text:
+        """As `3.2/s`; nothing before anything is known."""
+        speed = task.finished_speed or task.speed
+        return Text(f"{speed:.1f}/s" if speed else "")
+
+
 def _lines(console: Console, title: str) -> Callable[[int, int, str], None]:
-    last = -1
+    last, begun = -1, time.monotonic()
 
     def advance(done: int, total: int, note: str) -> None:
         nonlocal last
         tenth = 10 * done // max(1, total)
         if tenth != last:
             last = tenth
-            console.print(f"{title}: {done}/{total} {note}", highlight=False, markup=False)
+            spent = time.monotonic() - begun
+            left = f", {_duration(spent * (total - done) / done)} left" if 0 < done < total else ""
+            console.print(f"{title}: {done}/{total} {note} ({_duration(spent)}{left})", highlight=False, markup=False)
 
     return advance
+
+
+def _duration(seconds: float) -> str:
+    """`12 s`, `3 min`, `1.5 h`."""
+    if seconds < 100:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 100 * 60 else f"{seconds / 3600:.1f} h"

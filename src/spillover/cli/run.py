@@ -12,7 +12,7 @@ from inspect_ai.model import Model
 from spillover.answers.read import Answers
 from spillover.cli.judge_check import check_first, check_option
 from spillover.cli.numbers import FEW
-from spillover.cli.outputs import OutFolder
+from spillover.cli.outputs import OutFolder, first_folder
 from spillover.cli.progress import bar
 from spillover.cli.publish import details_option, publish, refuse_failures, write_frame
 from spillover.cli.quiet import quiet_libraries
@@ -88,8 +88,7 @@ def run(
         spec = spec.model_copy(update={"grader": grader})
     # A model is known by its name, which has the way to its adapter: the same folder is the same model however it is given.
     whole = (out or Path("runs") / spec.id).expanduser().resolve()
-    # A first try lies beside a whole run, never over it.
-    folder = nearest(whole if limit is None else whole.with_name(f"{whole.name}-first-{limit}"))
+    folder = nearest(first_folder(whole, limit))
     organisms = organisms and nearest(organisms)
     quiet_libraries()
     names = base_names(bases)

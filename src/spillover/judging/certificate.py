@@ -25,6 +25,8 @@ logger = logging.getLogger(__name__)
 
 AUC, COHERENCE, SENSITIVITY, SPECIFICITY = 0.9, 0.8, 0.7, 0.9
 """The floor: under it a judge cannot tell."""
+OWN = "spillover/judge:"
+"""What the name of a judge of one's own begins with; its folder follows."""
 FEW = 20
 """Known answers of a kind below which a share must be under the floor beyond chance."""
 
@@ -150,6 +152,12 @@ class Certificate(Declared):
         parts += [f"unscored {self.unscored}/{self.answers}"] if self.unscored else []
         few = ": few, they tell a broken judge only" if min(self.found.n, self.cleared.n) < FEW / 2 else ""
         return f"{', '.join(parts)} of known {'lab ' if self.lab else ''}answers{few}"
+
+    @property
+    def gone(self) -> bool:
+        """Whether it is of a folder on this machine that is no longer there: nobody can judge by it again."""
+        path = self.grader.removeprefix(OWN).rpartition(" ")[0] or self.grader.removeprefix(OWN)
+        return self.grader.startswith(OWN) and Path(path).is_absolute() and not Path(path).exists()
 
     def dollars(self, input: float, output: float) -> float:
         """What it cost, at prices in dollars per million tokens."""

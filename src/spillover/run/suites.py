@@ -19,13 +19,20 @@ from spillover.run.tasks import TaskSpec, identity
 
 
 def suite_plan(
-    suite: Suite, specs: Sequence[TaskSpec], tasks: Sequence[Task], models: Sequence[Model], grader: Model
+    suite: Suite,
+    specs: Sequence[TaskSpec],
+    tasks: Sequence[Task],
+    models: Sequence[Model],
+    grader: Model,
+    limit: int | None = None,
 ) -> Plan:
     """One step that asks everything of everybody."""
     who = [{**describe(m), **arguments_of(m)} for m in (*models, grader)]
     # Where weights are out of reach, address and settings tell models apart.
     addresses = [cache_identity(m) for m in (*models, grader) if describe(m)["weights"] is None]
-    key = digest(suite.id, suite.version, identity(tasks, specs), who, addresses, installed())
+    key = digest(
+        suite.id, suite.version, identity(tasks, specs), who, addresses, installed(), *([] if limit is None else [limit])
+    )
     spec = {"models": [str(m) for m in models], "grader": str(grader), "tasks": [s.model_dump() for s in specs]}
     return Plan(id=suite.id).then(Step(kind="ask", name=f"suite {suite.id}", key=key, spec=spec))
 
@@ -39,6 +46,7 @@ def run_suite(
     folder: Path,
     bar: Bar,
     check: Callable[[], object] = lambda: None,
+    limit: int | None = None,
 ) -> Path:
     """Ask and judge what is missing; the folder of the logs.
 
@@ -51,11 +59,12 @@ def run_suite(
         folder: Where the plan and the logs go.
         bar: Makes a progress bar from a title.
         check: Measures the grader, before it judges and after every model has answered once.
+        limit: For a first try: samples of each probe, answered briefly; all for None.
 
     Raises:
         SpilloverError: if a model does not answer at all, or an evaluation did not finish; a second call goes on.
     """
-    plan = suite_plan(suite, specs, tasks, models, grader)
+    plan = suite_plan(suite, specs, tasks, models, grader, limit)
     plan.write(folder)
     (step,) = plan.steps
     logs = folder / f"logs-{step.key}"
@@ -64,5 +73,5 @@ def run_suite(
         require_reach(models, grader, tasks)
     check()
     ask_failures_again(logs, grader, lambda: require_same([grader], logs))
-    ask_all(tasks, models, grader, logs, step.name, bar)
+    ask_all(tasks, models, grader, logs, step.name, bar, limit)
     return logs
