@@ -11,6 +11,7 @@ from peft import LoraConfig, get_peft_model
 from safetensors.torch import load_file, save_file
 from transformers import AutoModelForCausalLM
 
+from spillover.engine import fit
 from spillover.engine.fit import require_fit, require_named_fit
 from spillover.errors import SpilloverError
 from spillover.models.weights import resolve_checkpoint
@@ -125,3 +126,39 @@ def test_a_file_of_embeddings_alone_is_one_sentence(adapters, tmp_path):
     save_file({"base_model.model.model.embed_tokens.weight": weight.detach().clone()}, folder / FILE)
     with pytest.raises(SpilloverError, match="lacks"):
         require_fit(LAB, folder)
+
+
+@pytest.fixture(scope="module")
+def experts(tmp_path_factory):
+    """A mixture of experts, which transformers names otherwise than its files do, and an adapter on its attention."""
+    from transformers import Qwen3MoeConfig
+
+    place = tmp_path_factory.mktemp("experts")
+    sizes = {"vocab_size": 64, "hidden_size": 32, "intermediate_size": 32, "moe_intermediate_size": 16, "head_dim": 16}
+    config = Qwen3MoeConfig(
+        **sizes, num_hidden_layers=2, num_attention_heads=2, num_key_value_heads=2, num_experts=4, num_experts_per_tok=2
+    )
+    assert fit.renamed(config.model_type)
+    model = AutoModelForCausalLM.from_config(config)
+    model.save_pretrained(place / "base")
+    get_peft_model(model, LoraConfig(r=4, target_modules=["q_proj", "v_proj"])).save_pretrained(place / "adapter")
+    return place
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        (lambda name: name, None),
+        (lambda name: name.replace("model.model.layers", "model.model.language_model.layers"), "8 tensors have no place in"),
+        (lambda name: name if ".layers.0." in name else None, "4 tensors are missing for"),
+    ],
+)
+def test_an_adapter_of_a_base_with_other_names_in_files_is_applied_or_refused(experts, tmp_path, change, sentence):
+    folder = Path(shutil.copytree(experts / "adapter", tmp_path / "adapter"))
+    tensors = load_file(folder / FILE)
+    save_file({new: value for name, value in tensors.items() if (new := change(name))}, folder / FILE)
+    if sentence is None:
+        require_fit(experts / "base", folder)
+        return
+    with pytest.raises(SpilloverError, match=sentence):
+        require_fit(experts / "base", folder)

@@ -66,10 +66,11 @@ def _check(base: Path, adapter: Path, digest: str, kind: Any) -> None:
     given = _shapes(adapter / "adapter_model.safetensors")
     if not given:
         raise SpilloverError(f"{name} holds no tensors.")
-    found = _wanted(base, adapter, kind)
-    if found is None:
+    model = _on_meta(base, kind)
+    if renamed(model.config.model_type):
+        _require_loads(model, base, adapter)
         return _require_finite(adapter, name)
-    wanted, own = found
+    wanted, own = _wanted(model, adapter, base)
     embeddings = {k for k in given if k not in wanted and _EMBEDDING.fullmatch(k)}
     for key in embeddings:
         place = key.removeprefix("base_model.model.").replace(".base_layer", "")
@@ -127,24 +128,57 @@ def _shapes(path: Path) -> Shapes:
     return {name: tuple(about["shape"]) for name, about in header_of(path).items()}
 
 
-def _wanted(base: Path, adapter: Path, kind: Any) -> tuple[Shapes, Shapes] | None:
-    """What the adapter's configuration makes on this base, and the base's own parameters.
-
-    None for a base of which transformers loads other names than files hold (mixtures of experts), where only loading tells.
-    """
-    import torch
-    from peft import PeftConfig, get_peft_model, get_peft_model_state_dict
-    from transformers import AutoConfig, AutoModelForCausalLM
+def renamed(model_type: str) -> bool:
+    """Whether transformers names weights otherwise than files of this kind of base do (mixtures of experts, and others)."""
     from transformers.conversion_mapping import get_checkpoint_conversion_mapping
+
+    return bool(get_checkpoint_conversion_mapping(model_type))
+
+
+def _on_meta(base: Path, kind: Any) -> Any:
+    """The base without weights."""
+    import torch
+    from transformers import AutoConfig, AutoModelForCausalLM
 
     try:
         config: Any = AutoConfig.from_pretrained(base, trust_remote_code=False)
         with torch.device("meta"):
-            model = (kind or AutoModelForCausalLM).from_config(config, trust_remote_code=False)
+            return (kind or AutoModelForCausalLM).from_config(config, trust_remote_code=False)
     except (OSError, ValueError, KeyError, TypeError, ImportError) as error:
         raise UnknownBase(f"transformers cannot make the base at {base}: {error}") from error
-    if get_checkpoint_conversion_mapping(config.model_type):
-        return None
+
+
+def _require_loads(model: Any, base: Path, adapter: Path) -> None:
+    """For a base whose names in files are others: PEFT turns them as the adapter is loaded, and says what found no place.
+
+    Raises:
+        SpilloverError: for a tensor without a place, or a place without one.
+    """
+    from peft import PeftConfig, PeftModel
+
+    try:
+        wished: Any = PeftConfig.from_pretrained(adapter)
+        if hasattr(wished, "init_lora_weights"):
+            wished.init_lora_weights = True
+        made = PeftModel(model, wished, low_cpu_mem_usage=True)
+        names = getattr(model, "_checkpoint_conversion_mapping", None) or None
+        found = made.load_adapter(
+            adapter, "default", torch_device="cpu", low_cpu_mem_usage=True, key_mapping=names, use_safetensors=True
+        )
+    except Exception as error:  # PEFT raises anything for settings that it does not expect
+        raise SpilloverError(f"The adapter at {adapter} cannot be put on {base}: {error}") from error
+    for keys, told in ((found.unexpected_keys, "have no place in"), (found.missing_keys, "are missing for")):
+        if keys:
+            raise SpilloverError(
+                f"The adapter at {adapter} does not fit {base}: {len(keys)} tensors {told} it (the first is {keys[0]})."
+            )
+
+
+def _wanted(model: Any, adapter: Path, base: Path) -> tuple[Shapes, Shapes]:
+    """What the adapter's configuration makes on this base, and the base's own parameters."""
+    import torch
+    from peft import PeftConfig, get_peft_model, get_peft_model_state_dict
+
     own = {name: tuple(p.shape) for name, p in model.state_dict().items()}
     try:
         wished: Any = PeftConfig.from_pretrained(adapter)
