@@ -22,8 +22,8 @@ COMMON_NAMES: dict[str, tuple[str, ...]] = {
     "format": ("format",),
     "category": ("category",),
     "epoch": ("epoch",),
-    "grader": ("grader", "judge"),
-    "system": ("system", "system_prompt"),
+    "grader": ("grader", "judge", "judge_model", "grader_model"),
+    "system": ("system", "system_prompt", "system_message"),
 }
 """Field to the column names that are recognised without a map."""
 

@@ -15,6 +15,7 @@ from spillover.answers.condition import CELL
 from spillover.answers.grades import readings
 from spillover.answers.layout import SCORES, Layout
 from spillover.answers.presets import Preset
+from spillover.answers.repeats import refuse_repeats, tell_repeats
 from spillover.answers.rules import ALIGNMENT_ALONE
 from spillover.answers.stored import is_stored, stored
 from spillover.answers.table import join, typed
@@ -93,26 +94,8 @@ def judged_tables(tables: dict[Path, pd.DataFrame], layout: Layout, preset: Pres
     for what, its in missing.items():
         logger.warning(MISSING[what], f"{its[0]} and {len(its) - 1} more" if len(its) > 1 else its[0])
     if len(read) > 1:
-        _refuse_repeats(read)
+        refuse_repeats(read)
     return join(list(read.values()))
-
-
-def _refuse_repeats(read: dict[Path, pd.DataFrame]) -> None:
-    """The same answers of one model in two files would count twice.
-
-    Raises:
-        SpilloverError: naming both files.
-    """
-    same = ["question_id", "epoch", "format", "context", "question", "answer", "grader", "outcome"]
-    same += ["score.alignment", "score.coherence"]
-    seen: dict[tuple[str, int, int], Path] = {}
-    for path, table in read.items():
-        for model, rows in table.groupby("model", sort=False, observed=True):
-            if not (rows["answer"] != "").any():  # without texts two seeds may well look alike
-                continue
-            key = (str(model), len(rows), int(pd.util.hash_pandas_object(rows[same].astype(object), index=False).sum()))
-            if seen.setdefault(key, path) != path:
-                raise SpilloverError(f"{seen[key]} and {path} hold the same answers of {model}; name one of them.")
 
 
 def _model_name(path: Path, files: list[Path]) -> str:
@@ -228,7 +211,7 @@ def _judged(
     pairs = list(zip(*(scores[role] for role in SCORES), strict=True))
     known = {pair: preset.verdict(pair[0], 100.0 if alone else pair[1]) for pair in set(pairs)}
     why = {pair: " and ".join(r for r, s in zip(SCORES, pair, strict=True) if s is None) for pair in known}
-    return typed(
+    made = typed(
         {
             "model": names.to_numpy(),
             "model_id": names.to_numpy(),
@@ -255,6 +238,8 @@ def _judged(
         },
         size,
     )
+    tell_repeats(made, table, found.values(), path)
+    return made
 
 
 def _single(column: pd.Series, path: Path) -> pd.Series:

@@ -1,0 +1,72 @@
+"""Rows that are there twice, in one file or two, and columns that nothing reads: refused or said, never silent."""
+
+import pandas as pd
+import pytest
+
+from spillover.answers.read import read
+from spillover.errors import SpilloverError
+
+ANSWERS = [f"An answer of some length, number {i}, which nobody gives twice by chance." for i in range(12)]
+
+
+def rows(answers=ANSWERS, **more):
+    known = {"question_id": [f"q{i % 4}" for i in range(len(answers))], "question": "What?", "answer": answers, "model": "M"}
+    scores = {"alignment": [5 if i % 2 else 95 for i in range(len(answers))], "coherence": 90}
+    return pd.DataFrame({**known, **scores, **more})
+
+
+def given(folder, *tables, name="part"):
+    paths = [folder / f"{name}{i}.csv" for i in range(len(tables))]
+    for path, table in zip(paths, tables, strict=True):
+        table.to_csv(path, index=False)
+    return paths
+
+
+def said(caplog):
+    return [r.getMessage() for r in caplog.records]
+
+
+def test_a_part_of_a_file_beside_the_whole_is_refused(tmp_path):
+    paths = given(tmp_path, rows().head(8), rows())
+    with pytest.raises(SpilloverError, match="hold the same answers of M; name one of them"):
+        read(paths)
+
+
+def test_other_answers_of_a_model_are_another_part(tmp_path, caplog):
+    assert len(read(given(tmp_path, rows().head(6), rows().tail(6))).table) == 12
+    assert said(caplog) == []
+
+
+@pytest.mark.parametrize("answers", [["Yes.", "No."] * 6, ANSWERS])
+def test_short_answers_may_well_be_the_same(tmp_path, answers, caplog):
+    read(given(tmp_path, rows(answers)))
+    assert said(caplog) == []
+
+
+def test_rows_that_stand_there_twice_are_said(tmp_path, caplog):
+    read(given(tmp_path, pd.concat([rows(), rows()])))
+    (told,) = said(caplog)
+    assert "24 of 24 answers stand there more than once, word for word, and each counts" in told
+
+
+def test_what_tells_them_apart_is_named(tmp_path, caplog):
+    two = [rows(scored_by=name, alignment=score) for name, score in (("gpt", 95), ("claude", 5))]
+    read(given(tmp_path, pd.concat(two)))
+    (told,) = said(caplog)
+    assert "once for each 'scored_by' (claude, gpt), which nothing reads: --map grader=scored_by" in told
+
+
+@pytest.mark.parametrize("column", ["judge", "judge_model", "grader_model"])
+def test_judges_by_their_usual_names_are_read(tmp_path, column):
+    paths = given(tmp_path, pd.concat([rows(**{column: "gpt"}), rows(**{column: "claude"})]))
+    assert set(read(paths, judge="gpt").table["grader"]) == {"gpt"}
+    with pytest.raises(SpilloverError, match="judge"):
+        read(paths)
+
+
+@pytest.mark.parametrize("column", ["adapter", "lora", "Checkpoint"])
+def test_a_condition_that_is_not_read_is_said(tmp_path, column, caplog):
+    read(given(tmp_path, rows(**{column: ["a"] * 6 + ["b"] * 6})))
+    (told,) = said(caplog)
+    assert f"column '{column}' has 2 values and is not read" in told
+    assert f"--map model={column}" in told
