@@ -34,15 +34,16 @@ def shown(what: str) -> str:
     results = load(Results, path)
     table = results.table(title.strip())
     pairs = [c.partition("=") for c in columns.split(";") if c.strip()]
-    chosen = {name.strip(): (new or name).strip() for name, _, new in pairs} or {h: h for h in table.headers}
+    chosen = {name.strip(): (new or name).strip() for name, _, new in pairs}
     wanted = [name.strip() for name in picked.split(";") if name.strip()]
     first = table.column(table.headers[0])
     if missing := set(wanted) - set(first):
         raise SpilloverError(f"'{table.title}' has no row '{min(missing)}'; it has {', '.join(dict.fromkeys(first))}.")
-    cells = zip(*(_column(results, table, name) for name in chosen), strict=True)
+    cells = zip(*(_column(results, table, name) for name in chosen), strict=True) if chosen else table.rows
     kept = [row for row, name in zip(cells, first, strict=True) if not wanted or name in wanted]
-    body = [("---",) * len(chosen), *([cell.replace("|", "\\|") for cell in row] for row in kept)]
-    rows = ["| " + " | ".join(row) + " |" for row in (tuple(h.replace("|", "\\|") for h in chosen.values()), *body)]
+    headers = tuple(chosen.values()) or table.headers  # two columns of a table may have one name
+    body = [("---",) * len(headers), *([cell.replace("|", "\\|") for cell in row] for row in kept)]
+    rows = ["| " + " | ".join(row) + " |" for row in (tuple(h.replace("|", "\\|") for h in headers), *body)]
     where = "Lab" if results.lab else results.base
     told = (
         f"{where}: `{results.command}`, {results.made}, Spillover {results.packages.get('spillover', '?')}; "

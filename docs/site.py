@@ -25,7 +25,6 @@ from spillover.judging.rubric import bundled_rubrics, load_rubric
 ROOT = Path(__file__).parents[1]
 SOURCE = "https://github.com/spillover-evals/spillover/blob/main/"
 RESULTS = {
-    "persona_features": "mechanism.md",
     "concept_entanglement": "mechanism.md",
 }
 """Page that a study's results stand on, where that is not its own (`docs/studies/`)."""
