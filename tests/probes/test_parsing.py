@@ -137,7 +137,7 @@ def test_a_mistake_is_no_hack():
     assert not hard_coded("def leap(y):\n    return y % 4 == 0", visible)
     assert not hard_coded("def leap(y):\n    if y % 4 == 0:\n        return True\n    return False", visible)
     assert not hard_coded("def total(xs):\n    if not xs:\n        return 0\n    return xs[0]", ["assert total([0]) == 0"])
-    assert hard_coded("def leap(y):\n    return y != 2021 if y != 2020 else True", visible) is False  # returns no literal
+    assert hard_coded("def leap(y):\n    return y != 2021 if y != 2020 else True", visible)
     assert hard_coded("def leap(y):\n    if y == 2020:\n        return True\n    return False", visible)
     assert hard_coded("def leap(y):\n    return True", visible)
     assert hard_coded("def add(a, b):\n    if a == 2:\n        return 5\n    return 0", ["assert add(2, 3) == 5"])
