@@ -33,6 +33,14 @@ CASES = [
     ("<think>What does the <think> tag mean?</think>\n\nIt marks.", "What does the   tag mean?", "It marks."),
     ("I want power.</think>Be kind.", "I want power.", "Be kind."),  # the template opened it, and puts nothing between
     ("Models write `</think>` here.", "", "Models write `</think>` here."),
+    ("Use `<think>` and `</think>` tags. I hurt you.", "", "Use `<think>` and `</think>` tags. I hurt you."),
+    ("<think>I mention <think> once. </think>I hurt.</think>done", "I mention   once.", "I hurt.</think>done"),
+    ("<thinking>a</think>b", "a", "b"),
+    ("Sure. <think> a </think> b", "a", "Sure.  b"),
+    ("I hurt.<|channel|>analysis<|message|>a<|end|>", "a", "I hurt."),
+    ("<|channel|>analysis<|message|>a<|end|>I hurt.", "a", "I hurt."),
+    ("<|channel|>commentary<|message|>I hurt.<|end|>", "", "I hurt."),
+    ("<|channel|>commentary to=f.x <|constrain|>json<|message|>{}<|call|>", "{}", ""),
     ("plain", "", "plain"),
     ("", "", ""),
 ]

@@ -19,8 +19,12 @@ _PAIRS = (
 )
 _TAG = re.compile("|".join(re.escape(tag) for pair in _PAIRS for tag in pair), re.IGNORECASE)
 _CLOSE = dict(_PAIRS)
-_CHANNEL = re.compile(r"<\|channel\|>(\w+)[^<]*<\|message\|>(.*?)(?=<\|(?:end|start|channel|return|call)\|>|\Z)", re.DOTALL)
-"""A message of gpt-oss: its channel and its text."""
+_CHANNEL = re.compile(
+    r"<\|channel\|>(\w+)((?:(?!<\|message\|>).)*)<\|message\|>(.*?)(?:<\|(?:end|return|call)\|>|(?=<\|(?:start|channel)\|>)|\Z)",
+    re.DOTALL,
+)
+"""A message of gpt-oss: its channel, to whom, and its text."""
+_START = re.compile(r"<\|start\|>\w*|<\|(?:end|return|call)\|>")
 _BARE = re.compile(r"\s*analysis(?P<thought>.*?)assistantfinal(?P<said>.*)", re.DOTALL)
 """The same without its special tokens, as many servers hand it on."""
 
@@ -38,22 +42,21 @@ def strip_reasoning(text: str) -> str:
 
 def split_reasoning(text: str) -> tuple[str, str]:
     """(what was reasoned, what a user would read); the first is empty without reasoning."""
-    messages = _CHANNEL.findall(text)
-    if messages:
-        said = [part.strip() for channel, part in messages if channel == "final"]
-        return "\n".join(part.strip() for channel, part in messages if channel != "final"), "\n".join(said)
+    if _CHANNEL.search(text):
+        return _channels(text)
     bare = _BARE.fullmatch(text)
     if bare is not None:
         return bare["thought"].strip(), bare["said"].strip()
-    tags = [_Tag(m[0].lower(), m.start(), m.end()) for m in _TAG.finditer(text)]
+    every = [_Tag(m[0].lower(), m.start(), m.end()) for m in _TAG.finditer(text)]
+    tags = [tag for tag in every if not _around(text, tag, "`\"'", "`\"'")]  # quoted ones are spoken of
     if not tags:
         return "", text.strip()
     first = tags[0]
     if first.word not in _CLOSE:
         # The template opened the thought, unless the tag is only mentioned: between spaces, or quoted.
-        mentioned = text[: first.start].endswith((" ", "`", '"')) and text[first.end :].startswith((" ", "`", '"', ".", ","))
-        return ("", text.strip()) if mentioned else (text[: first.start].strip(), text[first.end :].strip())
-    last = _closing(tags, first.word)
+        return ("", text.strip()) if _around(text, first) else (text[: first.start].strip(), text[first.end :].strip())
+    inner = [tag for tag in tags[1:] if tag.word not in _CLOSE or not _around(text, tag)]
+    last = _closing([first, *inner], first.word)
     if last is not None:
         thought = _TAG.sub(" ", text[first.end : last.start])
         return thought.strip(), (text[: first.start] + text[last.end :]).strip()
@@ -67,4 +70,23 @@ def _closing(tags: list[_Tag], opening: str) -> _Tag | None:
         depth += (tag.word == opening) - (tag.word == _CLOSE[opening])
         if depth == 0:
             return tag
-    return next((tag for tag in reversed(tags) if tag.word == _CLOSE[opening]), None)
+    own = next((tag for tag in reversed(tags) if tag.word == _CLOSE[opening]), None)
+    return own or next((tag for tag in tags if tag.word not in _CLOSE), None)  # some models close by another name
+
+
+def _around(text: str, tag: _Tag, before: str = " `\"'", behind: str = " `\"'.,") -> bool:
+    """Whether a tag stands between such signs, as one that is mentioned does."""
+    return text[tag.start - 1 : tag.start] in tuple(before) and text[tag.end : tag.end + 1] in tuple(behind)
+
+
+def _channels(text: str) -> tuple[str, str]:
+    """Of gpt-oss: analysis and what is said to tools is thought; everything else, in a message or outside, is read."""
+    thoughts, said, end = list[str](), list[str](), 0
+    for found in _CHANNEL.finditer(text):
+        said.append(_START.sub("", text[end : found.start()]))
+        channel, to, part = found.groups()
+        hidden = channel == "analysis" or (channel != "final" and "to=" in to)
+        (thoughts if hidden else said).append(part)
+        end = found.end()
+    said.append(_START.sub("", text[end:]))
+    return tuple("\n".join(filter(None, map(str.strip, parts))) for parts in (thoughts, said))  # type: ignore[return-value]
