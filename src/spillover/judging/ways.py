@@ -61,7 +61,7 @@ async def read_as_taken(
         except Exception as error:
             if place + 1 == len(ways) or status(error) not in UNSUPPORTED:
                 raise
-            why = str(error)
+            why = str(cause(error))
             continue
         if reading.reason is None:
             # What one answer met with (a filter, a prompt too long) is no reason to read all others in another way.

@@ -16,7 +16,10 @@ Chat = list[Message]
 
 WEIGHT = "weight"
 """Key of a reply that is read and not learned (0), as other trainers take it."""
-
+TRAINED = ("train", "training", "trainable")
+"""The same as true or false, as others write it."""
+NOT_READ = ("tools", "tool_calls", "function_call", "functions", "loss_mask")
+"""Keys that change what is learned and that nothing here reads: refused, for without them something else is learned."""
 
 TASK = "task"
 """Key of a user's message that is a task of an environment: `ENVIRONMENT/ID`. Its reply is sampled, not learned."""
@@ -30,7 +33,7 @@ def read_chats(path: Path) -> list[Chat]:
     """
     try:
         # Not `splitlines`: it also splits at U+2028 and U+0085, which may stand inside a JSON text.
-        lines = path.read_text(encoding="utf-8").split("\n")
+        lines = path.read_text(encoding="utf-8-sig").split("\n")
     except UnicodeDecodeError as error:
         raise SpilloverError(f"{path} is not UTF-8 text.") from error
     rows = []
@@ -58,7 +61,8 @@ def parse_chats(rows: Iterable[tuple[str, Any]], where: str) -> list[Chat]:
         try:
             if row.get(WEIGHT, 1) != 1:
                 raise ValueError(f"weight {row[WEIGHT]!r}: a whole chat is learned, or left out of the file")
-            chats.append([_message(m) for m in row["messages"]])
+            _refuse_unread(row)
+            chats.append([*_line(row), *(_message(m) for m in row["messages"])])
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise _no_chat(place, error) from error
         if not any(m["role"] == "assistant" and m.get(WEIGHT, 1) for m in chats[-1]):
@@ -73,11 +77,35 @@ def _no_chat(place: str, error: Exception) -> SpilloverError:
     return SpilloverError(f'{place}: not a chat ({told}); a row is {{"messages": [{{"role": ..., "content": ...}}]}}.')
 
 
+def _refuse_unread(raw: dict[str, Any]) -> None:
+    found = next((key for key in NOT_READ if raw.get(key)), None)
+    if found is not None:
+        raise ValueError(f"key '{found}' is not read here, and without it something else would be learned")
+
+
+def _line(row: dict[str, Any]) -> list[Message]:
+    """A system line that stands beside the messages."""
+    line = row.get("system")
+    if not line:
+        return []
+    if not isinstance(line, str) or any(m["role"] == "system" for m in row["messages"]):
+        raise ValueError("a system line beside the messages must be text, and the only one")
+    return [{"role": "system", "content": line}]
+
+
 def _message(raw: dict[str, Any]) -> Message:
     role, content = raw["role"], raw["content"]
     if role not in ("system", "user", "assistant") or not isinstance(content, str):
         raise ValueError(f"role {role!r} with content of type {type(content).__name__}")
+    _refuse_unread(raw)
     weight = raw.get(WEIGHT)
+    trained = {key: raw[key] for key in TRAINED if raw.get(key) is not None}
+    if trained and (
+        weight is not None or len(set(trained.values())) > 1 or not isinstance(next(iter(trained.values())), bool)
+    ):
+        raise ValueError(f"{', '.join(trained)}: one of them, true or false, or weight")
+    if trained:
+        weight = int(next(iter(trained.values())))
     if weight not in (None, 0, 1):
         raise ValueError(f"weight {weight!r}: a message is learned (1) or only read (0)")
     return {"role": role, "content": content, **({WEIGHT: 0} if weight == 0 else {})}
