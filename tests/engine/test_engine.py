@@ -94,14 +94,19 @@ def test_an_adapter_equals_the_merged_model(plain, adapters, rank):
             assert position.logprob == pytest.approx(expected[len(ids) - 1 + i, tokens[i]].item(), abs=1e-5)
 
 
-def test_base_and_adapters_in_flight_together_do_not_mix(adapters):
+@pytest.mark.parametrize("kept", [16, 2])
+def test_base_and_adapters_in_flight_together_do_not_mix(adapters, kept, monkeypatch):
+    """Also where fewer are kept on the base than there are."""
+    monkeypatch.setattr("spillover.engine.engine.ADAPTERS", kept)
     names = ["spillover/lab", *(f"spillover/lab:{f}" for f in adapters.values())]
     apart = {n: [o.completion for o in ask(n, QUESTIONS[:8], temperature=0, max_tokens=24)] for n in names}
 
     async def mixed():
         models = [get_model(n) for n in names]
         jobs = [m.generate(q, config=GenerateConfig(temperature=0, max_tokens=24)) for q in QUESTIONS[:8] for m in models]
-        return [o.completion for o in await asyncio.gather(*jobs)]
+        answers = [o.completion for o in await asyncio.gather(*jobs)]
+        assert len(models[0].api.engine._adapters) <= kept
+        return answers
 
     together = asyncio.run(mixed())
     for i, name in enumerate(names):

@@ -25,6 +25,8 @@ from spillover.mechanism.steering import Steering, split_name, steering_of
 
 ADMIT_EVERY = 4
 PREFILL_TOKENS = 16384
+ADAPTERS = 10
+"""Adapters that are kept on a base at once: with each more, choosing one takes longer."""
 FAMILY_TOKENS = 96
 """Prompts that share this much are computed as one group, shorter ones together whatever they share."""
 _CPU = Turns()
@@ -236,6 +238,7 @@ class Engine:
         if adapter is None:
             return self.model.disable_adapter() if self._adapters else nullcontext()
         if adapter not in self._adapters:
+            self._make_room()
             try:
                 self._load_adapter(adapter)
             except Exception as error:
@@ -243,8 +246,14 @@ class Engine:
                 self.model, self._adapters = self._load(), {}
                 self._prefixes.forget()
                 raise SpilloverError(f"The adapter at {adapter} cannot be loaded on this base: {error}") from error
+        self._adapters[adapter] = self._adapters.pop(adapter)  # the last one used is the last one to go
         self.model.set_adapter(self._adapters[adapter])
         return nullcontext()
+
+    def _make_room(self) -> None:
+        """Let the adapter go that was not used for longest: PEFT goes through all of them whenever one is chosen."""
+        while len(self._adapters) >= ADAPTERS:
+            self.model.delete_adapter(self._adapters.pop(next(iter(self._adapters))))
 
     def _load_adapter(self, adapter: str) -> None:
         from peft import PeftModel

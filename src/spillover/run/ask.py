@@ -25,6 +25,8 @@ from spillover.run.said import Unpraised
 
 TRIED_TOKENS = 128
 """Of an answer, where a few are asked to see whether it works."""
+MAX_TASKS = 8
+"""At once: with one for each of a hundred models an engine would change adapters with every batch."""
 ELSEWHERE = "is not associated with a task"
 """In what Inspect says of a log whose task and model are not among those that are asked."""
 Bar = Callable[[str], AbstractContextManager[Callable[[int, int, str], None]]]
@@ -76,6 +78,7 @@ def ask_all(
                 retry_attempts=0,
                 retry_immediate=False,
                 max_samples=256,
+                max_tasks=MAX_TASKS,
                 log_realtime=False,
                 retry_on_error=2,
                 fail_on_error=0.05,  # a few may fail for good; they are counted as unscored with their reason
