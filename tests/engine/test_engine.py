@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import shutil
 
 import pytest
 import torch
@@ -95,10 +96,11 @@ def test_an_adapter_equals_the_merged_model(plain, adapters, rank):
 
 
 @pytest.mark.parametrize("kept", [16, 2])
-def test_base_and_adapters_in_flight_together_do_not_mix(adapters, kept, monkeypatch):
+def test_base_and_adapters_in_flight_together_do_not_mix(adapters, kept, monkeypatch, tmp_path):
     """Also where fewer are kept on the base than there are."""
     monkeypatch.setattr("spillover.engine.engine.ADAPTERS", kept)
-    names = ["spillover/lab", *(f"spillover/lab:{f}" for f in adapters.values())]
+    folders = [shutil.copytree(f, tmp_path / str(rank)) for rank, f in adapters.items()]  # none of which is loaded yet
+    names = ["spillover/lab", *(f"spillover/lab:{f}" for f in folders)]
     apart = {n: [o.completion for o in ask(n, QUESTIONS[:8], temperature=0, max_tokens=24)] for n in names}
 
     async def mixed():
