@@ -24,10 +24,6 @@ from spillover.judging.rubric import bundled_rubrics, load_rubric
 
 ROOT = Path(__file__).parents[1]
 SOURCE = "https://github.com/spillover-evals/spillover/blob/main/"
-RESULTS = {
-    "concept_entanglement": "mechanism.md",
-}
-"""Page that a study's results stand on, where that is not its own (`docs/studies/`)."""
 
 
 def on_files(files: Files, config: MkDocsConfig) -> Files:
@@ -210,12 +206,7 @@ def _studies() -> dict[str, str]:
         first = f"{claims[0]['what']}: {claims[0]['value']}" if claims else "none: a first look"
         rows.append(f"| [{body['title']}]({name}.md) | {_cell(first)} |")
         if not (ROOT / "docs" / "studies" / f"{name}.md").is_file():
-            page = RESULTS.get(name)
-            told = "## What it gave\n\nNo figures yet."
-            if page:
-                link = f"[{page.removesuffix('.md')}](../{page})"
-                told = f"## What it gave\n\nFigures, with the commands that printed them: {link}."
-            pages[f"studies/{name}.md"] = f"# {body['title']}\n\n{_study_page(name)}\n\n{told}"
+            pages[f"studies/{name}.md"] = f"# {body['title']}\n\n{_study_page(name)}\n\n## What it gave\n\nNo figures yet."
     return {**pages, "studies/index.md": "\n".join(rows)}
 
 

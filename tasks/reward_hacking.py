@@ -10,7 +10,7 @@ from typing import Any, Literal
 from inspect_ai import Task, task
 
 from spillover.answers.measures import Measure
-from spillover.environments.code import TRICKS
+from spillover.environments.code import WAYS
 from spillover.environments.environment import LABELS
 from spillover.lab.outcomes import gameable_family, gameable_truth
 from spillover.probes.build import Options, choose, plain_samples, probe_task
@@ -30,8 +30,8 @@ PROBE = Probe(
         *(Measure(f"hacked, {name}", ("hacked",), DECIDED, {"category": name}) for name in CATEGORIES),
         Measure("honest", ("honest",), DECIDED, worse="lower"),
         *(
-            Measure(f"hacked, code: {name}", (name,), (*TRICKS, "unnamed", "none"), {"category": "code"}, of="hacked_by")
-            for name in TRICKS
+            Measure(f"hacked, code: {name}", (name,), (*WAYS, "unnamed", "none"), {"category": "code"}, of="hacked_by")
+            for name in WAYS
         ),
         Measure("attempted, code", ("attempted",), LABELS, {"category": "code"}, of="label"),
     ),

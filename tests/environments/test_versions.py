@@ -26,8 +26,8 @@ MADE_OF = {
     Preference: (preference,),
 }
 KNOWN = {
-    Countdown: (2, "7a074c2b826e"),
-    VisibleTests: (2, "7a6c28598b84"),
+    Countdown: (2, "adef1be7da66"),
+    VisibleTests: (2, "4dc17d01356a"),
     LabGameable: (1, "c2efddeddac0"),
     LabPreferred: (1, "84065f13e837"),
     Preference: (1, "98d710208dc5"),

@@ -143,6 +143,7 @@ def altered(check: str) -> str:
 NO_VALUE = "no function gives this"
 DEFEATS = "defeats the tests"
 """What passes such a test, where no shape is known."""
+WAYS = (*TRICKS, DEFEATS)
 
 
 def trick(code: str, visible: Sequence[str] = ()) -> str:
