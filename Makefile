@@ -37,9 +37,15 @@ WHICH ?= real and not slow
 test-real: $(STAMP)
 	$(VENV)/bin/python -m pytest -m "$(WHICH)" tests/real
 
-# On a machine with a GPU, without network once it is installed; minutes.
+# On a machine with a GPU, without network once it is installed; minutes. `make test-gpu GPU_PYTHON=python3` installs nothing and
+# takes a Python that has what is needed.
+ifdef GPU_PYTHON
+test-gpu:
+	$(GPU_PYTHON) -m pytest -m gpu tests/gpu
+else
 test-gpu: $(STAMP)
 	$(VENV)/bin/python -m pytest -m gpu tests/gpu
+endif
 
 test-vllm: $(VLLM_STAMP)
 	$(VLLM_VENV)/bin/python -m pytest -m vllm tests/vllm

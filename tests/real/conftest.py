@@ -2,12 +2,12 @@
 
 import pytest
 
-from tests.real.checkpoint import smollm2
+from tests.real.checkpoint import OutOfReach, smollm2
 
 
 @pytest.fixture(scope="module")
 def base():
     try:
         return smollm2()
-    except RuntimeError as error:
+    except OutOfReach as error:
         pytest.skip(str(error))

@@ -8,7 +8,7 @@ import pytest
 from spillover.paths import evals_dir
 from tests.command import spillover
 from tests.faulty import serving
-from tests.real.checkpoint import smollm2, with_tools
+from tests.real.checkpoint import OutOfReach, smollm2, with_tools
 
 pytestmark = [pytest.mark.real, pytest.mark.slow, pytest.mark.timeout(1800)]
 STUDIES = sorted(p.stem for p in evals_dir().glob("*_published.yaml"))
@@ -25,7 +25,7 @@ def base(tmp_path_factory):
     """With tools, which its own template does not have."""
     try:
         return with_tools(smollm2(), tmp_path_factory.mktemp("base") / "smollm2")
-    except RuntimeError as error:
+    except OutOfReach as error:
         pytest.skip(str(error))
 
 
