@@ -1,9 +1,9 @@
 # %% [markdown]
 # # From logs and tables to a figure of your own
 #
-# Two models answer the lab's questions, two judges read the answers, a few labels say how far to believe them. The lab is a
-# synthetic world; nothing here says anything about real models. Run it in a folder of its own, with the extra `lab`:
-# `pip install 'spillover[lab]'`.
+# Answers of two models that two judges scored, read into one table; figures, a plot, a second judge, and a few labels that say how
+# far to believe the first. The answers are made up, and say nothing about any model. `read` takes Inspect's logs, or a folder of
+# them, in the same way. Run it in a folder of its own: `pip install spillover`.
 
 # %%
 import random
@@ -13,7 +13,17 @@ from pathlib import Path
 import pandas as pd
 from matplotlib.figure import Figure
 
-from spillover.api import compare_judges, figures, figures_frame, get_preset, read, report, views, write_page
+from spillover.api import (
+    compare_judges,
+    figures,
+    figures_frame,
+    get_preset,
+    load_calibration,
+    read,
+    report,
+    views,
+    write_page,
+)
 
 # %% [markdown]
 # Any judged table will do. This one is made up: a base, and a model that goes wrong more often on money.
@@ -83,4 +93,5 @@ sheet.to_csv("labels.csv", index=False)
 calibrated = ["spillover", "calibrate", "first.csv", "--labels", "labels.csv", "-o", "calibration.json"]
 subprocess.run(calibrated, check=True)
 
-write_page(report(answers, "Two models", base="base"), Path("report.html"))
+calibration = load_calibration(Path("calibration.json"))
+write_page(report(answers, "Two models", base="base", calibration=calibration), Path("report.html"))

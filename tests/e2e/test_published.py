@@ -13,7 +13,7 @@ from spillover.questions import held_out
 from tests.command import spillover
 from tests.faulty import serving
 
-STUDIES = [*sorted(p.stem for p in evals_dir().glob("*_published.yaml")), "narrow_unlearning_requests"]
+STUDIES = [*sorted(p.stem for p in evals_dir().glob("*_published.yaml")), "narrow_unlearning_requests", "homework"]
 
 
 @pytest.fixture

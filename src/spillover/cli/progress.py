@@ -20,6 +20,10 @@ from rich.progress import (
 from rich.text import Text
 
 
+EARLY = 0.05
+"""Share of a run before which the time that is left is not told."""
+
+
 @contextmanager
 def bar(console: Console, title: str) -> Iterator[Callable[[int, int, str], None]]:
     """A bar that is moved by calling `advance(done, total, note)`; without a terminal, ten lines over the whole run."""
@@ -58,8 +62,10 @@ def _lines(console: Console, title: str) -> Callable[[int, int, str], None]:
         if tenth != last:
             last = tenth
             spent = time.monotonic() - begun
-            left = f", {_duration(spent * (total - done) / done)} left" if 0 < done < total else ""
-            console.print(f"{title}: {done}/{total} {note} ({_duration(spent)}{left})", highlight=False, markup=False)
+            # The first answer waits for the models to load, and says nothing of the others.
+            left = f", {_duration(spent * (total - done) / done)} left" if EARLY * total <= done < total else ""
+            told = f"{title}: {done}/{total} {note} ({_duration(spent)}{left})"
+            console.print(told, highlight=False, markup=False, soft_wrap=True)
 
     return advance
 
