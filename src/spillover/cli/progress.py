@@ -19,7 +19,6 @@ from rich.progress import (
 )
 from rich.text import Text
 
-
 EARLY = 0.05
 """Share of a run before which the time that is left is not told."""
 
