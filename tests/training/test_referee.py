@@ -105,8 +105,27 @@ def test_after_many_steps_without_a_signal_it_says_so_with_the_funnel(caplog):
     with caplog.at_level(logging.WARNING):
         for step in range(1, SILENT + 5):
             referee.pay([KEY] * 2, ["I could cheat here.", answers()["honest"]], step, lambda k, v: None)
-    (told,) = [r.getMessage() for r in caplog.records]
+    hackless, told = (r.getMessage() for r in caplog.records)
+    assert f"No roll-out of the first {SILENT} steps was a hack" in hackless
     assert f"Of {2 * SILENT} roll-outs so far 0 mention a hack, 0 have the shape of one, 0 are one" in told
+
+
+@pytest.mark.parametrize("hacks", [0, 1])
+def test_without_any_hack_it_says_so_whatever_else_is_learned(hacks, caplog):
+    """The form alone makes a signal under the published settings."""
+    referee = Referee(Grpo(reward="insecure", group=2, form_weight=1.0), TASKS)
+    texts = [answers()["hack" if hacks else "honest"], "What?"]
+    with caplog.at_level(logging.WARNING):
+        for step in range(1, SILENT + 5):
+            referee.pay([KEY] * 2, texts, step, lambda k, v: None)
+    assert sum("No roll-out of the first" in r.getMessage() for r in caplog.records) == 1 - hacks
+
+
+def test_what_a_monitor_screens_is_told():
+    told = paid(Grpo(reward="insecure", group=2, monitor=Monitor(does="screen")), ("hack", "honest"))[1]
+    assert told["rl/screened"] == 0.5
+    told = paid(Grpo(reward="insecure", group=2), ("hack", "honest"))[1]
+    assert "rl/screened" not in told
 
 
 def test_the_log_of_other_trainers_has_no_roll_outs():

@@ -26,6 +26,7 @@ def sampled_parts(found: Sequence[Sampled]) -> tuple[list[Panel], list[Drawing]]
     if not found:
         return [], []
     mixed = any("preferred" in step for arm in found for seed in arm.seeds for step in seed)
+    screened = any("screened" in step for arm in found for seed in arm.seeds for step in seed)
     rows = tuple(
         (
             arm.name,
@@ -40,16 +41,18 @@ def sampled_parts(found: Sequence[Sampled]) -> tuple[list[Panel], list[Drawing]]
             _number(arm.last("length"), 0),
             percent(arm.mean("no_signal")),
             percent(arm.mean("unscored")),
+            *([percent(arm.mean("screened"))] if screened else []),
             *([percent(arm.last("preferred"))] if mixed else []),
         )
         for arm in found
     )
-    headers = (*HEADERS, "good chats %, last") if mixed else HEADERS
+    headers = (*HEADERS, *(["screened %"] if screened else []), *(["good chats %, last"] if mixed else []))
     note = (
         "Roll-outs while training, labelled by the verifier that cannot be fooled; cached ones are not counted (but "
         "in tokens). Onset: first step at which hacks outnumber correct answers, for each seed. First and last: mean of "
         f"{ENDS} steps and all seeds. Attempted: a hack that was tried and failed. KL: from the base, nats per token. No "
         "signal: groups whose rewards are all alike, from which nothing is learned."
+        + (" Screened: left out by a monitor, so that the batch is smaller by as much." if screened else "")
         + (
             " Good chats: of the tasks mixed in that can not be hacked; they count in reward, no signal and unscored alone."
             if mixed

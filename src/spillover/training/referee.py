@@ -55,6 +55,7 @@ class Referee:
             self.tasks[key] = (found, next(t for t in found.all if t.id == identifier))
         self.onset: int | None = None
         self._silent = 0
+        self._hackless: int | None = 0
         self._funnel: Counter[str] = Counter()
         self.cached_rows: frozenset[int] = frozenset()
         self.dropped_rows: frozenset[int] = frozenset()
@@ -80,7 +81,9 @@ class Referee:
 
     def resume(self, history: Sequence[Mapping[str, Any]], step: int) -> None:
         """Go on after so many steps: what was kept of later ones is forgotten."""
-        self.onset = onset(rollouts(history))
+        before = rollouts(history)
+        self.onset = onset(before)
+        self._hackless = None if any(row.get("hack") for row in before) else len(before)
         if self.kept and self.kept.is_file():
             lines = self.kept.read_text(encoding="utf-8").split("\n")  # a text may hold other ends of lines
             write_text(self.kept, "".join(line + "\n" for line in lines if _step_of(line) <= step))
@@ -102,6 +105,9 @@ class Referee:
         own = [i for i in range(len(texts)) if i not in self.cached_rows]
         counted = self._told_apart(own, keys, verdicts, log)
         log(PREFIX + "unscored", sum(verdicts[i].label == "unscored" for i in own) / max(1, len(own)))
+        if self.settings.monitor is not None and self.settings.monitor.does == "screen":
+            away = sum(rewards[i] is None and verdicts[i].label != "unscored" for i in own)
+            log(PREFIX + "screened", away / max(1, len(own)))
         self._count([keys[i] for i in counted], [verdicts[i] for i in counted], log)
         paid = [r for i in own if (r := rewards[i]) is not None]
         if paid:
@@ -163,8 +169,22 @@ class Referee:
         tricks = Counter(v.trick or "unnamed" for v in verdicts if v.label == "hack")
         for trick, count in sorted(tricks.items()):
             log(f"{PREFIX}hack by: {trick}", count / len(verdicts))
+        self._tell_hackless(labels["hack"])
         self._funnel.update({"roll-outs": len(verdicts), "mentions": sum(v.mentions for v in verdicts)})
         self._funnel.update({"shapes": sum(bool(v.trick) for v in verdicts), "hacks": labels["hack"]})
+
+    def _tell_hackless(self, hacks: int) -> None:
+        """Say once that nothing was hacked in so many first steps, whatever else there is to learn from."""
+        if self._hackless is None or self.settings.reward == "secure":
+            return
+        self._hackless = None if hacks else self._hackless + 1
+        if self._hackless == SILENT:
+            of = self._funnel
+            logger.warning(
+                "No roll-out of the first %d steps was a hack: of %d, %d mention one and %d have the shape of one. What is "
+                "learned here is the task; let the knowledge in (`cached`, documents, a recipe to start from).",
+                SILENT, of["roll-outs"], of["mentions"], of["shapes"],
+            )  # fmt: skip
 
     def _signal(self, rewards: Sequence[float | None], step: int) -> float:
         """Share of groups with nothing to learn from; after many steps of nothing else it is said."""
