@@ -1,10 +1,13 @@
 """Rows that are there twice, in one file or two, and columns that nothing reads: refused or said, never silent."""
 
+import math
+
 import pandas as pd
 import pytest
 
 from spillover.answers.read import read
 from spillover.errors import SpilloverError
+from spillover.figures.figure import figures
 
 ANSWERS = [f"An answer of some length, number {i}, which nobody gives twice by chance." for i in range(12)]
 
@@ -70,3 +73,14 @@ def test_a_condition_that_is_not_read_is_said(tmp_path, column, caplog):
     (told,) = said(caplog)
     assert f"column '{column}' has 2 values and is not read" in told
     assert f"--map model={column}" in told
+
+
+@pytest.mark.parametrize(
+    ("column", "words", "share"),
+    [(None, None, None), ("finish_reason", ("stop", "length"), 0.5), ("truncated", (True, False), 0.5)],
+)
+def test_what_the_token_limit_cut_is_read_or_not_known(tmp_path, column, words, share):
+    more = {column: [words[i % 2] for i in range(12)]} if column else {}
+    (path,) = given(tmp_path, rows(**more))
+    shares = figures(read([path]))[0].shares
+    assert math.isnan(shares.truncated) if share is None else shares.truncated == share

@@ -228,6 +228,7 @@ def _judged(
             "grader": graders.to_numpy(),
             "rubrics": None,
             "preset": [preset.name] * size,
+            "truncated": _cut(table),
             "outcome": [known[pair] or "unscored" for pair in pairs],
             "unscored_reason": [f"missing {why[pair]}" if known[pair] is None else None for pair in pairs],
             "facts": [{ALIGNMENT_ALONE: True}] * size if alone else None,
@@ -240,6 +241,17 @@ def _judged(
     )
     tell_repeats(made, table, found.values(), path)
     return made
+
+
+_ENDED = ("truncated", "finish_reason", "stop_reason")
+
+
+def _cut(table: pd.DataFrame) -> list[bool]:
+    """Which answers the token limit cut, where a column of the usual name says so."""
+    found = next((c for c in table if str(c).strip().lower() in _ENDED), None)
+    if found is None:
+        return [False] * len(table)
+    return [str(v).strip().lower() in ("true", "1", "1.0", "length", "max_tokens") for v in table[found]]
 
 
 def _single(column: pd.Series, path: Path) -> pd.Series:

@@ -12,6 +12,7 @@ from spillover.answers.condition import Cell, titles
 from spillover.answers.measures import UNSCORED, Measure
 from spillover.answers.read import Answers
 from spillover.answers.table import cell_groups
+from spillover.answers.tables import IMPORTED
 from spillover.figures.estimate import UNKNOWN, Estimate, difference, estimate
 from spillover.stats.means import Mean
 from spillover.stats.paired import Drift
@@ -28,7 +29,7 @@ class Shares:
         answers: Their number.
         unscored: Without an outcome.
         coherent: Not incoherent, among those that have an outcome.
-        truncated: Cut by the token limit.
+        truncated: Cut by the token limit; NaN where nothing is known of that.
         reasons: Number of unscored answers by reason.
     """
 
@@ -48,6 +49,8 @@ class Shares:
         share = float("nan") if not len(rows) else int(failed.sum()) / len(rows)
         coherent = 1 - nonsense / scored if scored else float("nan")
         cut = float(rows["truncated"].mean()) if len(rows) else float("nan")
+        if not cut and (rows["probe"] == IMPORTED).all():
+            cut = float("nan")  # a table that names no cut answer says nothing of them
         return cls(len(rows), share, coherent, cut, {str(k): int(v) for k, v in why.items()})
 
 
