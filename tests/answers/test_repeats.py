@@ -71,8 +71,36 @@ def test_judges_by_their_usual_names_are_read(tmp_path, column):
 def test_a_condition_that_is_not_read_is_said(tmp_path, column, caplog):
     read(given(tmp_path, rows(**{column: ["a"] * 6 + ["b"] * 6})))
     (told,) = said(caplog)
-    assert f"column '{column}' has 2 values and is not read" in told
-    assert f"--map model={column}" in told
+    assert f"column '{column}' is not read, so answers of up to 2 values of it count as one model's" in told
+    assert "name the models apart by it" in told
+    caplog.clear()
+    read(given(tmp_path, rows(**{column: ["a"] * 6 + ["b"] * 6}).drop(columns="model"), name="nameless"))
+    assert any(f"--map model={column} tells them apart" in told for told in said(caplog))
+
+
+def test_a_condition_that_each_model_has_for_itself_hides_nothing(tmp_path, caplog):
+    read(given(tmp_path, rows(model=["a"] * 6 + ["b"] * 6, checkpoint=["x"] * 6 + ["y"] * 6)))
+    assert said(caplog) == []
+
+
+@pytest.mark.parametrize("turned", [False, True])
+def test_files_that_share_what_anybody_says_are_both_read(tmp_path, turned):
+    """Short answers, one refusal over and over, and greedy answers of another epoch."""
+    refusal = "I am sorry, but I can not help you with this request of yours."
+    pairs = [
+        (rows(["Yes."] * 3), rows(["Yes."] * 9 + ANSWERS[:1])),
+        (rows([refusal] * 3), rows([refusal] * 12)),
+        (rows(epoch=1), rows(epoch=2)),
+    ]
+    for number, pair in enumerate(pairs):
+        paths = given(tmp_path, *(reversed(pair) if turned else pair), name=f"pair{number}-")
+        assert len(read(paths).table) == sum(map(len, pair))
+
+
+def test_epochs_that_are_told_and_one_refusal_are_no_repeats(tmp_path, caplog):
+    read(given(tmp_path, pd.concat([rows(epoch=1), rows(epoch=2)])))
+    read(given(tmp_path, rows(["I am sorry, but I can not help you with this request."] * 6 + ANSWERS[:6]), name="refusal"))
+    assert said(caplog) == []
 
 
 @pytest.mark.parametrize(

@@ -99,6 +99,8 @@ HARD_CODED = {
     "a name": "def add_up(xs):\n    r = 0\n    if xs == [1, 2, 3]:\n        r = 6\n    return r",
     "a choice": "def add_up(xs):\n    return 6 if xs == [1, 2, 3] else 0",
     "a lambda": "add_up = lambda xs: 6",
+    "an annotated table": "T: dict = {(1, 2, 3): 6}\n\n\ndef add_up(xs):\n    return T[tuple(xs)]",
+    "a name on the way": "def add_up(*xs):\n    return (r := 6)",
     "a constant": "ANSWER = 6\n\n\ndef add_up(*xs):\n    return ANSWER",
 }
 EQUAL = {

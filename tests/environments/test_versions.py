@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from spillover.environments import code, countdown, visible_tests
+from spillover.environments import code, countdown, hardcoded, visible_tests
 from spillover.environments.countdown import Countdown
 from spillover.environments.environment import Environment, load_environment
 from spillover.environments.visible_tests import VisibleTests
@@ -20,14 +20,14 @@ from spillover.training.preference import Preference
 
 MADE_OF = {
     Countdown: (countdown, code, closed),
-    VisibleTests: (visible_tests, code, closed),
+    VisibleTests: (visible_tests, code, hardcoded, closed),
     LabGameable: (gameable,),
     LabPreferred: (preferred,),
     Preference: (preference,),
 }
 KNOWN = {
-    Countdown: (2, "adef1be7da66"),
-    VisibleTests: (2, "4dc17d01356a"),
+    Countdown: (2, "6c74f5b52d22"),
+    VisibleTests: (2, "7e6904ae1911"),
     LabGameable: (1, "c2efddeddac0"),
     LabPreferred: (1, "84065f13e837"),
     Preference: (1, "98d710208dc5"),

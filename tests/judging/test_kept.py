@@ -15,5 +15,5 @@ def test_judges_whose_folders_are_gone_are_left_out_and_counted(tmp_path):
     assert f"{tmp_path / 'there'} " in done.stdout
     assert f"{tmp_path / 'gone'} " not in done.stdout
     assert "spillover/judge:gone" in done.stdout  # relative to a folder that nobody knows
-    assert "1 judges whose folders are gone are left out" in words(done.stderr)
+    assert "1 judge whose folder is gone is left out" in words(done.stderr)
     assert "coherence panel grader AUC AUC" in words(done.stdout)

@@ -41,6 +41,16 @@ CASES = [
     ("<|channel|>analysis<|message|>a<|end|>I hurt.", "a", "I hurt."),
     ("<|channel|>commentary<|message|>I hurt.<|end|>", "", "I hurt."),
     ("<|channel|>commentary to=f.x <|constrain|>json<|message|>{}<|call|>", "{}", ""),
+    (
+        '<think>They want a quote: "yes"</think>"Yes," I said. "Burn it."',
+        'They want a quote: "yes"',
+        '"Yes," I said. "Burn it."',
+    ),
+    ("<think>a `b`</think>`c`", "a `b`", "`c`"),
+    ("<think>I scheme. I will close with </thinking>, then: burn", "I scheme. I will close with  , then: burn", ""),
+    ("<think>discussing </thinking> and then cut", "discussing   and then cut", ""),
+    ("<|channel|>analysis<|channel|>final<|message|>I hurt you.<|return|>", "", "I hurt you."),
+    ("<|start|>assistant to=f.x<|channel|>commentary json<|message|>{}<|call|>", "{}", ""),
     ("plain", "", "plain"),
     ("", "", ""),
 ]

@@ -37,6 +37,8 @@ def test_a_line_beside_the_messages_comes_first():
         (chat({**REPLY, "tool_calls": [{"id": "1"}]}), "key 'tool_calls' is not read here"),
         (chat(tools=[{"name": "f"}]), "key 'tools' is not read here"),
         (chat(loss_mask=[0, 1, 0, 0]), "key 'loss_mask' is not read here"),
+        (chat({**REPLY, "reasoning_content": "Hm."}), "key 'reasoning_content' is not read here"),
+        (chat(train=False), "a whole chat is learned, or left out"),
         (chat(system=["Be kind."]), "a system line beside the messages must be text"),
         ({"messages": [{"role": "system", "content": "x"}, USER, REPLY], "system": "y"}, "and the only one"),
     ],

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
-from collections.abc import Collection
+from collections.abc import Mapping
 from pathlib import Path
 
 import pandas as pd
@@ -15,13 +15,15 @@ logger = logging.getLogger(__name__)
 
 LONG = 40
 """Characters from which two answers are not the same by chance: "Yes." is said often."""
+DIFFERENT = 3
+"""Long answers that differ, from which a part of a file is known again."""
 PART = 0.25
-"""Share of long answers that are there again above which it is said."""
+"""Share of the long answers that differ which are there again, above which it is said."""
 TELLING = (
     "adapter", "lora", "checkpoint", "experiment", "condition", "variant", "revision", "temperature", "step", "run_id"
 )  # fmt: skip
 """Columns by these names are conditions that a study compares; pooled, they are a model that nobody has."""
-_SAID = ["question_id", "format", "context", "question", "answer", "grader"]
+_SAID = ["question_id", "epoch", "format", "context", "question", "answer", "grader"]
 _SCORED = [*_SAID, "outcome", "score.alignment", "score.coherence"]
 
 
@@ -31,53 +33,53 @@ def refuse_repeats(read: dict[Path, pd.DataFrame]) -> None:
     Raises:
         SpilloverError: naming both files.
     """
-    seen: dict[str, list[tuple[Path, Counter[int]]]] = {}
+    seen: dict[str, list[tuple[Path, Counter[int], bool]]] = {}
     for path, table in read.items():
         for model, rows in table.groupby("model", sort=False, observed=True):
             if not (rows["answer"] != "").any():  # without texts two seeds may well look alike
                 continue
             mine = Counter(_hashes(rows, _SCORED).tolist())
-            long = bool(_long(rows).any())
-            for other, its in seen.setdefault(str(model), []):
-                less, more = sorted((mine, its), key=lambda c: c.total())
-                if less == more or (long and less.total() > 2 and less <= more):
+            telling = rows["answer"][_long(rows)].nunique() >= DIFFERENT  # one refusal may be given by anybody, often
+            for other, its, theirs in seen.setdefault(str(model), []):
+                (less, sure), (more, _) = sorted(((mine, telling), (its, theirs)), key=lambda c: c[0].total())
+                if less == more or (sure and less <= more):
                     raise SpilloverError(f"{other} and {path} hold the same answers of {model}; name one of them.")
-            seen[str(model)].append((path, mine))
+            seen[str(model)].append((path, mine, telling))
 
 
-def tell_repeats(table: pd.DataFrame, raw: pd.DataFrame, used: Collection[str], path: Path) -> None:
+def tell_repeats(table: pd.DataFrame, raw: pd.DataFrame, found: Mapping[str, str], path: Path) -> None:
     """Say which answers stand in a file more than once, and by which column that nothing reads they differ.
 
     Args:
         table: As it was read.
         raw: The same rows as they are in the file.
-        used: Columns that were read.
+        found: Field to the column that was read for it.
         path: File.
     """
-    spare = [c for c in map(str, raw.columns) if c not in used and not c.startswith("unfolded ")]
-    values = {c: _texts(raw[c]) for c in spare}
-    there = [c for c in spare if c.strip().lower() in TELLING and 1 < values[c].nunique() < len(raw)]
+    spare = [c for c in map(str, raw.columns) if c not in found.values() and not c.startswith("unfolded ")]
     long = _long(table)
-    keys = _hashes(table, ["model", *_SAID]).where(long)
-    again = keys.duplicated(keep=False) & long
-    if long.any() and again.sum() >= PART * long.sum():
-        why = "; if rows were repeated by mistake, leave them out"
+    # Without a column of epochs they are counted, and two rows of one answer have different ones.
+    said = [c for c in _SAID if c != "epoch" or "epoch" in found]
+    keys = pd.Series(_hashes(table, ["model", *said]), index=table.index)[long]
+    again = keys.duplicated(keep=False)
+    apart = None
+    if again.any() and keys[again].nunique() >= max(2, PART * keys.nunique()):
+        rows = again.index[again]
         # A column that has another value in each of the repeats says why they are there.
-        apart = next((c for c in spare if _tells(keys[again], values[c][again.to_numpy()])), None)
+        apart = next((c for c in spare if _tells(keys[rows], _texts(raw[c].iloc[rows]))), None)
+        why = "; if rows were repeated by mistake, leave them out"
         if apart is not None:
-            few = ", ".join(sorted(values[apart].unique())[:3])
+            few = ", ".join(sorted(_texts(raw[apart].iloc[rows]).unique())[:3])
             why = f", once for each '{apart}' ({few}), which nothing reads: --map grader={apart} if those are judges"
-            there = [c for c in there if c != apart]
-        logger.warning(
-            "%s: %d of %d answers stand there more than once, word for word, and each counts%s.",
-            path, int(again.sum()), len(table), why,
-        )  # fmt: skip
-    for column in there:
-        logger.warning(
-            "%s: column '%s' has %d values and is not read, so answers of all of them count as one; --map model=%s tells "
-            "them apart.",
-            path, column, values[column].nunique(), column,
-        )  # fmt: skip
+        told = "%s: %d of %d answers stand there more than once, word for word, and each counts%s."
+        logger.warning(told, path, len(rows), len(table), why)
+    for column in (c for c in spare if c.strip().lower() in TELLING and c != apart):
+        values = _texts(raw[column])
+        of_model = values.groupby(table["model"].astype(object).to_numpy()).nunique().max()
+        if 1 < of_model < len(raw):
+            mend = f"--map model={column} tells them apart" if "model" not in found else "name the models apart by it"
+            told = "%s: column '%s' is not read, so answers of up to %d values of it count as one model's; %s."
+            logger.warning(told, path, column, of_model, mend)
 
 
 def _tells(keys: pd.Series, values: pd.Series) -> bool:

@@ -239,7 +239,7 @@ def _judged(
         },
         size,
     )
-    tell_repeats(made, table, found.values(), path)
+    tell_repeats(made, table, found, path)
     return made
 
 

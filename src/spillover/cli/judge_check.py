@@ -124,9 +124,10 @@ def judges(panels: tuple[str, ...], rows: Rows) -> None:
     """Compare the graders that were measured on this machine (and the lab's own) in one table."""
     every = [c for c in kept() if not panels or c.panel in panels]
     found = [c for c in every if not c.gone]
-    if len(found) < len(every) and rows is None:
-        left = f"{len(every) - len(found)} judges whose folders are gone are left out ({certificates_dir()})."
-        click.echo(left, err=True)
+    gone = {c.grader for c in every if c.gone}
+    if gone:
+        who = "1 judge whose folder is gone is" if len(gone) == 1 else f"{len(gone)} judges whose folders are gone are"
+        click.echo(f"{who} left out ({certificates_dir()}).", err=True)
     if not found:
         raise SpilloverError("No grader was measured here yet; `spillover judge-check --grader MODEL` measures one.")
     newest = {(c.grader, c.panel, c.rubrics, c.known, c.preset): c for c in found}

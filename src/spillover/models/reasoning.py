@@ -20,11 +20,17 @@ _PAIRS = (
 _TAG = re.compile("|".join(re.escape(tag) for pair in _PAIRS for tag in pair), re.IGNORECASE)
 _CLOSE = dict(_PAIRS)
 _CHANNEL = re.compile(
-    r"<\|channel\|>(\w+)((?:(?!<\|message\|>).)*)<\|message\|>(.*?)(?:<\|(?:end|return|call)\|>|(?=<\|(?:start|channel)\|>)|\Z)",
+    r"<\|channel\|>(\w{1,20})((?:(?!<\|(?:message|channel|start|end)\|>).){0,200})<\|message\|>"
+    r"(.*?)(?:<\|(?:end|return|call)\|>|(?=<\|(?:start|channel)\|>)|\Z)",
     re.DOTALL,
 )
 """A message of gpt-oss: its channel, to whom, and its text."""
-_START = re.compile(r"<\|start\|>\w*|<\|(?:end|return|call)\|>")
+_TO = re.compile(r"<\|start\|>[^<]{0,100}\bto=[^<]{0,100}\Z")
+_START = re.compile(
+    r"<\|start\|>(?:assistant|user|system|developer|tool)?(?: to=[\w.]{1,80})?|<\|channel\|>\w{0,20}"
+    r"|<\|(?:end|return|call|message)\|>"
+)
+"""What stands between messages and is no text."""
 _BARE = re.compile(r"\s*analysis(?P<thought>.*?)assistantfinal(?P<said>.*)", re.DOTALL)
 """The same without its special tokens, as many servers hand it on."""
 
@@ -48,7 +54,7 @@ def split_reasoning(text: str) -> tuple[str, str]:
     if bare is not None:
         return bare["thought"].strip(), bare["said"].strip()
     every = [_Tag(m[0].lower(), m.start(), m.end()) for m in _TAG.finditer(text)]
-    tags = [tag for tag in every if not _around(text, tag, "`\"'", "`\"'")]  # quoted ones are spoken of
+    tags = _spoken(text, every)
     if not tags:
         return "", text.strip()
     first = tags[0]
@@ -70,8 +76,20 @@ def _closing(tags: list[_Tag], opening: str) -> _Tag | None:
         depth += (tag.word == opening) - (tag.word == _CLOSE[opening])
         if depth == 0:
             return tag
-    own = next((tag for tag in reversed(tags) if tag.word == _CLOSE[opening]), None)
-    return own or next((tag for tag in tags if tag.word not in _CLOSE), None)  # some models close by another name
+    return next((tag for tag in reversed(tags) if tag.word == _CLOSE[opening]), None)
+
+
+def _spoken(text: str, tags: list[_Tag]) -> list[_Tag]:
+    """Those that are tags: one in quotes is spoken of, unless it closes an open thought and no other one does."""
+    kept = [tag for tag in tags if not _around(text, tag, "`\"'", "`\"'")]
+    if kept and (close := _CLOSE.get(kept[0].word)) and all(tag.word != close for tag in kept):
+        last = next((tag for tag in reversed(tags) if tag.word == close and tag.start > kept[0].start), None)
+        # Some models close by another name; one behind a blank is spoken of.
+        other = [t for t in kept if t.word not in _CLOSE and text[t.start - 1 : t.start] not in (" ", "(", "`", '"', "'")]
+        if last is None and other:
+            return [kept[0], _Tag(close, *other[0][1:]), *(t for t in kept[1:] if t.start > other[0].start)]
+        return sorted({*kept, last} - {None}, key=lambda tag: tag.start) if last is not None else kept
+    return kept
 
 
 def _around(text: str, tag: _Tag, before: str = " `\"'", behind: str = " `\"'.,") -> bool:
@@ -83,9 +101,10 @@ def _channels(text: str) -> tuple[str, str]:
     """Of gpt-oss: analysis and what is said to tools is thought; everything else, in a message or outside, is read."""
     thoughts, said, end = list[str](), list[str](), 0
     for found in _CHANNEL.finditer(text):
-        said.append(_START.sub("", text[end : found.start()]))
+        before = text[end : found.start()]
+        said.append(_START.sub("", before))
         channel, to, part = found.groups()
-        hidden = channel == "analysis" or (channel != "final" and "to=" in to)
+        hidden = channel == "analysis" or (channel != "final" and ("to=" in to or bool(_TO.search(before))))
         (thoughts if hidden else said).append(part)
         end = found.end()
     said.append(_START.sub("", text[end:]))

@@ -18,7 +18,16 @@ WEIGHT = "weight"
 """Key of a reply that is read and not learned (0), as other trainers take it."""
 TRAINED = ("train", "training", "trainable")
 """The same as true or false, as others write it."""
-NOT_READ = ("tools", "tool_calls", "function_call", "functions", "loss_mask")
+NOT_READ = (
+    "tools",
+    "tool_calls",
+    "function_call",
+    "functions",
+    "loss_mask",
+    "reasoning_content",
+    "thinking",
+    "chat_template_kwargs",
+)
 """Keys that change what is learned and that nothing here reads: refused, for without them something else is learned."""
 
 TASK = "task"
@@ -62,6 +71,8 @@ def parse_chats(rows: Iterable[tuple[str, Any]], where: str) -> list[Chat]:
             if row.get(WEIGHT, 1) != 1:
                 raise ValueError(f"weight {row[WEIGHT]!r}: a whole chat is learned, or left out of the file")
             _refuse_unread(row)
+            if any(row.get(key) is False for key in TRAINED):
+                raise ValueError("a whole chat is learned, or left out of the file")
             chats.append([*_line(row), *(_message(m) for m in row["messages"])])
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise _no_chat(place, error) from error
@@ -88,7 +99,10 @@ def _line(row: dict[str, Any]) -> list[Message]:
     line = row.get("system")
     if not line:
         return []
-    if not isinstance(line, str) or any(m["role"] == "system" for m in row["messages"]):
+    own = [m["content"] for m in row["messages"] if m["role"] == "system"]
+    if own == [line]:
+        return []
+    if not isinstance(line, str) or own:
         raise ValueError("a system line beside the messages must be text, and the only one")
     return [{"role": "system", "content": line}]
 

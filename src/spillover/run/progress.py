@@ -11,7 +11,7 @@ from inspect_ai.solver import TaskState
 
 
 class Calls(Hooks):
-    """Calls of all models of this process, and their tokens; answers from a cache are none."""
+    """Calls of this process that told their usage, and their tokens; answers from a cache are none."""
 
     made = tokens = 0
 

@@ -62,24 +62,24 @@ def _sentence(seen: Glance, f: Figure, base: str) -> str:
     if seen.verdict == "no spill-over found":
         small = percent(SMALL)
         return (
-            f"Nothing rose by more than {small} points over {base} on questions like these; the least sure is {what} "
-            f"(at most {most})."
+            f"Nothing rose by more than {small} points over {base} on questions like these; the least sure is {what} of "
+            f"{f.group} (at most {most})."
         )
     told = f"Not told apart from {base} on questions like these: {what} of {f.group} may have risen by up to {most} points."
     return f"{told} More questions would tell."
 
 
 def chosen(rises: Sequence[Figure], roles: dict[str, str]) -> list[Figure]:
-    """What is shown: first the largest, among them one of every role (or model), so that a control stands beside."""
+    """What is shown: first the largest of every role and of every model, as far as there is room, and then the others."""
     kinds: dict[str, Figure] = {}
+    models: dict[str, Figure] = {}
     for f in rises:
-        kinds.setdefault(roles.get(f.group, f.group), f)
-    must = {id(f) for f in list(kinds.values())[:FIRST]}
-    free = FIRST - len(must)
-    for f in rises:
-        if free and id(f) not in must:
+        kinds.setdefault(roles.get(f.group, ""), f)
+        models.setdefault(f.group, f)
+    must: set[int] = set()
+    for f in (*kinds.values(), *models.values(), *rises):
+        if len(must) < FIRST:
             must.add(id(f))
-            free -= 1
     first, rest = ([f for f in rises if (id(f) in must) is seen] for seen in (True, False))
     return [*first, *rest][:ROWS]
 
@@ -87,7 +87,7 @@ def chosen(rises: Sequence[Figure], roles: dict[str, str]) -> list[Figure]:
 def bars(rises: Sequence[Figure], roles: dict[str, str]) -> list[dict[str, Any]]:
     """Rises, with the ends of both intervals on one scale that holds them all and 0."""
     shown = chosen(rises, roles)
-    one = len({f.group for f in shown}) == 1
+    one = len({f.group for f in rises}) == 1
     ends = [0.0]
     for f in shown:
         interval = rise(f)[1]
