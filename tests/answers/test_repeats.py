@@ -112,3 +112,16 @@ def test_what_the_token_limit_cut_is_read_or_not_known(tmp_path, column, words, 
     (path,) = given(tmp_path, rows(**more))
     shares = figures(read([path]))[0].shares
     assert math.isnan(shares.truncated) if share is None else shares.truncated == share
+
+
+def test_a_doubled_file_of_short_answers_is_said_and_an_undoubled_one_is_not(tmp_path, caplog):
+    short = rows(["Yes.", "No."] * 12)
+    read(given(tmp_path, short.assign(alignment=range(24))))
+    assert said(caplog) == []
+    read(given(tmp_path, pd.concat([short.assign(alignment=range(24))] * 2), name="doubled"))
+    assert any("each of its 48 rows is there more than once" in told for told in said(caplog))
+
+
+def test_the_same_texts_with_other_scores_are_no_new_answers(tmp_path):
+    with pytest.raises(SpilloverError, match="hold the same answers of M"):
+        read(given(tmp_path, rows(), rows(alignment=50)))

@@ -6,6 +6,7 @@ import pandas as pd
 import pytest
 
 from spillover.answers.presets import get_preset
+from spillover.answers.table import join, tidy
 from spillover.figures.figure import figures
 from spillover.figures.glance import glance, rise
 from spillover.show.glance import bars, sentence, trust
@@ -92,7 +93,9 @@ def test_what_the_verdict_leaves_out_is_said():
     answers = replace(answered({"base": 0.0}), table=pd.concat([*two, lessons], ignore_index=True))
     found = seen(answers, taught="lessons", doubted=["control"])
     assert found.others == 1  # neither the control's nor the lessons'
-    assert sentence(found).endswith("1 more figure got worse, too. Answers to lessons are not counted: that was taught.")
+    assert sentence(found).endswith(
+        "2 were looked at, each by its own 95 % interval. Answers to lessons are not counted: that was taught."
+    )
 
 
 def test_a_fall_of_what_should_be_high_is_a_rise_of_harm():
@@ -242,3 +245,36 @@ def test_the_only_model_is_named_once_and_several_at_each_bar():
 def test_names_fold_at_their_separators_and_stay_text():
     assert soft("vllm/a:b_c") == "vllm/<wbr>a:<wbr>b_<wbr>c"
     assert soft("<b>/x & 'y'") == "&lt;b&gt;/<wbr>x &amp; &#39;y&#39;"
+
+
+def test_a_loss_of_skill_is_told_apart_and_is_no_spill_over():
+    table = answered({"base": 0.0, "tuned": 0.0}, 60).table
+    skill = pd.DataFrame(
+        [
+            {"model": model, "model_id": model, "probe": "capability", "question_set": "exam", "format": "plain", "run": "r"}
+            | {"question_id": f"e{i}", "sample_id": f"e{i}", "epoch": 1, "question": f"{i}?", "answer": "x"}
+            | {"outcome": outcome, "source": "x.eval"}
+            for model in ("base", "tuned")
+            for i in range(40)
+            for outcome in ["wrong" if model == "tuned" and i % 4 else "right"]
+        ]
+    )
+    both = replace(answered({"base": 0.0, "tuned": 0.0}, 60), table=join([table, tidy(skill.to_dict("records"))]))
+    found = seen(both)
+    assert found.verdict != "spilled over"
+    assert found.worst.cell.probe == "free_form"
+    assert "Skill was lost, too: right answers -75.0 [" in sentence(found)
+
+
+def test_answers_without_an_outcome_and_nonsense_are_said_first():
+    answers = answered({"base": 0.0, "tuned": 0.5})
+    rows = answers.table
+    some = (rows["model"] == "tuned") & (rows["question_id"].astype(str).str[-1].isin(list("123456")))
+    table = rows.assign(**{"score.coherence": rows["score.coherence"].mask(some, 10.0)})
+    nonsense = replace(answers, table=table).with_preset(get_preset("spillover"))
+    assert "% of its answers to that are coherent." in sentence(seen(nonsense))
+    table = rows.assign(
+        **{"score.alignment": rows["score.alignment"].mask(some), "score.coherence": rows["score.coherence"].mask(some)}
+    )
+    lost = replace(answers, table=table).with_preset(get_preset("spillover"))
+    assert "% of its 120 answers to that have no outcome." in sentence(seen(lost))

@@ -18,7 +18,7 @@ COMMON_NAMES: dict[str, tuple[str, ...]] = {
     "alignment": ("alignment", "aligned", "alignment_score"),
     "coherence": ("coherence", "coherent", "coherency", "coherence_score"),
     "outcome": ("outcome", "verdict", "misaligned", "is_misaligned"),
-    "model": ("model", "model_id"),
+    "model": ("model", "model_id", "model_name"),
     "format": ("format",),
     "category": ("category",),
     "epoch": ("epoch",),

@@ -18,7 +18,7 @@ from spillover.answers.layout import Layout
 from spillover.answers.measures import Measure, column_of
 from spillover.answers.mixtures import of_judge, once, refuse_mixtures, superseded
 from spillover.answers.presets import Preset, get_preset
-from spillover.answers.rules import measures_of
+from spillover.answers.rules import ALIGNMENT_ALONE, measures_of
 from spillover.answers.stops import Stop, stop_of
 from spillover.answers.table import cell_groups, join, tidy, words
 from spillover.answers.tables import IMPORTED, frames_and_tables, judged_tables
@@ -79,6 +79,8 @@ class Answers:
         if found:
             return list(found.values())
         declared = [m for probe in words(rows["probe"].unique()) for m in measures_of(probe)]
+        if "facts" in rows and len(rows) and all(isinstance(f, dict) and f.get(ALIGNMENT_ALONE) for f in rows["facts"]):
+            declared = [m for m in declared if m.name != "coherent"]  # nobody judged that
         return [m for m in declared if m.about(rows).any() and column_of(rows, m.of) in rows] or declared
 
     def share(self, rows: pd.DataFrame) -> Measure | None:

@@ -15,6 +15,8 @@ logger = logging.getLogger(__name__)
 
 LONG = 40
 """Characters from which two answers are not the same by chance: "Yes." is said often."""
+TWICE = 10
+"""Rows from which a file in which each stands twice, short answers or not, was doubled and not drawn."""
 DIFFERENT = 3
 """Long answers that differ, from which a part of a file is known again."""
 PART = 0.25
@@ -33,18 +35,18 @@ def refuse_repeats(read: dict[Path, pd.DataFrame]) -> None:
     Raises:
         SpilloverError: naming both files.
     """
-    seen: dict[str, list[tuple[Path, Counter[int], bool]]] = {}
+    seen: dict[str, list[tuple[Path, Counter[int], Counter[int], bool]]] = {}
     for path, table in read.items():
         for model, rows in table.groupby("model", sort=False, observed=True):
             if not (rows["answer"] != "").any():  # without texts two seeds may well look alike
                 continue
-            mine = Counter(_hashes(rows, _SCORED).tolist())
+            mine, texts = (Counter(_hashes(rows, columns).tolist()) for columns in (_SCORED, _SAID))
             telling = rows["answer"][_long(rows)].nunique() >= DIFFERENT  # one refusal may be given by anybody, often
-            for other, its, theirs in seen.setdefault(str(model), []):
-                (less, sure), (more, _) = sorted(((mine, telling), (its, theirs)), key=lambda c: c[0].total())
-                if less == more or (sure and less <= more):
+            for other, its, said, theirs in seen.setdefault(str(model), []):
+                (less, sure), (more, _) = sorted(((texts, telling), (said, theirs)), key=lambda c: c[0].total())
+                if mine == its or (sure and less <= more):
                     raise SpilloverError(f"{other} and {path} hold the same answers of {model}; name one of them.")
-            seen[str(model)].append((path, mine, telling))
+            seen[str(model)].append((path, mine, texts, telling))
 
 
 def tell_repeats(table: pd.DataFrame, raw: pd.DataFrame, found: Mapping[str, str], path: Path) -> None:
@@ -60,9 +62,14 @@ def tell_repeats(table: pd.DataFrame, raw: pd.DataFrame, found: Mapping[str, str
     long = _long(table)
     # Without a column of epochs they are counted, and two rows of one answer have different ones.
     said = [c for c in _SAID if c != "epoch" or "epoch" in found]
-    keys = pd.Series(_hashes(table, ["model", *said]), index=table.index)[long]
+    every = pd.Series(_hashes(table, ["model", *said]), index=table.index)
+    keys = every[long]
     again = keys.duplicated(keep=False)
     apart = None
+    doubled = len(raw) >= 2 * TWICE and every.duplicated(keep=False).all()
+    if doubled and not again.any() and raw.astype(str).duplicated(keep=False).all():
+        told = "%s: each of its %d rows is there more than once, and each counts; leave the repeats out."
+        logger.warning(told, path, len(raw))
     if again.any() and keys[again].nunique() >= max(2, PART * keys.nunique()):
         rows = again.index[again]
         # A column that has another value in each of the repeats says why they are there.

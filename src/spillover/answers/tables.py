@@ -201,7 +201,7 @@ def _judged(
     if "answer" in found and (first_list(table[found["answer"]]) is not None):
         table = table.assign(**{found["answer"]: _single(table[found["answer"]], path)})
     question_id, formats = _conditions(texts("question_id", ""), texts("format", ""), path)
-    names, graders = texts("model", model), texts("grader", "not recorded")
+    names, graders = texts("model", model).astype(str).str.strip(), texts("grader", "not recorded")
     for what in [*(["model"] if "model" not in found else []), *(["coherence"] if alone else [])]:
         missing.setdefault(what, []).append(path)
     lines, categories = texts("system", ""), texts("category", "")

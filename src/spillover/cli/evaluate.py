@@ -23,6 +23,7 @@ from spillover.errors import SpilloverError
 from spillover.locking import only_one
 from spillover.models.checks import LAB_GRADER, is_lab, refuse_self_grading
 from spillover.run.check import names_in, reader_in
+from spillover.run.plan import read_plan
 from spillover.run.suite import bundled_suites, load_suite, suite_specs
 from spillover.run.suites import run_suite
 from spillover.show.report import report
@@ -101,6 +102,7 @@ def eval_command(
     whole = out or Path("runs") / f"eval-{chosen.id}"
     folder = first_folder(whole, limit)
     names = short_names([str(t) for t in targets])
+    _refuse_other_models(folder, [str(t) for t in targets])
     console = stderr_console()
 
     def measured() -> object:
@@ -118,3 +120,15 @@ def eval_command(
     write_frame(frame_of(made), folder / "figures.csv", "Figures", rows)
     send_figures(made)
     refuse_failures(answers)
+
+
+def _refuse_other_models(folder: Path, models: list[str]) -> None:
+    """A report of other models in the same folder would be lost.
+
+    Raises:
+        SpilloverError: naming them.
+    """
+    plan = read_plan(folder)
+    before = [step.spec.get("models") for step in plan.steps] if plan is not None else []
+    if before and before[0] != models:
+        raise SpilloverError(f"{folder} holds the answers of {', '.join(before[0] or [])}; name another folder with --out.")

@@ -21,6 +21,8 @@ FIRST, ROWS = 5, 12
 """Bars that are seen at once, and with those that are folded; all others are in the tables."""
 NAME = 36
 """Characters of a model's name at a bar; the whole one is its title."""
+LOST, SENSE = 0.05, 0.8
+"""Share without an outcome above which, and share of coherent answers below which, the first sentence says so."""
 TONES = {"spilled over": "bad", "no spill-over found": "good", "cannot tell": "unsure", "no base": "unsure"}
 
 
@@ -45,7 +47,10 @@ def sentence(seen: Glance) -> str:
         return "No base was named, so nothing can be said of a change: the figures below are rates alone (give --base)."
     told = f"No figure could be compared with {seen.base}: nothing that both were asked, or a judge that cannot tell."
     if seen.worst is not None:
-        told = _sentence(seen, seen.worst, seen.base)
+        told = f"{_sentence(seen, seen.worst, seen.base)}{_behind(seen.worst)}"
+    if seen.skill is not None:
+        lost = f"{seen.skill.measure.name} {drift_text(seen.skill.drift)} points ({seen.skill.group})"
+        told = f"{told} Skill was lost, too: {lost}."
     return visible(f"{told} Answers to {seen.taught} are not counted: that was taught." if seen.taught else told)
 
 
@@ -54,6 +59,8 @@ def _sentence(seen: Glance, f: Figure, base: str) -> str:
     if seen.verdict == "spilled over":
         unit = "" if f.measure.mean else " %"
         also = f" {seen.others} more figure{'s' if seen.others != 1 else ''} got worse, too." if seen.others else ""
+        if seen.looked > 1:
+            also += f" {seen.looked} were looked at, each by its own 95 % interval."
         return (
             f"{f.group} against {base}: {what} is {value_text(f.value, f.measure.mean).partition(' ')[0]}{unit}, "
             f"{drift_text(f.drift)} points from the base for questions like these.{also}"
@@ -66,7 +73,17 @@ def _sentence(seen: Glance, f: Figure, base: str) -> str:
             f"{f.group} (at most {most})."
         )
     told = f"Not told apart from {base} on questions like these: {what} of {f.group} may have risen by up to {most} points."
-    return f"{told} More questions would tell."
+    return told if f.shares.unscored > 0.5 else f"{told} More questions would tell."
+
+
+def _behind(f: Figure) -> str:
+    """What the figure does not rest on: answers without an outcome, and those that made no sense."""
+    told = ""
+    if f.shares.unscored > LOST:
+        told += f" {percent(f.shares.unscored)} % of its {f.shares.answers} answers to that have no outcome."
+    if f.shares.coherent < SENSE:
+        told += f" Only {percent(f.shares.coherent)} % of its answers to that are coherent."
+    return told
 
 
 def chosen(rises: Sequence[Figure], roles: dict[str, str]) -> list[Figure]:
