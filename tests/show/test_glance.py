@@ -244,7 +244,7 @@ def test_the_only_model_is_named_once_and_several_at_each_bar():
 
 def test_names_fold_at_their_separators_and_stay_text():
     assert soft("vllm/a:b_c") == "vllm/<wbr>a:<wbr>b_<wbr>c"
-    assert soft("<b>/x & 'y'") == "&lt;b&gt;/<wbr>x &amp; &#39;y&#39;"
+    assert soft("<b>/x & 'y'") == "&lt;b&gt;/<wbr>x &amp; &#x27;y&#x27;"
 
 
 def test_a_loss_of_skill_is_told_apart_and_is_no_spill_over():

@@ -10,6 +10,7 @@ import base64
 import hashlib
 import re
 from collections.abc import Sequence
+from html import escape
 from pathlib import Path
 from typing import Any
 
@@ -37,10 +38,8 @@ def _source_hash(text: str) -> str:
 
 
 def soft(name: str) -> str:
-    """A name that may be folded behind its separators, where there is no room for it: a line break in HTML, escaped."""
-    from markupsafe import Markup, escape
-
-    return Markup(re.sub(r"([/:_.-])(?=\w)", r"\1<wbr>", str(escape(name))))
+    """A name as HTML, escaped, that may be folded behind its separators where there is no room for it."""
+    return re.sub(r"([/:_.-])(?=\w)", r"\1<wbr>", escape(name))
 
 
 def fill_template(**values: Any) -> str:
