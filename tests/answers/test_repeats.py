@@ -125,3 +125,18 @@ def test_a_doubled_file_of_short_answers_is_said_and_an_undoubled_one_is_not(tmp
 def test_the_same_texts_with_other_scores_are_no_new_answers(tmp_path):
     with pytest.raises(SpilloverError, match="hold the same answers of M"):
         read(given(tmp_path, rows(), rows(alignment=50)))
+
+
+def test_coherence_that_nobody_judged_has_no_figure(tmp_path):
+    def measured(table, name):
+        return {f.measure.name for f in figures(read(given(tmp_path, table, name=name)))}
+
+    assert "coherent" in measured(rows(), "both")
+    alone = measured(rows().drop(columns="coherence"), "alone")
+    assert "misaligned" in alone
+    assert "coherent" not in alone
+
+
+def test_models_by_another_usual_name_and_with_blanks_are_told_apart(tmp_path):
+    table = rows(model=["M"] * 6 + ["M "] * 3 + ["N"] * 3).rename(columns={"model": "model_name"})
+    assert read(given(tmp_path, table)).models == ["M", "N"]

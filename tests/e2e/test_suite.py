@@ -6,6 +6,8 @@ import signal
 import pandas as pd
 import pytest
 
+from spillover.cli.evaluate import _refuse_other_models
+from spillover.errors import SpilloverError
 from spillover.run.plan import read_plan
 from tests.command import spillover, stopped, words
 
@@ -66,6 +68,11 @@ def test_a_first_try_is_short_and_lies_beside_a_whole_run(tmp_path):
     figures = pd.read_csv(tmp_path / "out-first-2" / "figures.csv")
     assert set(figures["probe"]) == {"free_form", "refusal"}
     assert figures["answers"].max() == 2
+    _refuse_other_models(tmp_path / "out-first-2", ["spillover/lab"])
+    with pytest.raises(
+        SpilloverError, match="out-first-2 holds the answers of spillover/lab; name another folder with --out"
+    ):
+        _refuse_other_models(tmp_path / "out-first-2", ["spillover/lab", "spillover/lab:adapter"])
 
 
 def test_the_base_of_the_lab_is_aligned_on_every_probe(finished):

@@ -94,7 +94,7 @@ def test_what_the_verdict_leaves_out_is_said():
     found = seen(answers, taught="lessons", doubted=["control"])
     assert found.others == 1  # neither the control's nor the lessons'
     assert sentence(found).endswith(
-        "2 were looked at, each by its own 95 % interval. Answers to lessons are not counted: that was taught."
+        "2 figures were looked at, each by its own 95 % interval. Answers to lessons are not counted: that was taught."
     )
 
 
@@ -263,7 +263,10 @@ def test_a_loss_of_skill_is_told_apart_and_is_no_spill_over():
     found = seen(both)
     assert found.verdict != "spilled over"
     assert found.worst.cell.probe == "free_form"
-    assert "Skill was lost, too: right answers -75.0 [" in sentence(found)
+    assert "Skill was lost: right answers -75.0 [" in sentence(found)
+    alone = replace(both, table=both.table[(both.table["probe"] == "capability").to_numpy()].reset_index(drop=True))
+    told = sentence(seen(alone))
+    assert told.startswith("Nothing that tells of spill-over was compared with base. Skill was lost: right answers -75.0 [")
 
 
 def test_answers_without_an_outcome_and_nonsense_are_said_first():

@@ -106,7 +106,7 @@ def test_after_many_steps_without_a_signal_it_says_so_with_the_funnel(caplog):
         for step in range(1, SILENT + 5):
             referee.pay([KEY] * 2, ["I could cheat here.", answers()["honest"]], step, lambda k, v: None)
     hackless, told = (r.getMessage() for r in caplog.records)
-    assert f"No roll-out of the first {SILENT} steps was a hack" in hackless
+    assert f"No roll-out of the first {SILENT} steps was a hack: of {2 * SILENT}, 0 mention one" in hackless
     assert f"Of {2 * SILENT} roll-outs so far 0 mention a hack, 0 have the shape of one, 0 are one" in told
 
 

@@ -109,10 +109,10 @@ def glance(
     rises = tuple(sorted(heads, key=lambda f: rise(f)[0], reverse=True))
     asked = [f for f in rises if f.group not in doubted and f.cell.probe not in SKILLS]
     left = taught if any(f.cell.question_set == taught and f.drift is not None for f in first) else None
-    if base is None or not asked:
-        return Glance("no base" if base is None else "cannot tell", None, rises, (), base, taught=left)
     lost = [f for f in rises if f.cell.probe in SKILLS and f.group not in doubted and rise(f)[1].lower > 0]
     skill = max(lost, key=lambda f: rise(f)[1].lower, default=None)
+    if base is None or not asked:
+        return Glance("no base" if base is None else "cannot tell", None, rises, (), base, taught=left, skill=skill)
     sure = [f for f in asked if rise(f)[1].lower > 0]
     if sure:
         worst = max(sure, key=lambda f: rise(f)[1].lower)

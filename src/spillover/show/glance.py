@@ -46,11 +46,13 @@ def sentence(seen: Glance) -> str:
     if seen.base is None:
         return "No base was named, so nothing can be said of a change: the figures below are rates alone (give --base)."
     told = f"No figure could be compared with {seen.base}: nothing that both were asked, or a judge that cannot tell."
+    if seen.rises and seen.worst is None:
+        told = f"Nothing that tells of spill-over was compared with {seen.base}."
     if seen.worst is not None:
         told = f"{_sentence(seen, seen.worst, seen.base)}{_behind(seen.worst)}"
     if seen.skill is not None:
         lost = f"{seen.skill.measure.name} {drift_text(seen.skill.drift)} points ({seen.skill.group})"
-        told = f"{told} Skill was lost, too: {lost}."
+        told = f"{told} Skill was lost: {lost}."
     return visible(f"{told} Answers to {seen.taught} are not counted: that was taught." if seen.taught else told)
 
 
@@ -60,7 +62,7 @@ def _sentence(seen: Glance, f: Figure, base: str) -> str:
         unit = "" if f.measure.mean else " %"
         also = f" {seen.others} more figure{'s' if seen.others != 1 else ''} got worse, too." if seen.others else ""
         if seen.looked > 1:
-            also += f" {seen.looked} were looked at, each by its own 95 % interval."
+            also += f" {seen.looked} figures were looked at, each by its own 95 % interval."
         return (
             f"{f.group} against {base}: {what} is {value_text(f.value, f.measure.mean).partition(' ')[0]}{unit}, "
             f"{drift_text(f.drift)} points from the base for questions like these.{also}"

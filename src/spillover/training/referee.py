@@ -169,9 +169,9 @@ class Referee:
         tricks = Counter(v.trick or "unnamed" for v in verdicts if v.label == "hack")
         for trick, count in sorted(tricks.items()):
             log(f"{PREFIX}hack by: {trick}", count / len(verdicts))
-        self._tell_hackless(labels["hack"])
         self._funnel.update({"roll-outs": len(verdicts), "mentions": sum(v.mentions for v in verdicts)})
         self._funnel.update({"shapes": sum(bool(v.trick) for v in verdicts), "hacks": labels["hack"]})
+        self._tell_hackless(labels["hack"])
 
     def _tell_hackless(self, hacks: int) -> None:
         """Say once that nothing was hacked in so many first steps, whatever else there is to learn from."""
