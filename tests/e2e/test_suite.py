@@ -69,9 +69,7 @@ def test_a_first_try_is_short_and_lies_beside_a_whole_run(tmp_path):
     assert set(figures["probe"]) == {"free_form", "refusal"}
     assert figures["answers"].max() == 2
     _refuse_other_models(tmp_path / "out-first-2", ["spillover/lab"])
-    with pytest.raises(
-        SpilloverError, match="out-first-2 holds the answers of spillover/lab; name another folder with --out"
-    ):
+    with pytest.raises(SpilloverError, match="out-first-2 holds the answers of spillover/lab; name another"):
         _refuse_other_models(tmp_path / "out-first-2", ["spillover/lab", "spillover/lab:adapter"])
 
 
