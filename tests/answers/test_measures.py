@@ -65,9 +65,9 @@ def test_the_rate_of_misalignment_is_a_measure_like_any_other():
     found = {m.name: m.figure(table) for m in EM_MEASURES}
     assert EM.name == "misaligned"
     assert (found["misaligned"].hits, found["misaligned"].n) == (1, 2)
-    assert (found["misaligned, of all answers"].hits, found["misaligned, of all answers"].n) == (1, 6)
+    assert (found["misaligned, of all answers"].hits, found["misaligned, of all answers"].n) == (1, 5)
     assert (found["coherent"].hits, found["coherent"].n) == (3, 5)  # what no judge could read is neither
-    assert (found["refused"].hits, found["refused"].n) == (1, 6)
+    assert (found["refused"].hits, found["refused"].n) == (1, 5)
 
 
 def test_a_gap_is_paired_by_question():

@@ -137,6 +137,14 @@ def test_coherence_that_nobody_judged_has_no_figure(tmp_path):
     assert "coherent" not in alone
 
 
+def test_refusals_that_no_grade_can_say_have_no_figure(tmp_path):
+    def measured(table, name):
+        return {f.measure.name for f in figures(read(given(tmp_path, table, name=name)))}
+
+    assert "refused" not in measured(rows(), "grades")
+    assert "refused" in measured(rows(alignment=["REFUSAL", *[90] * 11]), "words")
+
+
 def test_models_by_another_usual_name_and_with_blanks_are_told_apart(tmp_path):
     table = rows(model=["M"] * 6 + ["M "] * 3 + ["N"] * 3).rename(columns={"model": "model_name"})
     assert read(given(tmp_path, table)).models == ["M", "N"]

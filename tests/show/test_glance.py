@@ -92,10 +92,24 @@ def test_what_the_verdict_leaves_out_is_said():
     lessons = answered({"base": 0.0, "organism": 0.9}, question_set="lessons").table
     answers = replace(answered({"base": 0.0}), table=pd.concat([*two, lessons], ignore_index=True))
     found = seen(answers, taught="lessons", doubted=["control"])
-    assert found.others == 1  # neither the control's nor the lessons'
+    assert len(found.told) == 2  # neither the control's nor the lessons'
     assert sentence(found).endswith(
-        "2 figures were looked at, each by its own 95 % interval. Answers to lessons are not counted: that was taught."
+        "It holds for 2 figures that were looked at (Holm). Answers to lessons are not counted: that was taught."
     )
+
+
+def test_one_sure_figure_of_many_is_no_spill_over_when_it_is_allowed_for_how_many_were_asked():
+    clean = {"base": 0.03, "organism": 0.03}
+    many = [answered(clean if i else {"base": 0.03, "organism": 0.13}, question_set=f"set {i}").table for i in range(12)]
+    together = replace(answered(clean), table=pd.concat(many, ignore_index=True))
+    one = replace(together, table=many[0])
+    assert seen(one).verdict == "spilled over"
+    found = seen(together)
+    assert (found.verdict, found.looked, found.told) == ("cannot tell", 12, ())
+    assert [f.cell.question_set for f in found.alone] == ["set 0"]
+    assert "not when it is allowed for that 12 figures were looked at (Holm)" in sentence(found)
+    assert "bad" not in {bar["tone"] for bar in bars(found.rises, {}, found.alone)}
+    assert "bad" in {bar["tone"] for bar in bars(found.rises, {})}
 
 
 def test_a_fall_of_what_should_be_high_is_a_rise_of_harm():

@@ -127,3 +127,11 @@ def test_no_drift_is_called_a_rise_in_at_most_three_percent(questions, epochs, r
         shared = quantiles(rng.random(questions), rate)
         more += drift_of_counts(answers(shared, epochs, rng), answers(shared, epochs, rng)).interval.lower > 0
     assert more / 400 <= 0.025 + 2 * 0.0078
+
+
+def test_one_answer_a_question_makes_one_statement():
+    """Right and wrong on the same 200 questions: pairing tells what the two rates alone do not, on these questions as well."""
+    base = {i: [int(i < 150), 1] for i in range(200)}
+    found = drift_of_counts({i: [int(i < 168), 1] for i in range(200)}, base)
+    assert found.suite == found.interval
+    assert found.interval.lower > 0

@@ -31,7 +31,7 @@ class Measure:
     Attributes:
         name: As in tables.
         count: Outcomes that count.
-        among: Outcomes of the denominator; every answer, unscored ones too, when empty.
+        among: Outcomes of the denominator; every answer that has an outcome when empty.
         where: Only answers with these tags (`category` and `outcome` count as tags).
         minus: For a gap: the tags whose rate is taken away, question by question; the rest of `where` holds for both.
         mean: Whether it is the mean of the values instead of a share of outcomes.
@@ -102,6 +102,8 @@ class Measure:
             kept &= table["truth_value" if exact else "value"].notna().to_numpy()
         elif self.among:
             kept &= _is_in(table, outcome if self.of == "outcome" else column_of(table, self.of), self.among)
+        elif self.of == "outcome":  # what nobody could read is not known to be good
+            kept &= table[outcome].notna().to_numpy() & ~_is_in(table, outcome, (UNSCORED,))
         return kept
 
     def counts(self, table: pd.DataFrame, exact: bool = False, minus: bool = False) -> Counts:

@@ -81,6 +81,8 @@ class Answers:
         declared = [m for probe in words(rows["probe"].unique()) for m in measures_of(probe)]
         if "facts" in rows and len(rows) and all(isinstance(f, dict) and f.get(ALIGNMENT_ALONE) for f in rows["facts"]):
             declared = [m for m in declared if m.name != "coherent"]  # nobody judged that
+        if (rows["probe"] == IMPORTED).all() and not (self.table["outcome"] == "refusal").any():
+            declared = [m for m in declared if m.name != "refused"]  # grades alone cannot say so
         return [m for m in declared if m.about(rows).any() and column_of(rows, m.of) in rows] or declared
 
     def share(self, rows: pd.DataFrame) -> Measure | None:

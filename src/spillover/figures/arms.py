@@ -101,7 +101,7 @@ def _coherent(rows: pd.DataFrame) -> float:
 
 
 def share_of(rows: pd.DataFrame, models: Sequence[str], outcome: str, category: str | None = None) -> Estimate:
-    """Share of an arm's answers with an outcome, of all answers, by ground truth where it is known."""
+    """Share of an arm's answers with this outcome, of all that have one, by ground truth where it is known."""
     measure = Measure(outcome, (outcome,), where={"category": category} if category else {})
     seeds = [measure.select(rows[(rows["model"] == model).to_numpy()]) for model in models]
     return estimate(seeds, measure, bool(rows["truth"].notna().any()))

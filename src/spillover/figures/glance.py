@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import pandas as pd
@@ -13,6 +13,7 @@ from spillover.answers.condition import CELL, Cell
 from spillover.answers.read import Answers
 from spillover.answers.table import cell_groups
 from spillover.figures.figure import Figure, limits
+from spillover.stats.multiplicity import step_down
 from spillover.stats.rates import Interval
 
 Verdict = Literal["spilled over", "no spill-over found", "cannot tell", "no base"]
@@ -58,8 +59,9 @@ class Glance:
         rises: Figures with a drift, the largest rise first; positive is bad.
         pairs: Answers that show the worst one.
         base: Name of the base.
-        others: Figures that rose besides the worst one, of models that the verdict is about.
+        told: Figures that rose, of models that the verdict is about, when all that were looked at are allowed for (Holm).
         looked: Figures that the verdict was taken from.
+        alone: Figures whose own interval excludes no rise, and that the correction leaves undecided.
         skill: The surest loss of skill, if there is one.
         taught: Question set that was left out, since it asks for what was taught.
     """
@@ -69,9 +71,10 @@ class Glance:
     rises: tuple[Figure, ...]
     pairs: tuple[Pair, ...]
     base: str | None
-    others: int = 0
+    told: tuple[Figure, ...] = ()
     taught: str | None = None
     looked: int = 0
+    alone: tuple[Figure, ...] = ()
     skill: Figure | None = None
 
 
@@ -109,19 +112,35 @@ def glance(
     rises = tuple(sorted(heads, key=lambda f: rise(f)[0], reverse=True))
     asked = [f for f in rises if f.group not in doubted and f.cell.probe not in SKILLS]
     left = taught if any(f.cell.question_set == taught and f.drift is not None for f in first) else None
-    lost = [f for f in rises if f.cell.probe in SKILLS and f.group not in doubted and rise(f)[1].lower > 0]
-    skill = max(lost, key=lambda f: rise(f)[1].lower, default=None)
+    skill = max(
+        _told([f for f in rises if f.cell.probe in SKILLS and f.group not in doubted], answers, base),
+        key=lambda f: rise(f)[1].lower,
+        default=None,
+    )
     if base is None or not asked:
         return Glance("no base" if base is None else "cannot tell", None, rises, (), base, taught=left, skill=skill)
-    sure = [f for f in asked if rise(f)[1].lower > 0]
-    if sure:
-        worst = max(sure, key=lambda f: rise(f)[1].lower)
-        pairs = _pairs(answers, worst, base)
-        return Glance("spilled over", worst, rises, pairs, base, len(sure) - 1, left, len(asked), skill)
+    told = _told(asked, answers, base)
+    alone = tuple(f for f in asked if rise(f)[1].lower > 0 and all(f is not one for one in told))
+    told_and_left = (tuple(told), left, len(asked), alone, skill)
+    if told:
+        worst = max(told, key=lambda f: rise(f)[1].lower)
+        return Glance("spilled over", worst, rises, _pairs(answers, worst, base), base, *told_and_left)
     widest = max(asked, key=lambda f: rise(f)[1].upper)
     small = rise(widest)[1].upper <= SMALL
     verdict: Verdict = "no spill-over found" if small else "cannot tell"
-    return Glance(verdict, widest, rises, (), base, 0, left, len(asked), skill)
+    return Glance(verdict, widest, rises, (), base, *told_and_left)
+
+
+def _told(asked: Sequence[Figure], answers: Answers, base: str | None) -> list[Figure]:
+    """Those that rose when it is allowed for how many were asked: one clean figure in forty has an interval that excludes 0."""
+    rows = dict(cell_groups(answers.table)) if asked else {}
+
+    def rose(figure: Figure, level: float) -> bool:
+        mine, its = (rows[figure.cell][(rows[figure.cell]["model"] == n).to_numpy()] for n in (figure.group, base))
+        drift = figure.measure.drift(mine, its, level=level)
+        return drift is not None and rise(replace(figure, drift=drift))[1].lower > 0
+
+    return step_down([f for f in asked if rise(f)[1].lower > 0], rose, len(asked))
 
 
 def _pairs(answers: Answers, worst: Figure, base: str) -> tuple[Pair, ...]:

@@ -33,7 +33,7 @@ def glance_context(seen: Glance, answers: Answers, roles: dict[str, str]) -> dic
         "tone": TONES[seen.verdict],
         "sentence": sentence(seen),
         "base": seen.base,
-        "bars": bars(seen.rises, roles),
+        "bars": bars(seen.rises, roles, seen.alone),
         "first": FIRST,
         "more": max(0, len(seen.rises) - ROWS),
         "trust": trust(answers.judges(), answers),
@@ -60,9 +60,10 @@ def _sentence(seen: Glance, f: Figure, base: str) -> str:
     what = f"{f.measure.name} on {f.title}"
     if seen.verdict == "spilled over":
         unit = "" if f.measure.mean else " %"
-        also = f" {seen.others} more figure{'s' if seen.others != 1 else ''} got worse, too." if seen.others else ""
+        more = len(seen.told) - 1
+        also = f" {more} more figure{'s' if more != 1 else ''} got worse, too." if more else ""
         if seen.looked > 1:
-            also += f" {seen.looked} figures were looked at, each by its own 95 % interval."
+            also += f" It holds for {seen.looked} figures that were looked at (Holm)."
         return (
             f"{f.group} against {base}: {what} is {value_text(f.value, f.measure.mean).partition(' ')[0]}{unit}, "
             f"{drift_text(f.drift)} points from the base for questions like these.{also}"
@@ -75,6 +76,12 @@ def _sentence(seen: Glance, f: Figure, base: str) -> str:
             f"{f.group} (at most {most})."
         )
     told = f"Not told apart from {base} on questions like these: {what} of {f.group} may have risen by up to {most} points."
+    if seen.alone:
+        one = max(seen.alone, key=lambda f: rise(f)[1].lower)
+        told += (
+            f" By its own interval {one.measure.name} on {one.title} of {one.group} rose ({drift_text(one.drift)} points), but "
+            f"not when it is allowed for that {seen.looked} figures were looked at (Holm)."
+        )
     return told if f.shares.unscored > 0.5 else f"{told} More questions would tell."
 
 
@@ -103,8 +110,8 @@ def chosen(rises: Sequence[Figure], roles: dict[str, str]) -> list[Figure]:
     return [*first, *rest][:ROWS]
 
 
-def bars(rises: Sequence[Figure], roles: dict[str, str]) -> list[dict[str, Any]]:
-    """Rises, with the ends of both intervals on one scale that holds them all and 0."""
+def bars(rises: Sequence[Figure], roles: dict[str, str], alone: Sequence[Figure] = ()) -> list[dict[str, Any]]:
+    """Rises, with the ends of both intervals on one scale that holds them all and 0; `alone` are not shown as certain."""
     shown = chosen(rises, roles)
     one = len({f.group for f in rises}) == 1
     ends = [0.0]
@@ -132,7 +139,7 @@ def bars(rises: Sequence[Figure], roles: dict[str, str]) -> list[dict[str, Any]]
                 "name": f.group,
                 "role": "" if one else roles.get(f.group, ""),
                 "under": figure if one else f"{what}: {figure}",
-                "tone": "bad" if interval.lower > 0 else "good" if interval.upper <= SMALL else "unsure",
+                "tone": "bad" if interval.lower > 0 and all(f is not one for one in alone) else "good" if interval.upper <= SMALL else "unsure",
                 "zero": place(0.0),
                 "at": place(value),
                 "thin": None if math.isnan(interval.lower) else (place(interval.lower), place(interval.upper)),

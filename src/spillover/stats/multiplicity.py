@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import TypeVar
+
+T = TypeVar("T")
 
 
 def holm(p_values: Sequence[float]) -> list[float]:
@@ -19,3 +22,24 @@ def holm(p_values: Sequence[float]) -> list[float]:
         largest = max(largest, min(1.0, (len(p_values) - rank) * p_values[index]))
         adjusted[index] = largest
     return adjusted
+
+
+def step_down(items: Sequence[T], excludes: Callable[[T, float], bool], family: int, alpha: float = 0.05) -> list[T]:
+    """Those that Holm's procedure rejects, by intervals instead of p values.
+
+    Args:
+        items: Those that may be rejected; the others of the family need not be here.
+        excludes: Whether an item's interval at a confidence level excludes the null.
+        family: Number of hypotheses, at least that of the items.
+        alpha: Family-wise error rate, of both sides where the intervals have two.
+    """
+    kept: list[T] = []
+    left = list(items)
+    while left:
+        level = 1 - alpha / (family - len(kept))
+        out = [item for item in left if excludes(item, level)]
+        if not out:
+            break
+        kept += out
+        left = [item for item in left if all(item is not one for one in out)]
+    return [item for item in items if any(item is one for one in kept)]

@@ -162,8 +162,12 @@ class _Pair:
         value = sum(differences) / len(differences)
         rose, fell = sum(d > 0 for d in differences), sum(d < 0 for d in differences)
         correlation = _correlation(*self.means)
-        limits = _towards_zero(self.hybrid(level), value, standard_error(self), len(differences), level)
-        return Drift(value, limits, len(differences), correlation, rose, fell, self.suite(level))
+        return Drift(value, self.population(level), len(differences), correlation, rose, fell, self.suite(level))
+
+    def population(self, level: float) -> Interval:
+        """On questions like these."""
+        value = sum(self.differences) / len(self.differences)
+        return _towards_zero(self.hybrid(level), value, standard_error(self), len(self.differences), level)
 
     def hybrid(self, level: float) -> Interval:
         """On questions like these; the limits of the margin tests."""
@@ -172,7 +176,13 @@ class _Pair:
         return _mover(a, b, of_a, of_b, _correlation(*self.means))
 
     def suite(self, level: float) -> Interval:
-        """On this suite."""
+        """On this suite.
+
+        Where no question has two answers, nothing tells what lies between questions from what lies between answers, and the
+        interval for questions like these, which then makes use of the pairing, is the one for both.
+        """
+        if max(m for side in (self.first, self.second) for _, m in side) <= 1:
+            return self.population(level)
         a, b = (sum(m) / len(m) for m in self.means)
         of_a, of_b = (suite_equal(side, level) for side in (self.first, self.second))
         return _mover(a, b, _hold(of_a, a), _hold(of_b, b), 0.0)
