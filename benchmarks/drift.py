@@ -132,7 +132,7 @@ def main() -> None:
         for base, margin in MARGINS:
             cells = " | ".join(f"{false_passes(w, k, base, margin, runs):.1f}" for w in WORLDS)
             print(f"| {k} | {100 * base:g} % | {100 * margin:g} | {cells} |", flush=True)
-    print("\nClean models asked 11 probes: percent told that any rose, each probe by its own interval / by Holm's procedure\n")
+    print("\nClean models asked 11 probes: percent told that any rose, each by its own interval / by Holm\n")
     print("| questions x answers | base | " + " | ".join(WORLDS) + " |\n" + "|---" * (len(WORLDS) + 2) + "|")
     for k, m, base in ((24, 20, 0.05), (24, 20, 0.1), (100, 8, 0.05)):
         cells = " | ".join("{:.1f} / {:.1f}".format(*families(w, k, m, base, runs)) for w in WORLDS)

@@ -130,7 +130,7 @@ def test_no_drift_is_called_a_rise_in_at_most_three_percent(questions, epochs, r
 
 
 def test_one_answer_a_question_makes_one_statement():
-    """Right and wrong on the same 200 questions: pairing tells what the two rates alone do not, on these questions as well."""
+    """Right and wrong on the same 200 questions: pairing tells what the two rates alone do not, on these as well."""
     base = {i: [int(i < 150), 1] for i in range(200)}
     found = drift_of_counts({i: [int(i < 168), 1] for i in range(200)}, base)
     assert found.suite == found.interval

@@ -132,7 +132,7 @@ def glance(
 
 
 def _told(asked: Sequence[Figure], answers: Answers, base: str | None) -> list[Figure]:
-    """Those that rose when it is allowed for how many were asked: one clean figure in forty has an interval that excludes 0."""
+    """Those that rose when it is allowed for how many were asked: by its own interval one clean figure in forty does."""
     rows = dict(cell_groups(answers.table)) if asked else {}
 
     def rose(figure: Figure, level: float) -> bool:

@@ -79,8 +79,8 @@ def _sentence(seen: Glance, f: Figure, base: str) -> str:
     if seen.alone:
         one = max(seen.alone, key=lambda f: rise(f)[1].lower)
         told += (
-            f" By its own interval {one.measure.name} on {one.title} of {one.group} rose ({drift_text(one.drift)} points), but "
-            f"not when it is allowed for that {seen.looked} figures were looked at (Holm)."
+            f" By its own interval {one.measure.name} on {one.title} of {one.group} rose ({drift_text(one.drift)} points), "
+            f"but not when it is allowed for that {seen.looked} figures were looked at (Holm)."
         )
     return told if f.shares.unscored > 0.5 else f"{told} More questions would tell."
 
@@ -139,7 +139,11 @@ def bars(rises: Sequence[Figure], roles: dict[str, str], alone: Sequence[Figure]
                 "name": f.group,
                 "role": "" if one else roles.get(f.group, ""),
                 "under": figure if one else f"{what}: {figure}",
-                "tone": "bad" if interval.lower > 0 and all(f is not one for one in alone) else "good" if interval.upper <= SMALL else "unsure",
+                "tone": "bad"
+                if interval.lower > 0 and all(f is not one for one in alone)
+                else "good"
+                if interval.upper <= SMALL
+                else "unsure",
                 "zero": place(0.0),
                 "at": place(value),
                 "thin": None if math.isnan(interval.lower) else (place(interval.lower), place(interval.upper)),
@@ -149,6 +153,12 @@ def bars(rises: Sequence[Figure], roles: dict[str, str], alone: Sequence[Figure]
             }
         )
     return out
+
+
+def _tone(interval: Interval, alone: bool) -> str:
+    if interval.lower > 0:
+        return "unsure" if alone else "bad"
+    return "good" if interval.upper <= SMALL else "unsure"
 
 
 def _suite(figure: Figure) -> Interval | None:
