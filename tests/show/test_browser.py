@@ -95,11 +95,11 @@ def test_filters_and_search(page):
     page.fill("#search", "")
 
 
-def try_every_filter(page, total):
+def try_every_filter(page, total, names):
     """No choice of any filter shows nothing, and the choices of each share the answers out."""
     selects = page.locator("select[data-field]")
-    assert [selects.nth(i).get_attribute("data-field") for i in range(selects.count())] == FILTERS
-    for place in range(len(FILTERS)):
+    assert [selects.nth(i).get_attribute("data-field") for i in range(selects.count())] == names
+    for place in range(len(names)):
         select, shown = selects.nth(place), {}
         for value in select.locator("option").all_text_contents()[1:]:
             select.select_option(label=value)
@@ -113,7 +113,28 @@ FILTERS = ["model", "probe", "outcome", "question"]
 
 
 def test_every_filter_finds_what_it_offers(page):
-    try_every_filter(page, 2 * len(HOSTILE))
+    try_every_filter(page, 2 * len(HOSTILE), [*FILTERS, "flip", "grade"])
+
+
+def test_worse_than_the_base_is_a_filter(page):
+    page.select_option("select[data-field=flip]", "worse")
+    assert page.locator("#count").text_content() == "4 shown"
+    assert set(page.locator(".answers li:not([hidden]) .verdict").all_text_contents()) == {"misaligned"}
+    page.select_option("select[data-field=flip]", "")
+    assert "against base" in page.locator(".filters").text_content()
+
+
+def test_a_question_in_the_heat_map_leads_to_its_answers(page):
+    page.locator("summary", has_text="By question").click()
+    link = page.locator("table.heat tbody tr").first.locator("a")
+    name = link.text_content()
+    link.click()
+    assert page.locator("select[data-field=question]").input_value() == name
+    shown = page.locator(".answers li:not([hidden])")
+    assert {shown.nth(i).get_attribute("data-question") for i in range(shown.count())} == {name}
+    page.goto(page.url.partition("#")[0] + "#question=nothing")
+    assert page.errors == []
+    page.reload()
 
 
 def test_every_filter_of_a_screens_page_finds_what_it_offers(browser, tmp_path):
@@ -122,7 +143,7 @@ def test_every_filter_of_a_screens_page_finds_what_it_offers(browser, tmp_path):
     page = browser.new_page()
     page.goto((tmp_path / "report.html").as_uri())
     assert page.evaluate("window.hacked") is None
-    try_every_filter(page, 2 * len(found.probes[0].evidence))
+    try_every_filter(page, 2 * len(found.probes[0].evidence), FILTERS)
     page.close()
 
 

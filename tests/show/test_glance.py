@@ -94,7 +94,7 @@ def test_what_the_verdict_leaves_out_is_said():
     found = seen(answers, taught="lessons", doubted=["control"])
     assert len(found.told) == 2  # neither the control's nor the lessons'
     assert sentence(found).endswith(
-        "It holds for 2 figures that were looked at (Holm). Answers to lessons are not counted: that was taught."
+        "This allows for all 2 figures that were looked at (Holm). Answers to lessons are not counted: that was taught."
     )
 
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from typing import Literal
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal
 
 import pandas as pd
 
@@ -37,6 +37,8 @@ class Pair:
         outcome: Of it.
         quote: What the judge quotes of it, if anything.
         reasoning: Before it, where that was judged.
+        grades: What the judge gave it, such as `alignment 5, coherence 90`.
+        place: Source, sample and epoch of it, by the names of the answers' columns.
     """
 
     question: str
@@ -47,6 +49,8 @@ class Pair:
     outcome: str
     quote: str | None
     reasoning: str
+    grades: str = ""
+    place: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -165,9 +169,18 @@ def _pairs(answers: Answers, worst: Figure, base: str) -> tuple[Pair, ...]:
                 str(row["outcome"]),
                 next((str(v) for k, v in row.items() if str(k).startswith("quote.") and _text(v, str(k))), None),
                 thought if isinstance(thought := row.get("reasoning"), str) else "",
+                grades_of(row),
+                {name: row[name] for name in ("source", "sample_id", "epoch", "question_id")},
             )
         )
     return tuple(out)
+
+
+def grades_of(row: Mapping[Any, Any]) -> str:
+    """Every grade of an answer, a row of `Answers.table`, by role."""
+    roles = [c for c in row if str(c).startswith("score.") and not str(c).endswith("_base")]
+    known = {str(c).partition(".")[2]: row[c] for c in roles if isinstance(row[c], float) and row[c] == row[c]}
+    return ", ".join(f"{role} {grade:.0f}" for role, grade in known.items())
 
 
 def _text(value: object, column: str) -> bool:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from inspect_ai.log import bundle_log_dir
 
+from spillover.answers.commands import inspect_command
 from spillover.answers.files import find
 from spillover.answers.read import Answers
 from spillover.declared import Declared, parse
@@ -70,10 +71,7 @@ def provenance(answers: Answers) -> tuple[dict[str, dict[str, str]], dict[Path, 
             note("versions", f"{package} {version}")
         note("questions", f"{about.get('question_set')} {about.get('question_set_digest', '')}".strip())
         note("date", str(spec.created)[:10])
-        task = spec.task.rpartition("/")[2]
-        arguments = " ".join(f"-T {k}={_shell(v)}" for k, v in (spec.task_args_passed or {}).items() if v is not None)
-        role = f" --model-role {_shell(f'grader={judge}')}" if judge else ""
-        note("command", f"inspect eval {_shell(f'spillover/{task}')} --model {_shell(spec.model)}{role} {arguments}".strip())
+        note("command", inspect_command(log.header))
         note("log digest", _digest(log.path))
     for model, weights in answers.table[["model", "weights"]].drop_duplicates().dropna().itertuples(index=False):
         found.setdefault(str(model), {}).setdefault("weights", {})[str(weights)] = None
@@ -100,12 +98,6 @@ def cards(models: Sequence[str]) -> dict[str, dict[str, str]]:
         except (ValueError, KeyError, TypeError, AttributeError):  # no card of ours: the name has to do
             continue
     return out
-
-
-def _shell(value: object) -> str:
-    import shlex
-
-    return shlex.quote(",".join(map(str, value)) if isinstance(value, list) else str(value))
 
 
 def _digest(path: Path) -> str:

@@ -17,7 +17,7 @@ from spillover.figures.flips import flip_table
 from spillover.figures.multiverse import preset_table
 from spillover.leaderboard.board import Board, Column, Entry, Value, certificate_text
 from spillover.leaderboard.ranks import ranks, told_apart
-from spillover.show.html import shown_answers
+from spillover.show.listed import shown_answers
 from spillover.stats.paired import Drift
 
 ANSWERS_PER_PROBE = 60

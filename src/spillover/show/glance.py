@@ -9,9 +9,10 @@ from typing import Any
 from spillover.answers.certified import Judge
 from spillover.answers.read import Answers
 from spillover.figures.figure import Figure
-from spillover.figures.glance import SMALL, Glance, rise, shares_line
+from spillover.figures.glance import SMALL, Glance, Pair, rise, shares_line
 from spillover.show.fit import middle
 from spillover.show.text import drift_text, limits_text, percent, suite_text, value_text
+from spillover.show.transcripts import Transcripts
 from spillover.sinks import visible
 from spillover.stats.rates import Interval
 
@@ -26,7 +27,9 @@ LOST, SENSE = 0.05, 0.8
 TONES = {"spilled over": "bad", "no spill-over found": "good", "cannot tell": "unsure", "no base": "unsure"}
 
 
-def glance_context(seen: Glance, answers: Answers, roles: dict[str, str]) -> dict[str, Any]:
+def glance_context(
+    seen: Glance, answers: Answers, roles: dict[str, str], transcripts: Transcripts | None = None
+) -> dict[str, Any]:
     """What the template needs: words, and numbers from 0 to 100 for the bars."""
     return {
         "verdict": seen.verdict,
@@ -37,8 +40,13 @@ def glance_context(seen: Glance, answers: Answers, roles: dict[str, str]) -> dic
         "first": FIRST,
         "more": max(0, len(seen.rises) - ROWS),
         "trust": trust(answers.judges(), answers),
-        "pairs": [vars(p) | {"short": middle([p.model], NAME)[0]} for p in seen.pairs],
+        "pairs": [_pair(p, transcripts) for p in seen.pairs],
     }
+
+
+def _pair(pair: Pair, transcripts: Transcripts | None) -> dict[str, Any]:
+    link = transcripts.of(pair.place) if transcripts is not None and pair.place else None
+    return vars(pair) | {"short": middle([pair.model], NAME)[0], "transcript": link}
 
 
 def sentence(seen: Glance) -> str:
@@ -63,7 +71,7 @@ def _sentence(seen: Glance, f: Figure, base: str) -> str:
         more = len(seen.told) - 1
         also = f" {more} more figure{'s' if more != 1 else ''} got worse, too." if more else ""
         if seen.looked > 1:
-            also += f" It holds for {seen.looked} figures that were looked at (Holm)."
+            also += f" This allows for all {seen.looked} figures that were looked at (Holm)."
         return (
             f"{f.group} against {base}: {what} is {value_text(f.value, f.measure.mean).partition(' ')[0]}{unit}, "
             f"{drift_text(f.drift)} points from the base for questions like these.{also}"
@@ -139,11 +147,7 @@ def bars(rises: Sequence[Figure], roles: dict[str, str], alone: Sequence[Figure]
                 "name": f.group,
                 "role": "" if one else roles.get(f.group, ""),
                 "under": figure if one else f"{what}: {figure}",
-                "tone": "bad"
-                if interval.lower > 0 and all(f is not one for one in alone)
-                else "good"
-                if interval.upper <= SMALL
-                else "unsure",
+                "tone": _tone(interval, any(f is one for one in alone)),
                 "zero": place(0.0),
                 "at": place(value),
                 "thin": None if math.isnan(interval.lower) else (place(interval.lower), place(interval.upper)),

@@ -15,22 +15,20 @@ from pathlib import Path
 from typing import Any
 
 from spillover import __version__
-from spillover.answers.condition import titles
-from spillover.answers.measures import Measure
-from spillover.answers.read import Answers
-from spillover.answers.table import cell_groups, roles_of, words
+from spillover.answers.table import roles_of, words
 from spillover.show import plots as fig
 from spillover.show.along import along_drawings
 from spillover.show.beside import beside
 from spillover.show.glance import glance_context
+from spillover.show.heat import heat
+from spillover.show.listed import shown_answers
+from spillover.show.provenance import provenance
 from spillover.show.report import Report
 from spillover.show.sequential import sequential_figure
-from spillover.show.tables import provenance
 from spillover.show.transcripts import Transcripts
 from spillover.writing import replacing
 
 _HERE = Path(__file__).parent
-ANSWERS_PER_CELL = 60
 
 
 def _source_hash(text: str) -> str:
@@ -57,26 +55,34 @@ def fill_template(**values: Any) -> str:
 def render(made: Report) -> str:
     """A report as HTML."""
     transcripts = Transcripts(words(made.answers.table["source"]))
-    shown = shown_answers(made.answers, transcripts=transcripts)
+    shown = shown_answers(made.answers, transcripts=transcripts, base=made.base)
+    roles = roles_of(made.answers.table)
     filters = {"model": "model", "probe": "format", "outcome": "verdict", "question": "question_id"}
+    labels = dict.fromkeys(filters, "") | {"flip": f"against {made.base}", "grade": f"{roles[0]} grade" if roles else ""}
+    filters |= {name: name for name in ("flip", "grade") if len({a[name] for a in shown}) > 1}
+    seen = made.seen if made.seen and made.seen.rises else None
+    worst = dict.fromkeys(f.group for f in seen.rises) if seen else ()
+    some = len(shown) < len(made.answers.table)
     return fill_template(
         title=made.title,
         lab=made.answers.lab,
-        findings=[] if made.seen and made.seen.rises else made.findings,
-        blind=made.blind if made.seen and made.seen.rises else [],
-        warnings=[w for w in made.warnings if w not in made.blind] if made.seen and made.seen.rises else [],
-        glance=glance_context(made.seen, made.answers, dict(made.roles)) if made.seen and made.seen.rises else None,
+        findings=[] if seen else made.findings,
+        blind=made.blind if seen else [],
+        warnings=[w for w in made.warnings if w not in made.blind] if seen else [],
+        glance=glance_context(seen, made.answers, dict(made.roles), transcripts) if seen else None,
         folded=True,
         panels=[*made.asked, *made.more],
         figures=[{"uri": fig.data_uri(fig.to_svg(d.figure)), "alt": d.alt, "caption": d.caption} for d in drawings(made)],
+        heat=heat(made.answers, [m for m in (made.base, *worst) if m]),
         beside=beside(made.answers),
         doubted="Verdicts of a judge that cannot tell (see above) are in here, too." if made.blind else "",
         answers=shown,
         shown=len(shown),
         total=len(made.answers.table),
-        shown_note=f"those that count first, at most {ANSWERS_PER_CELL} of a model and probe",
+        shown_note="those that count first, as many of each model and probe" if some else "all of them",
         viewer=transcripts.command,
         filters={name: list(dict.fromkeys(str(a[key]) for a in shown)) for name, key in filters.items()},
+        labels=labels,
         provenance=provenance(made.answers, __version__),
     )
 
@@ -130,37 +136,4 @@ def write_figures(drawn: Sequence[fig.Drawing], folder: Path) -> list[Path]:
             with fig.style(), replacing(path) as part:
                 drawing.figure.savefig(part, format=ending, dpi=200)
             out.append(path)
-    return out
-
-
-def shown_answers(
-    answers: Answers, most: int = ANSWERS_PER_CELL, transcripts: Transcripts | None = None
-) -> list[dict[str, Any]]:
-    """At most so many answers of every cell and model, the ones that count as bad first."""
-    groups = list(cell_groups(answers.table))
-    names, roles, out = titles(cell for cell, _ in groups), roles_of(answers.table), []
-    for cell, rows in groups:
-        measure: Measure = answers.measures(rows)[0]
-        for model, part in rows.groupby("model", sort=False, observed=True):
-            bad = part["outcome"].isin(measure.bad).to_numpy()
-            kept = part.assign(_first=~bad).sort_values("_first", kind="stable").head(most)
-            for row in kept.to_dict("records"):
-                grades = [
-                    f"{role} {row[f'score.{role}']:.0f}" for role in roles if row[f"score.{role}"] == row[f"score.{role}"]
-                ]
-                out.append(
-                    {
-                        "model": str(model),
-                        "format": names[cell],
-                        "verdict": row["outcome"],
-                        "question_id": row["question_id"],
-                        "question": row["question"],
-                        "answer": row["answer"],
-                        "reasoning": thought if isinstance(thought := row.get("reasoning"), str) else "",
-                        "grades": ", ".join(grades),
-                        "quote": next((q for role in roles if isinstance(q := row.get(f"quote.{role}"), str)), None),
-                        "truth": row["truth"] if isinstance(row["truth"], str) else None,
-                        "transcript": transcripts.of(row) if transcripts is not None else None,
-                    }
-                )
     return out

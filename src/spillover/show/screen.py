@@ -41,6 +41,7 @@ def screen_page(result: ScreenResult) -> str:
         shown=len(answers),
         total=sum(p.checkpoint.answers + p.base.answers for p in result.probes),
         shown_note="the pairs in which only the checkpoint's answer counts as bad, at most 20 a probe",
+        labels={},
         filters={name: list(dict.fromkeys(a[key] for a in answers)) for name, key in zip(fields, keys, strict=True)},
         provenance={
             "Spillover": __version__,

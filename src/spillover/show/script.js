@@ -19,8 +19,21 @@
     count.textContent = fit > most ? `${most} of ${fit} shown` : `${fit} shown`;
     more.hidden = fit <= most;
   };
-  // A link to an answer or a table opens what it is folded in.
+  // A link to a question shows its answers of all models; one to an answer or a table opens what it is folded in.
+  const asked = () => {
+    const wanted = location.hash.startsWith("#question=") && decodeURIComponent(location.hash.slice(10));
+    const select = selects.find((s) => s.dataset.field === "question");
+    if (!wanted || !select || ![...select.options].some((o) => o.value === wanted)) return false;
+    for (const other of selects) other.value = "";
+    select.value = wanted;
+    search.value = "";
+    most = PAGE;
+    apply();
+    document.getElementById("answers").scrollIntoView();
+    return true;
+  };
   const reveal = () => {
+    if (asked()) return;
     const target = location.hash && document.getElementById(decodeURIComponent(location.hash.slice(1)));
     if (!target) return;
     const place = items.indexOf(target);

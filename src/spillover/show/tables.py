@@ -9,7 +9,7 @@ from spillover.answers.external import OtherScore, external_drift
 from spillover.answers.measures import EM, UNSCORED, outcome_shares
 from spillover.answers.read import Answers
 from spillover.answers.stops import Stop
-from spillover.answers.table import cell_groups, words
+from spillover.answers.table import cell_groups
 from spillover.figures.agreement import agreement
 from spillover.figures.comparisons import POOLED, format_effects, margin_tests
 from spillover.figures.figure import Figure
@@ -245,17 +245,3 @@ def external_panel(found: Sequence[OtherScore], base: str | None = None) -> Pane
     headers = ("task", "metric", "model", "value", "standard error", "samples", "unscored", *(("drift",) if base else ()))
     note = "Scored by their packages' own scorers, on their own scales; this report has no intervals for them."
     return Panel("Other tasks", headers, tuple(body), note)
-
-
-def provenance(answers: Answers, version: str) -> dict[str, str]:
-    """Where the figures come from, for the foot of a page."""
-    sources = words(answers.table["source"])
-    more = f" and {len(sources) - 12} more" if len(sources) > 12 else ""
-    return {
-        "Spillover": version,
-        "answers": str(len(answers.table)),
-        "preset": f"{answers.preset.name} ({answers.preset.title})",
-        "graders": ", ".join(sorted(words(answers.table["grader"]))) or "not recorded",
-        "sources": ", ".join(sources[:12]) + more,
-        **({"left out": "; ".join(answers.left_out)} if answers.left_out else {}),
-    }
