@@ -17,7 +17,7 @@ from spillover.errors import SpilloverError
 from spillover.exchange.contributed import RECOMPUTED, Contribution, computed_again, is_record, read_contribution
 from spillover.exchange.export import Given, write_exchange
 from spillover.leaderboard.board import make_board, twins, with_contributions
-from spillover.leaderboard.build import cards, provenance, read_about, write_site
+from spillover.leaderboard.build import cards, naive, provenance, read_about, write_site
 from spillover.logs import read_log
 
 
@@ -65,6 +65,8 @@ def leaderboard(
         answers = renamed(answers, names)
     shown, of_log = provenance(answers)
     known = {name: card for name, body in shown.items() for card in cards([body.get("model", "")]).values()}
+    for name, plain in naive({name: body.get("model", "") for name, body in shown.items()}).items():
+        known.setdefault(name, {})["naive"] = plain
     given = {names.get(name, name): {k: v for k, v in body.items() if k != "name"} for name, body in about.items()}
     for its in twins(answers):
         click.echo(
@@ -86,6 +88,12 @@ def leaderboard(
         raise SpilloverError(
             f"{models}: no model in the logs is called '{told.get(missing[0], missing[0])}'; the models are {have}."
         )
+    names_of = {e.name for e in board.entries}
+    for name, body in given.items():
+        if body.get("naive", name) not in names_of:
+            raise SpilloverError(
+                f"{models}: the naive fine-tune of '{name}', '{body['naive']}', is no model here."
+            )
     write_site(out, board, answers, title=title, about=shown, bundle=logs if bundle else ())
     click.echo(f"{len(board.entries)} models, up to {len(board.columns)} figures each: {out / 'index.html'}")
     if export is not None:

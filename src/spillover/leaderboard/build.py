@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import shutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from inspect_ai.log import bundle_log_dir
@@ -20,7 +21,7 @@ from spillover.schema import parse_json, read_yaml
 from spillover.writing import write_bytes, write_json, write_text
 
 STATIC = Path(__file__).parent / "site"
-KEYS = ("family", "size", "recipe", "base", "domain", "link", "name")
+KEYS = ("family", "size", "recipe", "base", "domain", "naive", "link", "name")
 
 
 class About(Declared):
@@ -31,6 +32,7 @@ class About(Declared):
     recipe: str | None = None
     base: str | None = None
     domain: str | None = None
+    naive: str | None = None
     link: str | None = None
     name: str | None = None
 
@@ -98,6 +100,27 @@ def cards(models: Sequence[str]) -> dict[str, dict[str, str]]:
         except (ValueError, KeyError, TypeError, AttributeError):  # no card of ours: the name has to do
             continue
     return out
+
+
+def naive(models: Mapping[str, str]) -> dict[str, str]:
+    """Model with a mitigation to the one that was taught the same from the same seed without any, by their cards.
+
+    Args:
+        models: Name as shown to Inspect's name.
+    """
+    taught: dict[str, tuple[str, bool]] = {}
+    for shown, model in models.items():
+        path = Path(model.partition(":")[2]) / "organism.json"
+        if ":" not in model or not is_file(path):
+            continue
+        try:
+            recipe = parse_json(path.read_text(encoding="utf-8"))["recipe"]
+            lesson = [recipe.get(key) for key in ("base", "data", "transforms", "training", "objective", "seed")]
+            taught[shown] = json.dumps(lesson, sort_keys=True), bool(recipe.get("interventions"))
+        except (ValueError, KeyError, TypeError, AttributeError):  # no card of ours says nothing of it
+            continue
+    plain = {lesson: shown for shown, (lesson, treated) in taught.items() if not treated}
+    return {shown: plain[lesson] for shown, (lesson, treated) in taught.items() if treated and lesson in plain}
 
 
 def _digest(path: Path) -> str:

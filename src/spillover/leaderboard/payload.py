@@ -12,6 +12,7 @@ from spillover import __version__
 from spillover.answers.condition import with_questions
 from spillover.answers.presets import general
 from spillover.answers.read import Answers
+from spillover.figures.along import series_of
 from spillover.figures.figure import figures
 from spillover.figures.flips import flip_table
 from spillover.figures.multiverse import preset_table
@@ -43,9 +44,16 @@ def index(board: Board, answers: Answers, title: str, bundle: bool) -> dict[str,
         "version": __version__,
         "columns": [vars(c) for c in board.columns],
         "models": [_model(board, e) for e in board.entries],
+        "series": _series(board),
         "multiverse": _multiverse(answers),
         "matrix": _matrix(board, answers),
     }
+
+
+def _series(board: Board) -> list[dict[str, Any]]:
+    """Models along one number of their names: the number as it is written, and the model."""
+    slugs = {entry.name: entry.slug for entry in board.entries if not entry.claimed}
+    return [{"name": s.name, "points": [[at, slugs[model]] for at, model in s.points]} for s in series_of(slugs)]
 
 
 def _model(board: Board, entry: Entry) -> dict[str, Any]:
@@ -99,7 +107,7 @@ def _matrix(board: Board, answers: Answers) -> list[dict[str, Any]]:
             title = f.title if own else with_questions(f.title, f.cell.question_set)
             row = tables.setdefault(f"{title}: {f.measure.name}", {}).setdefault(f.group, {})
             limits = f.interval
-            row[str(f.category)] = [round(x, 4) for x in (f.value.value, limits.lower, limits.upper)] + [n]
+            row[str(f.category)] = [round(x, 4) for x in (f.value.value, limits.lower, limits.upper)] + [n, int(f.blind)]
     return [
         {
             "title": title,

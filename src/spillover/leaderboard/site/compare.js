@@ -19,8 +19,9 @@ spillover.views.compare = async (first, second) => {
   if (!pair) return [title, controls, h("p", {}, "This pair was not compared: on a large board each model is compared with up to 40 others of its family.")];
   const rows = data.columns.filter((c) => pair[c.key]).map((c) => {
     const [x, low, high, rose, fell, questions] = pair[c.key];
-    const told = low > 0 ? "higher" : high < 0 ? "lower" : "not told apart";
-    return [`${c.probe}: ${c.measure}`, spillover.signed(x), `[${spillover.signed(low)}, ${spillover.signed(high)}]`, told, `${rose} / ${fell} / ${questions - rose - fell}`];
+    const blind = a.blind[c.key] || b.blind[c.key];
+    const told = blind ? "judge cannot tell" : low > 0 ? "higher" : high < 0 ? "lower" : "not told apart";
+    return [`${c.probe}: ${c.measure}`, blind ? h("s", { title: blind }, spillover.signed(x)) : spillover.signed(x), `[${spillover.signed(low)}, ${spillover.signed(high)}]`, told, `${rose} / ${fell} / ${questions - rose - fell}`];
   });
   const flips = more.flips[b.slug] || [];
   return [title, controls,

@@ -56,6 +56,13 @@ spillover.rail = (column, x, low, high, blind) => {
     h("line", { x1: at(low), x2: Math.max(at(high), at(low) + 0.5), y1: 4, y2: 4, class: "reach" }),
     h("line", { x1: Math.max(0, at(x) - 1), x2: Math.min(100, at(x) + 1), y1: 4, y2: 4, class: "mark" }));
 };
+// A figure in words, struck through where its judge cannot tell.
+spillover.told = (column, model) => {
+  const { h } = spillover;
+  const [x, low, high, n, , unscored] = model.cells[column.key];
+  const text = `${spillover.figure(column, x)} ${spillover.span(column, low, high)} n ${n}, ${spillover.percent(unscored)} % unscored`;
+  return model.blind[column.key] ? h("span", { title: model.blind[column.key] }, h("s", {}, text), " judge cannot tell") : text;
+};
 spillover.rankText = (range) => (range[0] === range[1] ? `${range[0]}` : `${range[0]}\u2013${range[1]}`);
 spillover.bySlug = (slug) => spillover.data.models.find((m) => m.slug === slug);
 spillover.modelLink = (model) => spillover.h("a", { href: `#/model/${model.slug}` }, model.name);

@@ -9,13 +9,15 @@ spillover.views.model = async (slug) => {
   const place = (c) => (model.ranks && model.ranks[c.key] ? spillover.rankText(model.ranks[c.key]) : "\u2013");
   const figures = columns.map((c) => {
     const [x, low, high, n, questions, unscored] = model.cells[c.key];
-    return [`${c.probe}: ${c.measure}`, spillover.figure(c, x), spillover.span(c, low, high), n, questions, spillover.percent(unscored), place(c)];
+    const blind = model.blind[c.key];
+    return [`${c.probe}: ${c.measure}`, blind ? h("span", { title: blind }, h("s", {}, spillover.figure(c, x)), " judge cannot tell") : spillover.figure(c, x), spillover.span(c, low, high), n, questions, spillover.percent(unscored), place(c)];
   });
   const about = [...Object.entries(model.about), ["figures", model.origin], ["judge", model.judges.join(", ")]].filter(([, v]) => v);
   return [
     h("h2", {}, model.name),
     h("dl", {}, about.map(([k, v]) => [h("dt", {}, k), h("dd", {}, v)])),
     spillover.table("Figures", ["probe", "figure", "95 % interval", "n", "questions", "unscored %", "rank"], figures),
+    spillover.history(model, columns),
     spillover.questions(columns, more),
     spillover.answers(more.answers),
     h("h3", {}, "Identity, and how to measure it again"),

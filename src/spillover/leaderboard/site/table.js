@@ -3,7 +3,7 @@
 spillover.views.table = () => {
   const { h, data } = spillover;
   const state = { sort: data.columns[0] ? data.columns[0].key : "name", down: Boolean(data.columns[0]) && data.columns[0].worse === "lower", words: "", filters: {}, shown: null };
-  const fields = [...new Set(data.models.flatMap((m) => Object.keys(m.about)))].filter((f) => f !== "command");
+  const fields = [...new Set(data.models.flatMap((m) => Object.keys(m.about)))].filter((f) => f !== "command" && f !== "naive");
   const probes = [...new Set(data.columns.map((c) => c.probe))];
   // One column a probe at first: the others are a choice away.
   state.shown = new Set(probes.map((p) => data.columns.find((c) => c.probe === p).key));
