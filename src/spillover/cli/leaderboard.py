@@ -91,9 +91,7 @@ def leaderboard(
     names_of = {e.name for e in board.entries}
     for name, body in given.items():
         if body.get("naive", name) not in names_of:
-            raise SpilloverError(
-                f"{models}: the naive fine-tune of '{name}', '{body['naive']}', is no model here."
-            )
+            raise SpilloverError(f"{models}: the naive fine-tune of '{name}', '{body['naive']}', is no model here.")
     write_site(out, board, answers, title=title, about=shown, bundle=logs if bundle else ())
     click.echo(f"{len(board.entries)} models, up to {len(board.columns)} figures each: {out / 'index.html'}")
     if export is not None:
