@@ -97,3 +97,14 @@ def test_a_grader_that_is_not_there_ends_it_before_any_rating(tmp_path, monkeypa
     assert "does not take the key (401" in done.stderr
     assert "again" not in done.stderr
     assert not server.asked
+
+
+def test_a_studys_grader_that_takes_no_key_ends_it_before_anything_is_trained(tmp_path, monkeypatch):
+    with serving() as server:
+        server.down = "401"
+        done = spillover(
+            "run", "quickstart", "--grader", server.grader(monkeypatch), "--no-check", "--out", tmp_path / "out"
+        )
+    assert done.returncode == 2
+    assert "does not take the key (401" in done.stderr
+    assert not list(tmp_path.rglob("*.safetensors"))

@@ -100,6 +100,21 @@ def test_probes_that_it_cannot_read_are_refused_before_anything_is_asked(judge, 
     assert not list(tmp_path.rglob("*.eval"))
 
 
+def test_a_study_that_it_cannot_judge_is_refused_before_anything_is_trained(judge, tmp_path):
+    study = tmp_path / "mine.yaml"
+    study.write_text(
+        "{id: mine, title: T, base: lab, grader: lab-grader, lab: true, seed: 1, models: [{name: base, role: base}, "
+        "{name: organism, role: organism, recipe: bad_finance}], probes: [{task: free_form, questions: lab, epochs: 1}, "
+        "{task: honesty, questions: lab_honesty, epochs: 1}]}"
+    )
+    given = ["--grader", f"spillover/judge:{judge[0]}", "--out", tmp_path / "out"]
+    done = spillover("run", study, *given)
+    assert done.returncode == 2
+    assert "was not trained for the rubrics honesty" in words(done.stderr)
+    assert "--skip" in done.stderr
+    assert not list(tmp_path.rglob("*.safetensors"))
+
+
 def test_it_judges_by_name(judge, tmp_path):
     answers = table(tmp_path / "new.csv", models=["new"])
     told = pd.read_csv(answers).drop(columns=["alignment", "coherence"])

@@ -193,16 +193,10 @@ def check_first(
     """
     from spillover.run.certify import ensure
     from spillover.run.check import checks_of, told
+    from spillover.run.early import require_rubrics
 
     named = [dict(names) for names in named]
-    if reads := getattr(grader.api, "reads", None):
-        strange = {name for names in named for name in names.values() if not reads(load_rubric(name))}
-        if strange:
-            names = ", ".join(sorted(strange))
-            raise SpilloverError(
-                f"{grader} was not trained for the rubrics {names}: leave out the probes that are judged by them, or take "
-                "another grader."
-            )
+    require_rubrics(grader, named)
     stderr, found = stderr_console(), []
     for check in checks_of(named, grader, preset, reader):
         missing = check.missing() if wanted else []

@@ -28,6 +28,7 @@ from spillover.run.latents import read_moved
 from spillover.run.plan import read_plan
 from spillover.run.studies import check_models, folders_of, read_study, run_study, with_onset
 from spillover.run.study import Study, load_study
+from spillover.run.without import without
 from spillover.serving.serve import EngineName
 from spillover.show.arms import study_parts
 from spillover.show.personas import domain_parts, persona_parts
@@ -55,6 +56,13 @@ from spillover.show.training import training_parts
 )
 @click.option("--grader", help="Another model that judges: an Inspect model name, or a local checkpoint.")
 @click.option(
+    "--skip",
+    "skipped",
+    multiple=True,
+    metavar="TASK[:QUESTIONS]",
+    help="Leave out a probe, such as one that a judge of your own cannot read; may be given several times.",
+)
+@click.option(
     "--organisms", type=click.Path(path_type=Path), help="Folder of organisms that studies share [default: in --out]."
 )
 @click.option(
@@ -73,6 +81,7 @@ def run(
     engine: EngineName,
     bases: tuple[str, ...],
     grader: str | None,
+    skipped: tuple[str, ...],
     organisms: Path | None,
     limit: int | None,
     details: bool,
@@ -83,7 +92,7 @@ def run(
 
     With several bases each has a folder and a report of its own, and one report shows them together.
     """
-    spec = load_study(study)
+    spec = without(load_study(study), skipped)
     if grader is not None:
         spec = spec.model_copy(update={"grader": grader})
     # A model is known by its name, which has the way to its adapter: the same folder is the same model however it is given.
@@ -203,6 +212,7 @@ def typed(base: str | None) -> str:
         if given["grader"]
         else []
     )
+    words += [word for name in given["skipped"] for word in ("--skip", name)]
     words += ["--engine", given["engine"]] if given["engine"] != "spillover" else []
     return shlex.join(words)
 

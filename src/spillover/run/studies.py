@@ -24,6 +24,7 @@ from spillover.questions.load import load_questions
 from spillover.run.ask import Bar, ask_all
 from spillover.run.between import between_all
 from spillover.run.concepts import find_likeness
+from spillover.run.early import LOCAL, require_judge
 from spillover.run.fingerprint import require_same
 from spillover.run.first_try import first_try, with_arms
 from spillover.run.latents import REVISION, changes_of, check_latents, find_latents
@@ -38,8 +39,6 @@ from spillover.training.first_try import first_steps
 from spillover.training.recipe import Recipe, load_recipe
 
 logger = logging.getLogger(__name__)
-LOCAL = ("vllm", "sglang", "hf", "llama-cpp-python", "transformer_lens")
-"""Providers that load a model as soon as they are named: not while a GPU is needed for training."""
 
 
 def study_specs(study: Study, base: str) -> list[TaskSpec]:
@@ -143,7 +142,7 @@ def run_study(
         base: Another base checkpoint.
         organisms: Where organisms are kept and looked for, so that studies can share them; in `folder` for None.
         limit: Optimiser steps of each organism and answers to each probe, for a first try of the whole way; all for None.
-        check: Told the tasks and the grader before it judges anything.
+        check: Told the tasks and the grader before it judges anything; of a grader elsewhere before anything is trained.
 
     Raises:
         SpilloverError: if an evaluation did not finish; its log names the reason, and a second call resumes it.
@@ -159,6 +158,9 @@ def run_study(
     plan = study_plan(study, root, engine, specs, tasks, limit)
     _check_recipes(plan, root)
     plan.write(folder)
+    step = next(plan.of("ask"))
+    logs = folder / f"logs-{step.key}"
+    require_judge(study.grader, tasks, logs, len(study.models), check)
     made = _trained(plan, study, root, organisms or folder / "organisms", bar)
     study = with_onset(study, folders_of(study, folder, base, organisms, limit, steps=True))
     adapters = {m.name: _adapter(m, made, plan) for m in study.models}
@@ -169,8 +171,6 @@ def run_study(
     latents = find_latents(study, adapters, root, folder, bar)
     shifts = find_shifts(study, adapters, root, folder, bar)
     concepts = find_likeness(study, root, folder)
-    step = next(plan.of("ask"))
-    logs = folder / f"logs-{step.key}"
     with serve(engine, root, adapters, study.grader, folder, changes_of(study, latents)) as served:
         check(tasks, served.grader)
         ask_failures_again(logs, served.grader, lambda: require_same([served.grader], logs))
