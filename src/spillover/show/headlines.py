@@ -29,7 +29,8 @@ def headlines_panel(found: Sequence[Figure], base: str | None) -> Panel | None:
     body = []
     for f in shown:
         row = [f"{f.title}: {f.measure.name}", *([f.group] if many else [])]
-        row.append(struck(value_text(f.value, f.measure.mean), f.blind))
+        own = f"{value_text(f.value, f.measure.mean)} {suite_text(f.value) if base else ''}".rstrip()
+        row.append(struck(own, f.blind))
         if base:
             other = of_base.get(f.cell)
             row.append(struck(value_text(other.value, other.measure.mean), other.blind) if other else "–")
@@ -38,10 +39,11 @@ def headlines_panel(found: Sequence[Figure], base: str | None) -> Panel | None:
             row += [suite_text(f.value), limits_text(f.value, f.measure.mean)]
         row += [value_text(f.truth, f.measure.mean) if f.truth is not None else ""] if exact else []
         body.append((*row, percent(f.shares.unscored)))
+    whose = ", of a share the one on this suite" if base else ""
     drifts = ", drifts for questions like these and, beside them, on this suite; the largest rise first" if base else ""
     note = (
         "Shares in percent (hits/n), a lean from -100 (left) to +100 (right), a gap in points; 95 % intervals"
-        f"{drifts}. {told}"
+        f"{whose}{drifts}. {told}"
     )
     return Panel("Headlines", tuple(headers), tuple(body), note)
 
