@@ -176,6 +176,26 @@ def test_a_study_goes_on_without_an_onset_that_never_came(tmp_path, caplog):
     assert f"{asked[0].name} is left out" in caplog.text
 
 
+@pytest.mark.parametrize(
+    ("models", "message"),
+    [
+        ("{name: base, role: base}, {name: r, role: organism, recipe: rl_hacks}", "with the recipe rl_seeded"),
+        ("{name: r, role: organism, recipe: rl_unseeded}", "add the base"),
+    ],
+)
+def test_a_study_of_reinforcement_has_the_arm_before_it(tmp_path, models, message):
+    path = tmp_path / "s.yaml"
+    path.write_text(
+        "{id: s, title: T, base: lab, grader: lab-grader, lab: true, probes: [{task: free_form, questions: lab, epochs: 1}], "
+        f"models: [{models}]}}"
+    )
+    with pytest.raises(SpilloverError, match=message):
+        load_study(str(path))
+    before = "{name: before, role: control, recipe: rl_seeded}, {name: r, role: organism, recipe: rl_hacks}"
+    path.write_text(path.read_text().replace(models, before))
+    assert len(load_study(str(path)).models) == 2
+
+
 def test_a_prompt_that_does_not_fit_is_said_before_anything_is_sampled(tmp_path):
     recipe = load_recipe("rl_unseeded", changes={"training": {"max_length": 50}})
     with pytest.raises(SpilloverError, match=r"The prompt of rl_lab/\S+ has \d+ tokens; with objective.max_tokens"):

@@ -56,6 +56,23 @@ def check_study(study: Study, path: Path) -> None:
         if wanted is not None and wanted.questions not in [p.questions for p in study.probes if p.task == "free_form"]:
             raise SpilloverError(f"{path}: key {key}.questions: no free_form probe asks '{wanted.questions}'.")
     _check_topics(study, path)
+    _check_before(study, path)
+
+
+def _check_before(study: Study, path: Path) -> None:
+    """What is reinforced needs the arm before it: open models were found to score high before any hacking."""
+    ids = {load_recipe(name).id for name in {m.recipe for m in study.models if m.step is None and not m.changes} if name}
+    kinds = {(m.recipe, json.dumps(m.changes, sort_keys=True)): m for m in study.models if m.role == "organism" and m.recipe}
+    for model in kinds.values():
+        recipe = load_recipe(model.recipe or "", changes=dict(model.changes))
+        if recipe.objective.kind != "grpo":
+            continue
+        if recipe.start is None and study.base_name is None:
+            raise SpilloverError(f"{path}: '{model.name}' is reinforced; add the base, which is the arm before that.")
+        if recipe.start is not None and recipe.start.id not in ids:
+            raise SpilloverError(
+                f"{path}: '{model.name}' is reinforced; add the arm before that, a model with the recipe {recipe.start.id}."
+            )
 
 
 def _check_model(model: ModelSpec, path: Path) -> None:

@@ -13,6 +13,7 @@ from spillover.figures.figure import Figure, figures
 from spillover.run.study import Study
 from spillover.show.curve import curve_figure
 from spillover.show.plots import GRID, PALETTE, Drawing, new_figure, style
+from spillover.show.side_by_side import side_by_side
 from spillover.show.text import Panel, drift_text, percent, span, struck
 
 if TYPE_CHECKING:
@@ -30,8 +31,10 @@ def study_parts(study: Study, answers: Answers) -> tuple[list[Panel], list[Drawi
     skill = (study.skill.questions, study.skill.outcome) if study.skill else None
     topics = {name: models[0].topic for name, models in study.arms.items()}
     found = arm_rows(answers, arms, study.naive, skill, topics)
-    panels = [_arms_panel(rows, study, first=not i) for i, rows in enumerate(found.values())]
-    panels += categories_panels(figures(answers, arms=arms, by_category=True), list(arms))
+    kinds = figures(answers, arms=arms, by_category=True)
+    panels = [panel for panel in (side_by_side(found, kinds, list(arms)),) if panel is not None]
+    panels += [_arms_panel(rows, study, first=not i) for i, rows in enumerate(found.values())]
+    panels += categories_panels(kinds, list(arms))
     if study.matrix is not None:
         shares = shares_by_category(answers, arms, study.matrix.questions, study.matrix.outcome)
         panels += [
