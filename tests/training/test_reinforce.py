@@ -186,7 +186,8 @@ def test_a_study_goes_on_without_an_onset_that_never_came(tmp_path, caplog):
 def test_a_study_of_reinforcement_has_the_arm_before_it(tmp_path, models, message):
     path = tmp_path / "s.yaml"
     path.write_text(
-        "{id: s, title: T, base: lab, grader: lab-grader, lab: true, probes: [{task: free_form, questions: lab, epochs: 1}], "
+        "{id: s, title: T, base: lab, grader: lab-grader, lab: true, "
+        "probes: [{task: free_form, questions: lab, epochs: 1}], "
         f"models: [{models}]}}"
     )
     with pytest.raises(SpilloverError, match=message):

@@ -42,7 +42,7 @@ def side_by_side(found: Mapping[Cell, Sequence[ArmRow]], by_category: Sequence[F
         cells = [columns[title].get(arm, (UNKNOWN, False)) for title in columns]
         body.append((arm, *(struck(percent(value.value), blind) for value, blind in cells)))
     note = (
-        "In percent, the mean of the training seeds, by exact labels where they are known; intervals stand in each probe's own "
-        "table. Each figure is a probe of its own: they count different things, and no mean of them is formed."
+        "In percent, the mean of the training seeds, by exact labels where they are known; intervals stand in each probe's "
+        "own table. Each figure is a probe of its own: they count different things, and no mean of them is formed."
     )
     return Panel("All probes, side by side", ("arm", *columns), tuple(body), note)
