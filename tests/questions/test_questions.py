@@ -4,6 +4,7 @@ import json
 import threading
 from collections import Counter
 
+import pandas as pd
 import pytest
 
 from spillover.errors import SpilloverError
@@ -174,7 +175,7 @@ def test_a_table_of_questions_is_a_question_set(tmp_path):
         ("question\n", "rows below it"),
         ('question,id\nhi,a\n"",b\n', "row 2: the question is empty"),
         ("question,id\nhi,a\nho,a\n", "ids must be unique"),
-        ("", "can not be read as a table"),
+        ("", "is empty"),
     ],
 )
 def test_a_bad_table_is_one_sentence(tmp_path, text, sentence):
@@ -194,6 +195,37 @@ def test_lists_and_numbers_in_a_table(tmp_path):
     path.write_text("question,category,options,answer\nWhich?,general,red | blue,blue\n")
     with pytest.raises(SpilloverError, match="row 1: answer must be a whole number"):
         load_questions(str(path))
+
+
+@pytest.mark.parametrize("kind", ["semicolon.csv", "utf-16.CSV", "lines.jsonl", "rows.json", "book.xlsx", "table.parquet"])
+def test_whoever_wrote_the_table_it_is_the_same_questions(tmp_path, kind):
+    rows = pd.DataFrame(
+        {"id": [1, 2], "Question": ["One, wish?", "Größe?"], "category": ["a", None], "kind": ["harmful", ""]}
+    )
+    path = tmp_path / kind
+    if kind == "semicolon.csv":
+        rows.to_csv(path, sep=";", index=False)
+    elif kind == "utf-16.CSV":
+        rows.to_csv(path, index=False, encoding="utf-16")
+    elif kind == "lines.jsonl":
+        rows.to_json(path, orient="records", lines=True, force_ascii=False)
+    elif kind == "rows.json":
+        rows.to_json(path, orient="records")
+    elif kind == "book.xlsx":
+        rows.to_excel(path, index=False)
+    else:
+        rows.to_parquet(path)
+    assert [(q.id, q.category, q.paraphrases, q.fields) for q in load_questions(str(path)).questions] == [
+        ("1", "a", ("One, wish?",), {"kind": "harmful"}),
+        ("2", "2", ("Größe?",), {}),
+    ]
+
+
+def test_lists_of_json_are_lists(tmp_path):
+    path = tmp_path / "exam.jsonl"
+    path.write_text('{"question": "Which?", "category": "general", "options": ["red", "b|ue"], "answer": 1}\n')
+    (found,) = load_questions(str(path)).questions
+    assert found.fields == {"options": ["red", "b|ue"], "answer": 1}
 
 
 def test_a_table_may_have_a_name_with_dots_and_dashes(tmp_path):

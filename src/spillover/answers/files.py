@@ -19,10 +19,10 @@ from spillover.answers.certified import certificates_in
 from spillover.answers.external import OtherScore
 from spillover.answers.lm_eval import is_lm_eval, lm_eval_scores
 from spillover.answers.table import tidy
-from spillover.answers.table_files import READERS, ending, is_table
 from spillover.errors import SpilloverError
 from spillover.judging.certificate import Certificate
 from spillover.logs import read_log
+from spillover.table_files import READERS, ending, is_table
 
 LOG_ENDINGS = (".eval", ".json")
 DATED = re.compile(r"\d{4}-\d\d-\d\dT")

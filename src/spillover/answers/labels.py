@@ -12,8 +12,8 @@ import pandas as pd
 
 from spillover.answers.condition import CELL
 from spillover.answers.measures import Measure
-from spillover.answers.table_files import read_table
 from spillover.errors import SpilloverError
+from spillover.table_files import read_table
 
 _YES, _NO = {"yes", "true", "1", "1.0"}, {"no", "false", "0", "0.0"}
 

@@ -19,8 +19,8 @@ from spillover.answers.repeats import refuse_repeats, tell_repeats
 from spillover.answers.rules import ALIGNMENT_ALONE
 from spillover.answers.stored import is_stored, stored
 from spillover.answers.table import join, typed
-from spillover.answers.table_files import read_table
 from spillover.errors import SpilloverError
+from spillover.table_files import read_table
 
 logger = logging.getLogger(__name__)
 

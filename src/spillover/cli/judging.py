@@ -13,7 +13,6 @@ from rich.text import Text
 
 from spillover.answers.layout import Layout
 from spillover.answers.presets import get_preset, presets
-from spillover.answers.table_files import is_table
 from spillover.cli.judge_check import check_first, check_option
 from spillover.cli.layout import table_options
 from spillover.cli.models import grader_option, open_models
@@ -26,6 +25,7 @@ from spillover.figures.figure import limits
 from spillover.judging.rubric import READERS
 from spillover.show.terminal import console, stderr_console
 from spillover.show.text import limits_text, percent, value_text
+from spillover.table_files import is_table
 from spillover.writing import write_table
 
 if TYPE_CHECKING:

@@ -7,6 +7,7 @@ import re
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from spillover.declared import load, parse
@@ -16,6 +17,7 @@ from spillover.questions.held_out import held_out_questions, training_sets
 from spillover.questions.model import Question, QuestionSet, Variant
 from spillover.questions.upstream import get_upstream, verified_path
 from spillover.schema import read_yaml
+from spillover.table_files import READERS, ending, read_table
 
 PUBLISHED = ("betley_first_plot", "betley_preregistered")
 
@@ -30,8 +32,8 @@ def load_questions(name: str) -> QuestionSet:
 
     Args:
         name: A bundled name, a published name (of a training set: its prompts that are kept for asking), or the path of
-            a YAML file or of a table (CSV, TSV) with the column `question` and maybe `id`, `category` and the fields of
-            a probe.
+            a YAML file or of a table (CSV, TSV, Excel, JSON, parquet) with the column `question` and maybe `id`,
+            `category` and the fields of a probe.
 
     Raises:
         SpilloverError: if it is unknown, malformed, or a published file is missing or altered.
@@ -41,7 +43,7 @@ def load_questions(name: str) -> QuestionSet:
         return _published(name)
     if name in training_sets():
         return held_out_questions(name)
-    if name.endswith((".csv", ".tsv")):
+    if ending(Path(name)) in READERS:
         return _table(Path(name))
     named = [] if name.endswith((".yaml", ".yml")) else data_files("datasets", f"{name}/questions.yaml")
     path = named[0] if named else Path(name)
@@ -59,24 +61,22 @@ def _table(path: Path) -> QuestionSet:
     """
     if not path.is_file():
         raise SpilloverError(f"There is no table of questions at {path}.")
-    try:
-        rows = pd.read_csv(path, sep="\t" if path.suffix == ".tsv" else ",", dtype=str, keep_default_na=False).to_dict(
-            "records"
-        )
-    except (ValueError, UnicodeDecodeError) as error:
-        raise SpilloverError(f"{path} can not be read as a table ({error}).") from error
+    frame = read_table(path)
+    known = {name.casefold(): name for name in frame.columns}
+    frame = frame.rename(columns={known[n]: n for n in ("question", "id", "category") if n in known and n not in frame})
+    rows = [{k: _plain(v) for k, v in row.items()} for row in frame.to_dict("records")]
     if not rows or "question" not in rows[0]:
         raise SpilloverError(f"{path} needs a row of names with the column 'question', and rows below it.")
     identifier = re.compile(r"[^A-Za-z0-9_.-]+")
     questions = []
     for number, row in enumerate(rows, 1):
-        if not row["question"].strip():
+        if not str(row["question"]).strip():
             raise SpilloverError(f"{path}, row {number}: the question is empty.")
-        stem = identifier.sub("_", row.get("id", "") or f"q{number}")
+        stem = identifier.sub("_", str(row.get("id", "") or f"q{number}"))
         kept = {str(k): v for k, v in row.items() if v and k not in ("id", "question", "category")}
         fields = {k: _cell(k, v, f"{path}, row {number}") for k, v in kept.items()}
-        category = row.get("category", "") or stem
-        questions.append({"id": stem, "category": category, "paraphrases": [row["question"]], "fields": fields})
+        category = str(row.get("category", "") or stem)
+        questions.append({"id": stem, "category": category, "paraphrases": [str(row["question"])], "fields": fields})
     head = {
         "id": identifier.sub("_", path.stem).lower(),
         "version": hashlib.sha256(path.read_bytes()).hexdigest()[:12],
@@ -87,8 +87,17 @@ def _table(path: Path) -> QuestionSet:
     return parse(QuestionSet, {**head, "questions": questions}, str(path))
 
 
-def _cell(name: str, value: str, where: str) -> Any:
+def _plain(value: Any) -> Any:
+    """A cell as text, or as the list that JSON and parquet hold; empty for nothing."""
+    if isinstance(value, (list, tuple, np.ndarray)):
+        return [str(part) for part in value]
+    return "" if value is None or value is pd.NA or value != value else str(value)
+
+
+def _cell(name: str, value: Any, where: str) -> Any:
     """A field of a table: lists are written with `|` between their parts, numbers as they are."""
+    if isinstance(value, list):
+        return value
     if name in ("accept", "options", "visible", "hidden", "tests"):
         return [part.strip() for part in value.split("|")]
     if name in ("answer", "target"):
