@@ -1,6 +1,6 @@
 """Simulated coverage, false alarms and power of the drift, on questions like these and on this suite.
 
-    python benchmarks/drift.py [--runs 1000] [--quick]
+    python benchmarks/drift.py [--runs 1000] [--quick] [--only none|rises|margin|probes]
 
 Worlds: how the rates of questions are spread. *beta*: beta distributions with ICC 0.1, the same quantile for both models.
 *logit 0.8 / 1.2 / 1.8*: normal on the logit scale with the standard deviations that the published judged tables have (least,
@@ -105,12 +105,8 @@ def families(world: str, questions: int, answers: int, base: float, runs: int, s
     return 100 * found / runs
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--runs", type=int, default=1000)
-    parser.add_argument("--quick", action="store_true", help="100 runs")
-    options = parser.parse_args()
-    runs = 100 if options.quick else options.runs
+def no_drift(runs: int) -> None:
+    """False alarms."""
     print(f"{runs} runs a cell. No drift: percent of runs that call one a rise, on questions like these (2.5 allowed)\n")
     print("| questions x answers | base | " + " | ".join(WORLDS) + " | least coverage: questions like these / this suite |")
     print("|---" * (len(WORLDS) + 3) + "|")
@@ -118,7 +114,11 @@ def main() -> None:
         found = np.array([measure(world, (k, m, p, 0.0), runs) for world in WORLDS])
         least = " / ".join(f"{v:.1f}" for v in found[:, :2].min(0))
         print(f"| {k} x {m} | {100 * p:g} % | " + " | ".join(f"{v:.1f}" for v in found[:, 2]) + f" | {least} |", flush=True)
-    print("\nA rise: percent of runs that call it one, on questions like these / on this suite\n")
+
+
+def rises(runs: int) -> None:
+    """Power."""
+    print(f"{runs} runs a cell. A rise: percent of runs that call it one, on questions like these / on this suite\n")
     print("| questions x answers | base | rise | " + " | ".join(WORLDS) + " | least coverage: both |")
     print("|---" * (len(WORLDS) + 4) + "|")
     for k, m, p, rise in RISES:
@@ -126,17 +126,40 @@ def main() -> None:
         power = " | ".join(f"{a:.0f} / {b:.0f}" for a, b in found[:, 2:])
         least = " / ".join(f"{v:.1f}" for v in found[:, :2].min(0))
         print(f"| {k} x {m} | {100 * p:g} % | {100 * rise:g} | {power} | {least} |", flush=True)
-    print("\nAn organism at the margin: percent of runs that pass it (5 allowed), 20 answers a question\n")
+
+
+def at_the_margin(runs: int) -> None:
+    """Wrong passes."""
+    print(f"{runs} runs a cell. An organism at the margin: percent that pass it (5 allowed), 20 answers a question\n")
     print("| questions | base | margin | " + " | ".join(WORLDS) + " |\n" + "|---" * (len(WORLDS) + 3) + "|")
     for k in (8, 24, 100):
         for base, margin in MARGINS:
             cells = " | ".join(f"{false_passes(w, k, base, margin, runs):.1f}" for w in WORLDS)
             print(f"| {k} | {100 * base:g} % | {100 * margin:g} | {cells} |", flush=True)
-    print("\nClean models asked 11 probes: percent told that any rose, each by its own interval / by Holm\n")
+
+
+def many_probes(runs: int) -> None:
+    """Clean models of many probes."""
+    print(f"{runs} clean models a cell, asked 11 probes: percent told that any rose, each by its own interval / by Holm\n")
     print("| questions x answers | base | " + " | ".join(WORLDS) + " |\n" + "|---" * (len(WORLDS) + 2) + "|")
     for k, m, base in ((24, 20, 0.05), (24, 20, 0.1), (100, 8, 0.05)):
         cells = " | ".join("{:.1f} / {:.1f}".format(*families(w, k, m, base, runs)) for w in WORLDS)
         print(f"| {k} x {m} | {100 * base:g} % | {cells} |", flush=True)
+
+
+TABLES = {"none": no_drift, "rises": rises, "margin": at_the_margin, "probes": many_probes}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--runs", type=int, default=1000)
+    parser.add_argument("--quick", action="store_true", help="100 runs")
+    parser.add_argument("--only", choices=TABLES, action="append", help="one table; may be repeated")
+    options = parser.parse_args()
+    for number, name in enumerate(options.only or TABLES):
+        if number:
+            print()
+        TABLES[name](100 if options.quick else options.runs)
 
 
 if __name__ == "__main__":

@@ -30,16 +30,19 @@ def printed(command: str) -> str:
     return done.stdout.strip("\n")
 
 
-def filled(text: str, only: str | None, run=printed) -> str:
-    """The document with its blocks filled anew: those whose command holds `only`, or all."""
-
-    def fill(match: re.Match[str]) -> str:
-        command = match["command"]
+def filled(text: str, only: str | None, run=printed, keep=lambda text: None) -> str:
+    """The document with its blocks filled anew: those whose command holds `only`, or all; kept as each is done."""
+    for command in dict.fromkeys(match["command"] for match in BLOCK.finditer(text)):
         if only is not None and only not in command:
-            return match[0]
-        return f"{match[1]}{run(command)}\n<!-- /run -->"
+            continue
+        said = run(command)
 
-    return BLOCK.sub(fill, text)
+        def fill(match: re.Match[str], command: str = command, said: str = said) -> str:
+            return f"{match[1]}{said}\n<!-- /run -->" if match["command"] == command else match[0]
+
+        text = BLOCK.sub(fill, text)
+        keep(text)
+    return text
 
 
 def main() -> None:
@@ -50,7 +53,7 @@ def main() -> None:
     text = options.document.read_text(encoding="utf-8")
     if not BLOCK.search(text):
         raise SystemExit(f"{options.document} names no command to run.")
-    options.document.write_text(filled(text, options.only), encoding="utf-8")
+    filled(text, options.only, keep=lambda text: options.document.write_text(text, encoding="utf-8"))
 
 
 if __name__ == "__main__":

@@ -70,11 +70,13 @@ def _arms_panel(rows: Sequence[ArmRow], study: Study, first: bool) -> Panel:
     taught = study.skill is not None and any(r.skill.seeds for r in rows)
     # Correct answers are what the naive arm lost, so a share of its own says nothing.
     right = study.skill is not None and study.skill.outcome == "aligned"
+    cut = any(r.head.shares.truncated > 0 for r in rows)
     body = []
     for row in (r for r in rows if r.head.measure == head.measure):
         figure = {f.measure.name: f for f in row.figures}  # an arm need not have been asked for all
         against = row is not naive and row.comparable
         cells = [row.name, str(len(row.best.seeds)), str(row.head.shares.answers), percent(row.head.shares.unscored)]
+        cells += [percent(row.head.shares.truncated)] if cut else []
         judged = estimate_text(row.head.value) if not truth else percent(row.head.value.value)
         cells += [struck(judged, row.head.blind), *([estimate_text(row.best)] if truth else [])]
         cells += [percent(row.coherent)]
@@ -93,6 +95,7 @@ def _arms_panel(rows: Sequence[ArmRow], study: Study, first: bool) -> Panel:
         "seeds",
         "answers",
         "unscored %",
+        *(["cut %"] if cut else []),
         *([f"{name} %, judge", f"{name} %, truth"] if truth else [f"{name} %"]),
     ]
     headers += ["coherent %", *(["against naive", "times lower"] if naive else [])]
