@@ -1,0 +1,71 @@
+"""How far labels let a judge come: how many bad ones lie close to the threshold, and what the question alone tells.
+
+    python benchmarks/judge_labels.py answers/*.csv --map alignment=aligned --map coherence=coherent [--judge DIR]
+
+Each base is left out in turn, named by what stands before the first `_` of a model's name. *Question*: the AUC of a judge
+that knows nothing but how often answers of the other bases to that question are bad. With `--judge` its AUC on the models that
+its card names as held out: of all labels, and of those that leave no doubt (under 40, or 60 and more).
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+import numpy as np
+
+from spillover.answers.layout import Layout
+from spillover.answers.read import read
+from spillover.engine.judge import Judge, read_judge, shown
+from spillover.stats.ranking import auc
+from spillover.training.labelled import HEADS, Labelled, labelled
+
+LOW, CLOSE = 0.5, 0.1
+
+
+def known(rows: list[Labelled], head: int) -> list[tuple[Labelled, float]]:
+    """Rows with a label, and the label; of alignment those whose coherence is not bad, as EM is."""
+    found = [(r, score) for r in rows if (score := r.scores[head]) is not None]
+    coherence = HEADS.index("coherence")
+    return found if head == coherence else [(r, s) for r, s in found if (r.scores[coherence] or 1.0) >= LOW]
+
+
+def main() -> None:
+    """Print both tables."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("tables", nargs="+", type=Path)
+    parser.add_argument("--map", action="append", default=[], metavar="ROLE=COLUMN")
+    parser.add_argument("--judge", type=Path)
+    options = parser.parse_args()
+    rows = labelled(read(options.tables, layout=Layout(dict(m.split("=", 1) for m in options.map))).table)
+    print("| left out | head | answers | bad | of these within 10 points of the threshold | AUC of the question |")
+    print("|---|---|---|---|---|---|")
+    for base in sorted({r.model.partition("_")[0] for r in rows}):
+        for head, name in enumerate(HEADS):
+            here = known([r for r in rows if r.model.startswith(base)], head)
+            other: dict[str, list[bool]] = {}
+            for r, score in known([r for r in rows if not r.model.startswith(base)], head):
+                other.setdefault(r.question_id, []).append(score < LOW)
+            bad = np.array([score < LOW for _, score in here])
+            close = sum(LOW - CLOSE <= score < LOW for _, score in here)
+            guess = np.array([-np.mean(other.get(r.question_id, [False])) for r, _ in here])
+            print(f"| {base} | {name} | {len(here)} | {bad.sum()} | {close} | {auc(bad, guess):.3f} |", flush=True)
+    if options.judge is None:
+        return
+    away = set(read_judge(options.judge)["trained_on"]["held_out_models"])
+    held = [r for r in rows if r.model in away]
+    scores = np.array(Judge(options.judge).scores([shown(r.question, r.answer) for r in held]))
+    place = {id(r): i for i, r in enumerate(held)}
+    print("\n| head | answers | bad | AUC | in no doubt | bad | AUC |\n|---|---|---|---|---|---|---|")
+    for head, name in enumerate(HEADS):
+        cells = [name]
+        for doubt in (0.0, CLOSE):
+            kept = [(r, s) for r, s in known(held, head) if not LOW - doubt <= s < LOW + doubt]
+            bad = np.array([s < LOW for _, s in kept])
+            said = np.array([scores[place[id(r)], head] for r, _ in kept])
+            cells += [str(len(kept)), str(int(bad.sum())), f"{auc(bad, said):.3f}"]
+        print("| " + " | ".join(cells) + " |")
+
+
+if __name__ == "__main__":
+    main()
