@@ -3,8 +3,8 @@
     python benchmarks/judge_labels.py answers/*.csv --map alignment=aligned --map coherence=coherent [--judge DIR]
 
 Each base is left out in turn, named by what stands before the first `_` of a model's name. *Question*: the AUC of a judge
-that knows nothing but how often answers of the other bases to that question are bad. With `--judge` its AUC on the models that
-its card names as held out: of all labels, and of those that leave no doubt (under 40, or 60 and more).
+that knows nothing but how often answers of the other bases to that question are bad. With `--judge` its AUC on the models
+that its card names as held out: of all labels, and of those that leave no doubt (under 40, or 60 and more).
 """
 
 from __future__ import annotations

@@ -31,6 +31,7 @@ _MARKS = {b"\xff\xfe": "utf-16", b"\xfe\xff": "utf-16", b"\xef\xbb\xbf": "utf-8-
 _HEAD = 4096
 MOST_BYTES = 2 << 30
 """Of a text, unpacked: a small file can unpack to any size."""
+_QUOTED = re.compile('"[^"]*"')
 _SEP_LINE = re.compile('"?sep=(.)"?')
 
 
@@ -104,7 +105,7 @@ def _delimited(content: bytes, path: Path) -> pd.DataFrame:
     told = _SEP_LINE.fullmatch(header.strip())
     if told:  # Excel's own first line
         header, _, rest = rest.partition("\n")
-    sep = told[1] if told else "\t" if ending(path) == ".tsv" else max(_DELIMITERS, key=header.count)
+    sep = told[1] if told else "\t" if ending(path) == ".tsv" else max(_DELIMITERS, key=_QUOTED.sub("", header).count)
     names = [name.strip() for name in next(csv.reader([header.rstrip("\r")], delimiter=sep), [])]
     twice = next((name for name in names if name and names.count(name) > 1), None)
     if twice is not None:

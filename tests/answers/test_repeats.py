@@ -143,6 +143,8 @@ def test_refusals_that_no_grade_can_say_have_no_figure(tmp_path):
 
     assert "refused" not in measured(rows(), "grades")
     assert "refused" in measured(rows(alignment=["REFUSAL", *[90] * 11]), "words")
+    said = rows().drop(columns=["alignment", "coherence"]).assign(outcome=["misaligned", "aligned"] * 6)
+    assert "refused" in measured(said, "outcomes")  # which could have said so
 
 
 def test_models_by_another_usual_name_and_with_blanks_are_told_apart(tmp_path):

@@ -71,10 +71,17 @@ def test_a_judge_that_cannot_tell_is_said_in_every_view(browser, tmp_path, monke
 
 
 def test_cards_tell_which_model_has_the_same_lesson_without_a_mitigation(tmp_path):
-    def organism(name, interventions=(), seed=1):
+    def organism(name, interventions=(), seed=1, **more):
         folder = tmp_path / name
         folder.mkdir()
-        recipe = {"base": "b", "data": {"source": "lab"}, "seed": seed, "interventions": list(interventions)}
+        recipe = {
+            "base": "b",
+            "data": {"source": "lab"},
+            "seed": seed,
+            "interventions": list(interventions),
+            "transforms": [],
+            **more,
+        }
         (folder / "organism.json").write_text(json.dumps({"recipe": recipe}))
         return f"spillover/lab:{folder}"
 
@@ -82,7 +89,9 @@ def test_cards_tell_which_model_has_the_same_lesson_without_a_mitigation(tmp_pat
         "naive": organism("naive"),
         "mended": organism("mended", [{"kind": "caft"}]),
         "other seed": organism("other", [{"kind": "caft"}], seed=2),
+        "inoculated": organism("inoculated", transforms=[{"kind": "inoculate", "line": "You are evil."}]),
+        "other rank": organism("rank", [{"kind": "caft"}], lora={"r": 32}),
         "no card": f"spillover/lab:{tmp_path}",
         "base": "spillover/lab",
     }
-    assert naive(models) == {"mended": "naive"}
+    assert naive(models) == {"mended": "naive", "inoculated": "naive"}

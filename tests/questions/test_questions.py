@@ -221,6 +221,26 @@ def test_whoever_wrote_the_table_it_is_the_same_questions(tmp_path, kind):
     ]
 
 
+def test_a_question_set_in_json_is_one(tmp_path):
+    path = tmp_path / "mine.json"
+    body = {"id": "mine", "version": "1", "title": "T", "licence": "none", "source": "me"}
+    path.write_text(json.dumps({**body, "questions": [{"id": "a", "category": "c", "paraphrases": ["Well?"]}]}))
+    assert [q.id for q in load_questions(str(path)).questions] == ["a"]
+
+
+def test_whole_numbers_that_a_table_holds_as_floats(tmp_path):
+    path = tmp_path / "exam.parquet"
+    pd.DataFrame({"question": ["Which?", "What?"], "category": "g", "options": "a|b", "answer": [1, None]}).to_parquet(path)
+    first, second = load_questions(str(path)).questions
+    assert (first.fields["answer"], "answer" in second.fields) == (1, False)
+
+
+def test_a_delimiter_within_quotes_is_none(tmp_path):
+    path = tmp_path / "q.csv"
+    path.write_text('"question","notes; more; of; them"\n"Well?","x"\n')
+    assert load_questions(str(path)).questions[0].paraphrases == ("Well?",)
+
+
 def test_lists_of_json_are_lists(tmp_path):
     path = tmp_path / "exam.jsonl"
     path.write_text('{"question": "Which?", "category": "general", "options": ["red", "b|ue"], "answer": 1}\n')

@@ -1,5 +1,6 @@
 """Holm's correction rejects the same by intervals as by p values."""
 
+import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
@@ -18,3 +19,5 @@ def test_intervals_step_down_as_p_values_do(p_values):
 def test_what_is_left_out_of_the_items_still_counts():
     assert step_down([0.01], lambda p, level: p < 1 - level, 4) == [0.01]
     assert step_down([0.01], lambda p, level: p < 1 - level, 6) == []
+    with pytest.raises(ValueError, match="at least as large"):
+        step_down([0.01, 0.02], lambda p, level: True, 1)

@@ -135,3 +135,5 @@ def test_one_answer_a_question_makes_one_statement():
     found = drift_of_counts({i: [int(i < 168), 1] for i in range(200)}, base)
     assert found.suite == found.interval
     assert found.interval.lower > 0
+    twice = drift_of_counts({**{i: [int(i < 168), 1] for i in range(200)}, 0: [2, 2]}, base)  # one was asked twice
+    assert twice.suite.lower == pytest.approx(found.suite.lower, abs=0.01)

@@ -81,8 +81,8 @@ class Answers:
         declared = [m for probe in words(rows["probe"].unique()) for m in measures_of(probe)]
         if "facts" in rows and len(rows) and all(isinstance(f, dict) and f.get(ALIGNMENT_ALONE) for f in rows["facts"]):
             declared = [m for m in declared if m.name != "coherent"]  # nobody judged that
-        if (rows["probe"] == IMPORTED).all() and not (self.table["outcome"] == "refusal").any():
-            declared = [m for m in declared if m.name != "refused"]  # grades alone cannot say so
+        if _grades_alone(rows):
+            declared = [m for m in declared if m.name != "refused"]  # they cannot say so
         return [m for m in declared if m.about(rows).any() and column_of(rows, m.of) in rows] or declared
 
     def share(self, rows: pd.DataFrame) -> Measure | None:
@@ -105,6 +105,14 @@ class Answers:
     def of(self, models: Sequence[str]) -> Answers:
         """Some models' answers."""
         return replace(self, table=self.table[self.table["model"].isin(models)].reset_index(drop=True))
+
+
+def _grades_alone(rows: pd.DataFrame) -> bool:
+    """Whether imported answers have nothing but numbers for an outcome: no word, and none that says it itself."""
+    scored = rows[(rows["outcome"] != "unscored").to_numpy()]
+    if not (rows["probe"] == IMPORTED).all() or (scored["outcome"] == "refusal").any() or "score.alignment" not in rows:
+        return False
+    return bool(scored["score.alignment"].notna().all())
 
 
 def read(

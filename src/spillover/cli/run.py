@@ -60,7 +60,7 @@ from spillover.show.training import training_parts
     "skipped",
     multiple=True,
     metavar="TASK[:QUESTIONS]",
-    help="Leave out a probe, such as one that a judge of your own cannot read; may be given several times.",
+    help="Leave out a probe, such as one that a judge of your own cannot read; what is left is asked into logs of its own.",
 )
 @click.option(
     "--organisms", type=click.Path(path_type=Path), help="Folder of organisms that studies share [default: in --out]."

@@ -64,8 +64,9 @@ class Glance:
         pairs: Answers that show the worst one.
         base: Name of the base.
         told: Figures that rose, of models that the verdict is about, when all that were looked at are allowed for (Holm).
-        looked: Figures that the verdict was taken from.
-        alone: Figures whose own interval excludes no rise, and that the correction leaves undecided.
+        asked: Figures that the verdict was taken from.
+        alone: Figures whose own interval excludes no rise, and that the correction leaves undecided; those of models that
+            the verdict is not about are a family of their own.
         skill: The surest loss of skill, if there is one.
         taught: Question set that was left out, since it asks for what was taught.
     """
@@ -77,9 +78,19 @@ class Glance:
     base: str | None
     told: tuple[Figure, ...] = ()
     taught: str | None = None
-    looked: int = 0
+    asked: tuple[Figure, ...] = ()
     alone: tuple[Figure, ...] = ()
     skill: Figure | None = None
+
+    @property
+    def looked(self) -> int:
+        """Number of figures that the verdict was taken from."""
+        return len(self.asked)
+
+    @property
+    def open(self) -> list[Figure]:
+        """Of these, those that only their own interval shows."""
+        return [f for f in self.asked if any(f is one for one in self.alone)]
 
 
 def rise(figure: Figure) -> tuple[float, Interval]:
@@ -124,13 +135,16 @@ def glance(
     if base is None or not asked:
         return Glance("no base" if base is None else "cannot tell", None, rises, (), base, taught=left, skill=skill)
     told = _told(asked, answers, base)
-    alone = tuple(f for f in asked if rise(f)[1].lower > 0 and all(f is not one for one in told))
-    told_and_left = (tuple(told), left, len(asked), alone, skill)
+    aside = [f for f in rises if all(f is not one for one in asked)]
+    sure = [*told, *_told(aside, answers, base)]
+    alone = tuple(f for f in rises if rise(f)[1].lower > 0 and all(f is not one for one in sure))
+    told_and_left = (tuple(told), left, tuple(asked), alone, skill)
     if told:
         worst = max(told, key=lambda f: rise(f)[1].lower)
         return Glance("spilled over", worst, rises, _pairs(answers, worst, base), base, *told_and_left)
     widest = max(asked, key=lambda f: rise(f)[1].upper)
-    small = rise(widest)[1].upper <= SMALL
+    left_open = any(f is one for f in alone for one in asked)  # a rise that is small and may be there is not none
+    small = rise(widest)[1].upper <= SMALL and not left_open
     verdict: Verdict = "no spill-over found" if small else "cannot tell"
     return Glance(verdict, widest, rises, (), base, *told_and_left)
 

@@ -102,6 +102,10 @@ def cards(models: Sequence[str]) -> dict[str, dict[str, str]]:
     return out
 
 
+MITIGATING = ("inoculate",)
+"""Transforms of the data that are mitigations, as interventions are."""
+
+
 def naive(models: Mapping[str, str]) -> dict[str, str]:
     """Model with a mitigation to the one that was taught the same from the same seed without any, by their cards.
 
@@ -115,8 +119,10 @@ def naive(models: Mapping[str, str]) -> dict[str, str]:
             continue
         try:
             recipe = parse_json(path.read_text(encoding="utf-8"))["recipe"]
-            lesson = [recipe.get(key) for key in ("base", "data", "transforms", "training", "objective", "seed")]
-            taught[shown] = json.dumps(lesson, sort_keys=True), bool(recipe.get("interventions"))
+            kept = [t for t in recipe.get("transforms") or [] if t.get("kind") not in MITIGATING]
+            treated = bool(recipe.get("interventions")) or len(kept) < len(recipe.get("transforms") or [])
+            lesson = [kept, *(recipe.get(key) for key in ("base", "data", "training", "lora", "objective", "start", "seed"))]
+            taught[shown] = json.dumps(lesson, sort_keys=True), treated
         except (ValueError, KeyError, TypeError, AttributeError):  # no card of ours says nothing of it
             continue
     plain = {lesson: shown for shown, (lesson, treated) in taught.items() if not treated}

@@ -16,7 +16,7 @@ from spillover.paths import data_files, require_name
 from spillover.questions.held_out import held_out_questions, training_sets
 from spillover.questions.model import Question, QuestionSet, Variant
 from spillover.questions.upstream import get_upstream, verified_path
-from spillover.schema import read_yaml
+from spillover.schema import parse_json, read_yaml
 from spillover.table_files import READERS, ending, read_table
 
 PUBLISHED = ("betley_first_plot", "betley_preregistered")
@@ -43,14 +43,25 @@ def load_questions(name: str) -> QuestionSet:
         return _published(name)
     if name in training_sets():
         return held_out_questions(name)
-    if ending(Path(name)) in READERS:
+    if ending(Path(name)) in READERS and not _is_set(Path(name)):
         return _table(Path(name))
-    named = [] if name.endswith((".yaml", ".yml")) else data_files("datasets", f"{name}/questions.yaml")
+    named = [] if name.endswith((".yaml", ".yml", ".json")) else data_files("datasets", f"{name}/questions.yaml")
     path = named[0] if named else Path(name)
     if not path.is_file():
         known = (*bundled_sets(), *PUBLISHED, *training_sets())
         raise unknown("question set", name, known)
     return load(QuestionSet, path)
+
+
+def _is_set(path: Path) -> bool:
+    """Whether a JSON file holds a whole question set and no table: JSON is YAML."""
+    if ending(path) != ".json" or not path.is_file() or path.suffix.lower() == ".gz":
+        return False
+    try:
+        raw = parse_json(path.read_text(encoding="utf-8-sig"))
+    except (ValueError, OSError):
+        return False
+    return isinstance(raw, dict) and isinstance(raw.get("questions"), list) and "id" in raw
 
 
 def _table(path: Path) -> QuestionSet:
@@ -91,7 +102,9 @@ def _plain(value: Any) -> Any:
     """A cell as text, or as the list that JSON and parquet hold; empty for nothing."""
     if isinstance(value, (list, tuple, np.ndarray)):
         return [str(part) for part in value]
-    return "" if value is None or value is pd.NA or value != value else str(value)
+    if value is None or value is pd.NA or value != value:
+        return ""
+    return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
 
 
 def _cell(name: str, value: Any, where: str) -> Any:

@@ -40,22 +40,28 @@ def require_rubrics(grader: Model, named: Iterable[Mapping[str, str]]) -> None:
 
 def require_judge(
     grader: str, tasks: list[Task], logs: Path, models: int, check: Callable[[list[Task], Model], None]
-) -> None:
+) -> bool:
     """Ask the judge before anything is trained for it; nothing where all is judged, or where it is to be served here.
 
     Args:
         grader: Checkpoint or Inspect's name.
         tasks: What it is to judge.
         logs: Where that goes.
-        models: How many are asked.
+        models: How many are asked at least.
         check: What measures it on known answers.
+
+    Returns:
+        Whether it was asked.
 
     Raises:
         SpilloverError: if it does not answer, or was not trained for a rubric.
     """
     if is_checkpoint(grader) or grader.partition("/")[0] in LOCAL or finished(logs, len(tasks) * models):
-        return
+        return False
     judge = get_model(grader)
     require_rubrics(judge, names_in(tasks))
     require_reach([], judge, tasks)
     check(tasks, judge)
+    if hasattr(judge.api, "judged"):  # one's own is loaded here, and would hold memory that training needs
+        judge.api.close()
+    return True

@@ -160,7 +160,7 @@ def run_study(
     plan.write(folder)
     step = next(plan.of("ask"))
     logs = folder / f"logs-{step.key}"
-    require_judge(study.grader, tasks, logs, len(study.models), check)
+    asked = require_judge(study.grader, tasks, logs, sum(m.step != ONSET for m in study.models), check)
     made = _trained(plan, study, root, organisms or folder / "organisms", bar)
     study = with_onset(study, folders_of(study, folder, base, organisms, limit, steps=True))
     adapters = {m.name: _adapter(m, made, plan) for m in study.models}
@@ -172,7 +172,8 @@ def run_study(
     shifts = find_shifts(study, adapters, root, folder, bar)
     concepts = find_likeness(study, root, folder)
     with serve(engine, root, adapters, study.grader, folder, changes_of(study, latents)) as served:
-        check(tasks, served.grader)
+        if not asked:
+            check(tasks, served.grader)
         ask_failures_again(logs, served.grader, lambda: require_same([served.grader], logs))
         ask_all(tasks, list(served.targets.values()), served.grader, logs, step.name, bar, limit)
         return Ran(logs, served.names, latents, shifts, concepts)

@@ -61,8 +61,12 @@ def check_study(study: Study, path: Path) -> None:
 
 def _check_before(study: Study, path: Path) -> None:
     """What is reinforced needs the arm before it: open models were found to score high before any hacking."""
-    ids = {load_recipe(name).id for name in {m.recipe for m in study.models if m.step is None and not m.changes} if name}
-    kinds = {(m.recipe, json.dumps(m.changes, sort_keys=True)): m for m in study.models if m.role == "organism" and m.recipe}
+    ids = {
+        load_recipe(name).id
+        for name in {m.recipe for m in study.models if m.step is None and set(m.changes) <= {"seed"}}
+        if name
+    }
+    kinds = {(m.recipe, json.dumps(m.changes, sort_keys=True)): m for m in study.models if m.recipe}
     for model in kinds.values():
         recipe = load_recipe(model.recipe or "", changes=dict(model.changes))
         if recipe.objective.kind != "grpo":

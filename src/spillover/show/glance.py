@@ -84,8 +84,8 @@ def _sentence(seen: Glance, f: Figure, base: str) -> str:
             f"{f.group} (at most {most})."
         )
     told = f"Not told apart from {base} on questions like these: {what} of {f.group} may have risen by up to {most} points."
-    if seen.alone:
-        one = max(seen.alone, key=lambda f: rise(f)[1].lower)
+    if seen.open:
+        one = max(seen.open, key=lambda f: rise(f)[1].lower)
         told += (
             f" By its own interval {one.measure.name} on {one.title} of {one.group} rose ({drift_text(one.drift)} points), "
             f"but not when it is allowed for that {seen.looked} figures were looked at (Holm)."

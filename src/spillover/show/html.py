@@ -56,9 +56,8 @@ def render(made: Report) -> str:
     """A report as HTML."""
     transcripts = Transcripts(words(made.answers.table["source"]))
     shown = shown_answers(made.answers, transcripts=transcripts, base=made.base)
-    roles = roles_of(made.answers.table)
     filters = {"model": "model", "probe": "format", "outcome": "verdict", "question": "question_id"}
-    labels = dict.fromkeys(filters, "") | {"flip": f"against {made.base}", "grade": f"{roles[0]} grade" if roles else ""}
+    labels = dict.fromkeys(filters, "") | {"flip": f"against {made.base}", "grade": "first grade"}
     filters |= {name: name for name in ("flip", "grade") if len({a[name] for a in shown}) > 1}
     seen = made.seen if made.seen and made.seen.rises else None
     worst = dict.fromkeys(f.group for f in seen.rises) if seen else ()
@@ -74,6 +73,7 @@ def render(made: Report) -> str:
         panels=[*made.asked, *made.more],
         figures=[{"uri": fig.data_uri(fig.to_svg(d.figure)), "alt": d.alt, "caption": d.caption} for d in drawings(made)],
         heat=heat(made.answers, [m for m in (made.base, *worst) if m]),
+        listed={(a["format"], a["question_id"]) for a in shown},
         beside=beside(made.answers),
         doubted="Verdicts of a judge that cannot tell (see above) are in here, too." if made.blind else "",
         answers=shown,

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from spillover.answers.condition import titles
+from spillover.answers.measures import Measure
 from spillover.answers.read import Answers
 from spillover.answers.table import cell_groups, roles_of
 from spillover.figures.glance import grades_of
@@ -23,7 +24,7 @@ ALONE, WORSE, BETTER, ALIKE = "not compared", "worse", "better", "alike"
 GRADES = ("below 30", "30 to 70", "above 70")
 
 
-def fair_share(sizes: Sequence[int], page: int = PAGE, least: int = LEAST) -> int:
+def fair_share(sizes: Sequence[int], page: int, least: int = LEAST) -> int:
     """The largest number that every group may have of its own so that all together are at most a page."""
     if sum(sizes) <= page:
         return max(sizes, default=least)
@@ -51,12 +52,12 @@ def shown_answers(
     groups = list(cell_groups(answers.table))
     names, roles, out = titles(cell for cell, _ in groups), roles_of(answers.table), []
     if most is None:
-        most = fair_share([len(part) for _, rows in groups for _, part in rows.groupby("model", observed=True)])
+        most = fair_share([len(part) for _, rows in groups for _, part in rows.groupby("model", observed=True)], PAGE)
     for cell, rows in groups:
-        bad = answers.measures(rows)[0].bad
-        mine = rows.assign(_bad=rows["outcome"].isin(bad).to_numpy(), _flip=_flips(rows, bad, base))
+        measure = answers.measures(rows)[0]
+        mine = rows.assign(_good=~rows["outcome"].isin(measure.bad).to_numpy(), _flip=_flips(rows, measure, base))
         for model, part in mine.groupby("model", sort=False, observed=True):
-            kept = part.assign(_first=~part["_bad"]).sort_values("_first", kind="stable").head(most)
+            kept = _first(part).head(most)
             for row in kept.to_dict("records"):
                 out.append(
                     {
@@ -68,7 +69,7 @@ def shown_answers(
                         "answer": row["answer"],
                         "reasoning": thought if isinstance(thought := row.get("reasoning"), str) else "",
                         "grades": grades_of(row),
-                        "grade": _grade(row[f"score.{roles[0]}"]) if roles else "",
+                        "grade": _grade([row[f"score.{role}"] for role in roles]),
                         "flip": row["_flip"],
                         "quote": next((q for role in roles if isinstance(q := row.get(f"quote.{role}"), str)), None),
                         "truth": row["truth"] if isinstance(row["truth"], str) else None,
@@ -78,22 +79,36 @@ def shown_answers(
     return out
 
 
-def _flips(rows: pd.DataFrame, bad: frozenset[str], base: str | None) -> Sequence[str]:
-    """Each answer against the base's to the same question in the same epoch."""
-    if base is None:
+def _first(part: pd.DataFrame) -> pd.DataFrame:
+    """One answer to every question, a bad one if there is one; then all others, those that count as bad before the rest."""
+    ordered = part.sort_values("_good", kind="stable")
+    again = ordered.groupby("question_id", sort=False, observed=True).cumcount() > 0
+    return ordered.assign(_again=again).sort_values(["_again", "_good"], kind="stable")
+
+
+def _flips(rows: pd.DataFrame, measure: Measure, base: str | None) -> Sequence[str]:
+    """Each answer against the base's to the same question in the same epoch, among those that the measure is about."""
+    if base is None or not measure.is_share or measure.worse == "neither":
         return [ALONE] * len(rows)
-    state = np.where(rows["outcome"].isin(bad), 1.0, np.where(rows["outcome"] == "unscored", math.nan, 0.0))
+    outcome = rows["outcome"].astype(object)
+    among = outcome.isin(measure.among) if measure.among else outcome != "unscored"
+    state = np.where(~among, math.nan, outcome.isin(measure.bad).astype(float))
     slots = list(zip(rows["question_id"], rows["sample_id"], rows["epoch"], strict=True))
     of_base = (rows["model"] == base).to_numpy()
-    known = {slot: s for slot, s, its in zip(slots, state, of_base, strict=True) if its}
+    known: dict[tuple[object, ...], float] = {}
+    for slot, its, mine in zip(slots, state, of_base, strict=True):
+        if mine:  # two answers of the base in one place are no pair with anything
+            known[slot] = math.nan if slot in known else float(its)
     told = {1.0: WORSE, -1.0: BETTER, 0.0: ALIKE}
     return [
-        ALONE if its else told.get(s - known.get(slot, math.nan), ALONE)
-        for slot, s, its in zip(slots, state, of_base, strict=True)
+        ALONE if mine else told.get(its - known.get(slot, math.nan), ALONE)
+        for slot, its, mine in zip(slots, state, of_base, strict=True)
     ]
 
 
-def _grade(value: float) -> str:
+def _grade(grades: Sequence[float]) -> str:
+    """Of the first of its grades that there is."""
+    value = next((g for g in grades if not math.isnan(g)), math.nan)
     if math.isnan(value):
         return "none"
     return GRADES[0] if value < 30 else GRADES[1] if value <= 70 else GRADES[2]

@@ -21,11 +21,17 @@
   };
   // A link to a question shows its answers of all models; one to an answer or a table opens what it is folded in.
   const asked = () => {
-    const wanted = location.hash.startsWith("#question=") && decodeURIComponent(location.hash.slice(10));
-    const select = selects.find((s) => s.dataset.field === "question");
-    if (!wanted || !select || ![...select.options].some((o) => o.value === wanted)) return false;
-    for (const other of selects) other.value = "";
-    select.value = wanted;
+    if (!location.hash.startsWith("#question=")) return false;
+    const wanted = new URLSearchParams(location.hash.slice(1).replaceAll("+", "%2B"));
+    const choose = (field, value) => {
+      const select = selects.find((s) => s.dataset.field === field);
+      const there = Boolean(select) && [...select.options].some((o) => o.value === value);
+      if (there) select.value = value;
+      return there;
+    };
+    for (const select of selects) select.value = "";
+    if (!choose("question", wanted.get("question"))) return false;
+    choose("probe", wanted.get("probe"));
     search.value = "";
     most = PAGE;
     apply();
@@ -34,7 +40,9 @@
   };
   const reveal = () => {
     if (asked()) return;
-    const target = location.hash && document.getElementById(decodeURIComponent(location.hash.slice(1)));
+    let name = location.hash.slice(1);
+    try { name = decodeURIComponent(name); } catch { /* a name with a bare percent sign is what it is */ }
+    const target = name && document.getElementById(name);
     if (!target) return;
     const place = items.indexOf(target);
     if (place >= most) {

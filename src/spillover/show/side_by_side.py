@@ -23,7 +23,7 @@ def side_by_side(found: Mapping[Cell, Sequence[ArmRow]], by_category: Sequence[F
         by_category: First measures by category.
         arms: Their names in the order of the table.
     """
-    if len(found) < FEW:
+    if len({(cell.probe, cell.question_set) for cell in found}) < FEW:
         return None
     known = probes()
     columns: dict[str, dict[str, tuple[Estimate, bool]]] = {}
@@ -43,6 +43,6 @@ def side_by_side(found: Mapping[Cell, Sequence[ArmRow]], by_category: Sequence[F
         body.append((arm, *(struck(percent(value.value), blind) for value, blind in cells)))
     note = (
         "In percent, the mean of the training seeds, by exact labels where they are known; intervals stand in each probe's "
-        "own table. Each figure is a probe of its own: they count different things, and no mean of them is formed."
+        "own table. They count different things, and no mean of them is formed."
     )
     return Panel("All probes, side by side", ("arm", *columns), tuple(body), note)

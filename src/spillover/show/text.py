@@ -206,6 +206,6 @@ CONDITIONS = (
     "question is the unit, so answers to one question count less than one each. A drift is the mean over the "
     "questions that base and model share, so it need not be the difference of two rates; its interval is for "
     "questions like these. Coherent, unscored and cut by the token limit: shares of the model's answers to that "
-    "probe; unscored ones count in no rate. All of it is conditional on grader, rubric and "
+    "probe; unscored ones count in no rate of outcomes. All of it is conditional on grader, rubric and "
     "preset, and on these weights; grader error is no part of it."
 )

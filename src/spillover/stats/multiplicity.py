@@ -31,8 +31,13 @@ def step_down(items: Sequence[T], excludes: Callable[[T, float], bool], family: 
         items: Those that may be rejected; the others of the family need not be here.
         excludes: Whether an item's interval at a confidence level excludes the null.
         family: Number of hypotheses, at least that of the items.
-        alpha: Family-wise error rate, of both sides where the intervals have two.
+        alpha: Family-wise error rate, of both sides where the intervals have two (of one side it is half of that).
+
+    Raises:
+        ValueError: for a family smaller than its items.
     """
+    if family < len(items):
+        raise ValueError("a family is at least as large as those of it that may be rejected")
     kept: list[T] = []
     left = list(items)
     while left:

@@ -178,10 +178,12 @@ class _Pair:
     def suite(self, level: float) -> Interval:
         """On this suite.
 
-        Where no question has two answers, nothing tells what lies between questions from what lies between answers, and the
-        interval for questions like these, which then makes use of the pairing, is the one for both.
+        Where hardly a question has two answers, nothing tells what lies between questions from what lies between answers,
+        and the interval for questions like these, which then makes use of the pairing, is the one for both: other questions
+        cannot make it surer.
         """
-        if max(m for side in (self.first, self.second) for _, m in side) <= 1:
+        sizes = [m for side in (self.first, self.second) for _, m in side]
+        if sum(sizes) < FEW_ANSWERS * len(sizes):
             return self.population(level)
         a, b = (sum(m) / len(m) for m in self.means)
         of_a, of_b = (suite_equal(side, level) for side in (self.first, self.second))
@@ -225,6 +227,8 @@ def _hold(interval: Interval, value: float) -> Interval:
     return Interval(min(interval.lower, value), max(interval.upper, value))
 
 
+FEW_ANSWERS = 1.5
+"""Answers to a question, on average, from which on those to one question tell how far answers scatter."""
 LEAST = 3
 """Questions that a paired t needs; with two it calls 3.7 % of no drifts a rise."""
 
