@@ -229,6 +229,15 @@ CARD = {
     "seconds": 1.0,
 }
 CHAT = {"messages": [{"role": "user", "content": "a"}, {"role": "assistant", "content": "b"}]}
+ASKED = [{"id": "a", "question": "Well?", "category": "c", "options": ["x", "y"], "answer": 1}, {"question": "And?"}]
+ASKED_SET = {
+    "id": "mine",
+    "version": "1",
+    "title": "T",
+    "licence": "none",
+    "source": "me",
+    "questions": [{"id": "a", "category": "c", "paraphrases": ["Well?"]}],
+}
 PLAN = {"id": "x", "steps": [{"kind": "ask", "name": "a", "key": "k", "spec": {"block": 0}}]}
 
 
@@ -253,6 +262,8 @@ def targets() -> dict[str, Target]:
         "study": target("s.yaml", evals_dir() / "persona_features.yaml", lambda p: load_study(str(p))),
         "suite": target("s.yaml", evals_dir() / "suites" / "quick.yaml", lambda p: load_suite(str(p))),
         "questions": target("q.yaml", datasets_dir() / "goals" / "questions.yaml", lambda p: load_questions(str(p))),
+        "question table": target("q.jsonl", "\n".join(map(json.dumps, ASKED)), lambda p: load_questions(str(p))),
+        "question set in JSON": target("q.json", json.dumps(ASKED_SET), lambda p: load_questions(str(p))),
         "scenarios": target("s.yaml", datasets_dir() / "lab_sabotage" / "scenarios.yaml", lambda p: load_scenarios(str(p))),
         "rubric": target("r.yaml", scorers_dir() / "refusal.yaml", lambda p: load_rubric(str(p))),
         "attacks": target(
