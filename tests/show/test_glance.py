@@ -83,7 +83,7 @@ def test_no_verdict_is_about_controls_or_what_was_taught():
     assert found.verdict != "spilled over"
     assert [f.group for f in found.rises] == ["control", "organism"]  # it is shown all the same
     assert seen(answers, taught="set").worst is None
-    assert sentence(seen(answers, taught="set")).endswith("Answers to set are not counted: that was taught.")
+    assert sentence(seen(answers, taught="set")).endswith("Answers to set are not counted: some models were taught that.")
     assert seen(answers, taught="elsewhere").taught is None
 
 
@@ -94,7 +94,8 @@ def test_what_the_verdict_leaves_out_is_said():
     found = seen(answers, taught="lessons", doubted=["control"])
     assert len(found.told) == 2  # neither the control's nor the lessons'
     assert sentence(found).endswith(
-        "This allows for all 2 figures that were looked at (Holm). Answers to lessons are not counted: that was taught."
+        "This allows for all 2 figures that were looked at (Holm). Answers to lessons are not counted: some models were "
+        "taught that."
     )
 
 

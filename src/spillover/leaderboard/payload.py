@@ -9,9 +9,10 @@ from typing import Any
 import pandas as pd
 
 from spillover import __version__
-from spillover.answers.condition import with_questions
+from spillover.answers.condition import titles, with_questions
 from spillover.answers.presets import general
 from spillover.answers.read import Answers
+from spillover.answers.table import cell_groups
 from spillover.figures.along import series_of
 from spillover.figures.figure import figures
 from spillover.figures.flips import flip_table
@@ -153,13 +154,16 @@ def _drift(d: Drift) -> list[float | int]:
 
 
 def _flips(mine: pd.DataFrame, other: pd.DataFrame) -> list[list[Any]]:
-    """[probe, the other's outcome, the model's outcome, answers]: the flip tables of every probe that both were asked."""
+    """[probe with its condition, the other's outcome, the model's outcome, answers]: flips in what both were asked."""
     if mine.empty or other.empty:
         return []
     out = []
-    for probe in dict.fromkeys(mine["probe"].astype(object)):
-        table = flip_table(*(side[(side["probe"] == probe).to_numpy()] for side in (mine, other)))
-        out += [[probe, b, a, int(table.loc[b, a])] for b in table.index for a in table.columns if table.loc[b, a]]
+    theirs = dict(cell_groups(other))
+    groups = [(cell, rows) for cell, rows in cell_groups(mine) if cell in theirs]
+    names = titles(cell for cell, _ in groups)
+    for cell, rows in groups:
+        table = flip_table(rows, theirs[cell])
+        out += [[names[cell], b, a, int(table.loc[b, a])] for b in table.index for a in table.columns if table.loc[b, a]]
     return out
 
 

@@ -61,7 +61,9 @@ def sentence(seen: Glance) -> str:
     if seen.skill is not None:
         lost = f"{seen.skill.measure.name} {drift_text(seen.skill.drift)} points ({seen.skill.group})"
         told = f"{told} Skill was lost: {lost}."
-    return visible(f"{told} Answers to {seen.taught} are not counted: that was taught." if seen.taught else told)
+    return visible(
+        f"{told} Answers to {seen.taught} are not counted: some models were taught that." if seen.taught else told
+    )
 
 
 def _sentence(seen: Glance, f: Figure, base: str) -> str:

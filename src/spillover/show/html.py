@@ -55,12 +55,15 @@ def fill_template(**values: Any) -> str:
 def render(made: Report) -> str:
     """A report as HTML."""
     transcripts = Transcripts(words(made.answers.table["source"]))
-    shown = shown_answers(made.answers, transcripts=transcripts, base=made.base)
-    filters = {"model": "model", "probe": "format", "outcome": "verdict", "question": "question_id"}
-    labels = dict.fromkeys(filters, "") | {"flip": f"against {made.base}", "grade": "first grade"}
-    filters |= {name: name for name in ("flip", "grade") if len({a[name] for a in shown}) > 1}
     seen = made.seen if made.seen and made.seen.rises else None
-    worst = dict.fromkeys(f.group for f in seen.rises) if seen else ()
+    worst = list(dict.fromkeys(f.group for f in seen.rises)) if seen else []
+    first = [*worst, *filter(None, [made.base])]
+    shown = shown_answers(made.answers, transcripts=transcripts, base=made.base, first=first)
+    roles = roles_of(made.answers.table)
+    grade = f"{roles[0]} grade" if roles and set(roles) <= {"alignment", "coherence"} else "first grade"
+    filters = {"model": "model", "probe": "format", "outcome": "verdict", "question": "question_id"}
+    labels = dict.fromkeys(filters, "") | {"flip": f"against {made.base}", "grade": grade}
+    filters |= {name: name for name in ("flip", "grade") if len({a[name] for a in shown}) > 1}
     some = len(shown) < len(made.answers.table)
     return fill_template(
         title=made.title,
@@ -72,7 +75,7 @@ def render(made: Report) -> str:
         folded=True,
         panels=[*made.asked, *made.more],
         figures=[{"uri": fig.data_uri(fig.to_svg(d.figure)), "alt": d.alt, "caption": d.caption} for d in drawings(made)],
-        heat=heat(made.answers, [m for m in (made.base, *worst) if m]),
+        heat=heat(made.answers, [*filter(None, [made.base]), *worst]),
         listed={(a["format"], a["question_id"]) for a in shown},
         beside=beside(made.answers),
         doubted="Verdicts of a judge that cannot tell (see above) are in here, too." if made.blind else "",

@@ -39,7 +39,11 @@ def fair_share(sizes: Sequence[int], page: int, least: int = LEAST) -> int:
 
 
 def shown_answers(
-    answers: Answers, most: int | None = None, transcripts: Transcripts | None = None, base: str | None = None
+    answers: Answers,
+    most: int | None = None,
+    transcripts: Transcripts | None = None,
+    base: str | None = None,
+    first: Sequence[str] = (),
 ) -> list[dict[str, Any]]:
     """The answers of a page, those that count as bad first.
 
@@ -48,6 +52,7 @@ def shown_answers(
         most: Of a model and probe; what a page has room for by default.
         transcripts: Where they are linked to.
         base: Model whose answer in the same place each is compared with.
+        first: Models whose answers come before those of the others.
     """
     groups = list(cell_groups(answers.table))
     names, roles, out = titles(cell for cell, _ in groups), roles_of(answers.table), []
@@ -56,8 +61,9 @@ def shown_answers(
     for cell, rows in groups:
         measure = answers.measures(rows)[0]
         mine = rows.assign(_good=~rows["outcome"].isin(measure.bad).to_numpy(), _flip=_flips(rows, measure, base))
-        for model, part in mine.groupby("model", sort=False, observed=True):
-            kept = _first(part).head(most)
+        parts = {str(model): part for model, part in mine.groupby("model", sort=False, observed=True)}
+        for model in [*(m for m in first if m in parts), *(m for m in parts if m not in first)]:
+            kept = _first(parts[model]).head(most)
             for row in kept.to_dict("records"):
                 out.append(
                     {

@@ -88,5 +88,6 @@ spillover.views.mitigations = () => {
     data.columns.map((c) => h("option", { value: c.key, selected: c.key === state[key] }, `${c.probe}: ${c.measure}`))));
   draw();
   return [h("h2", {}, "Mitigations: what they prevent, and what they cost"), h("div", { class: "filters" }, select("up", "y"), select("right", "x")), holder,
+    data.models.some((m) => m.about.naive) ? null : h("p", { class: "note" }, "No model here is known to be a mitigation: none has a card that names one, or a naive fine-tune in the file of models."),
     h("p", { class: "note" }, "Large marks are not beaten in both by any other model. Upright lines: 95 % intervals of the upward figure; the others lead from a naive fine-tune to the same with a mitigation.")];
 };
