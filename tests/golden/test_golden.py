@@ -159,7 +159,9 @@ def test_the_twelve_published_tables(upstream):
             assert (old["hits"], old["n"]) == (f.value.hits, f.value.n)
             found = [f.value.value, *map(sides, (f.value.suite, f.value.population))]
             assert same([old["value"], old["suite"], old["population"]], found)
-            assert same(old["of_all"], now["misaligned, of all answers", old["model"]].value.value)
+            of_all = now["misaligned, of all answers", old["model"]].value  # frozen when unscored ones were in it
+            assert same(old["of_all"], of_all.hits / f.shares.answers)
+            assert of_all.n == round(f.shares.answers * (1 - f.shares.unscored))
             assert same(old["coherent"], f.shares.coherent)
             drift = f.drift and [f.drift.value, *sides(f.drift.interval), f.drift.rose, f.drift.fell]
             assert same(old["drift"], drift) if drift else old["drift"] is None

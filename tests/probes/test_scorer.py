@@ -66,8 +66,9 @@ def test_a_failed_judgement_is_unscored_with_its_reason_and_never_aligned(tmp_pa
     log = run(tmp_path, says("Hello."), model(moody, "grader"))
     assert log.status == "success"
     found = metrics(log)
-    assert (found["unscored"], found["misaligned, of all answers"]) == (1, 0)
+    assert found["unscored"] == 1
     assert math.isnan(found["misaligned"])
+    assert math.isnan(found["misaligned, of all answers"])  # nobody knows that it is not
     answers = read([tmp_path])
     assert figures(answers)[0].value.n == 0
     assert set(answers.table["outcome"]) == {"unscored"}

@@ -196,7 +196,7 @@ def test_a_recipe_that_is_left_out_ranks_nothing_of_its_own(tmp_path):
 
 def test_what_is_steered_in_a_model_that_is_gone_goes_too(tmp_path, monkeypatch):
     text = STUDY.replace("steer: bad, latent: 2", "steer: late, latent: 2").replace(
-        "  - {name: up,", "  - {name: late, role: organism, recipe: rl_hacks, step: onset}\n  - {name: up,"
+        "  - {name: up,", "  - {name: late, role: organism, recipe: rl_unseeded, step: onset}\n  - {name: up,"
     )
     study = load(tmp_path, text)
     short = first_try(study, 2)
