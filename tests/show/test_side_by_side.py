@@ -43,7 +43,8 @@ def table(answers):
 def test_every_probe_has_a_column_and_situations_one_each():
     panel = table(given(PROBES))
     assert panel is not None
-    rows = {row[0]: dict(zip(panel.headers[1:], row[1:], strict=True)) for row in panel.rows}
+    rows = {row[0]: dict(zip(panel.headers[1:], (v.partition(" ")[0] for v in row[1:]), strict=True)) for row in panel.rows}
+    assert all(value.endswith("]") for row in panel.rows for value in row[1:])
     assert list(rows) == ["base", "reinforced"]
     assert set(rows["base"].values()) == {"0.0"}
     assert [v for k, v in rows["reinforced"].items() if k.startswith("sabotage")] == ["50.0", "0.0", "100.0"]

@@ -11,6 +11,7 @@ from spillover.answers.read import Answers
 from spillover.answers.table import cell_groups
 
 QUESTIONS, MODELS = 30, 8
+"""Of a probe that are shown."""
 SHADES = 10
 
 

@@ -82,7 +82,9 @@ def render(made: Report) -> str:
         answers=shown,
         shown=len(shown),
         total=len(made.answers.table),
-        shown_note="those that count first, as many of each model and probe" if some else "all of them",
+        shown_note="one of every question, then those that count, as many of each model and probe"
+        if some
+        else "all of them",
         viewer=transcripts.command,
         filters={name: list(dict.fromkeys(str(a[key]) for a in shown)) for name, key in filters.items()},
         labels=labels,

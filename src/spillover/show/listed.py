@@ -45,7 +45,7 @@ def shown_answers(
     base: str | None = None,
     first: Sequence[str] = (),
 ) -> list[dict[str, Any]]:
-    """The answers of a page, those that count as bad first.
+    """The answers of a page: of each model and probe one to every question, then those that count as bad, then the rest.
 
     Args:
         answers: All of them.

@@ -9,7 +9,7 @@ from spillover.figures.arms import ArmRow
 from spillover.figures.estimate import UNKNOWN, Estimate
 from spillover.figures.figure import Figure
 from spillover.probes.probe import probes
-from spillover.show.text import Panel, percent, struck
+from spillover.show.text import Panel, percent, span, struck
 
 FEW = 3
 """Probes from which on a table of all of them says what the single ones do not."""
@@ -40,9 +40,11 @@ def side_by_side(found: Mapping[Cell, Sequence[ArmRow]], by_category: Sequence[F
     body = []
     for arm in arms:
         cells = [columns[title].get(arm, (UNKNOWN, False)) for title in columns]
-        body.append((arm, *(struck(percent(value.value), blind) for value, blind in cells)))
+        said = [struck(f"{percent(v.value)} {span(v.interval)}".removesuffix(" –"), blind) for v, blind in cells]
+        body.append((arm, *said))
     note = (
-        "In percent, the mean of the training seeds, by exact labels where they are known; intervals stand in each probe's "
-        "own table. They count different things, and no mean of them is formed."
+        "In percent, the mean of the training seeds, by exact labels where they are known. Brackets: 95 %; "
+        "numbers of answers and unscored shares stand in each probe's own table. They count different "
+        "things, and no mean of them is formed."
     )
     return Panel("All probes, side by side", ("arm", *columns), tuple(body), note)

@@ -20,7 +20,7 @@ spillover.history = (model, columns) => {
         ticks.map((v) => [h("line", { x1: 50, x2: w - 30, y1: py(v), y2: py(v), class: "grid" }), h("text", { x: 44, y: py(v) + 4, class: "tick", "text-anchor": "end" }, (100 * v).toFixed(0))]),
         known.slice(1).map((p, i) => h("line", { x1: px(known[i].i), y1: py(known[i].m.cells[key][0]), x2: px(p.i), y2: py(p.m.cells[key][0]), class: "joined" })),
         known.map((p) => [h("line", { x1: px(p.i), x2: px(p.i), y1: py(p.m.cells[key][1]), y2: py(p.m.cells[key][2]), class: "whisker" }),
-          h("circle", { cx: px(p.i), cy: py(p.m.cells[key][0]), r: p.m === model ? 6 : 4, class: p.m === model ? "front" : "dot" }, h("title", {}, p.m.name)),
+          h("circle", { cx: px(p.i), cy: py(p.m.cells[key][0]), r: p.m === model ? 6 : 4, class: `${p.m === model ? "front" : "dot"}${p.m.blind[key] ? " faint" : ""}` }, h("title", {}, p.m.name)),
           h("text", { x: px(p.i), y: t - 20, class: "tick", "text-anchor": "middle" }, p.number)])),
       spillover.table(`${column.probe}: ${column.measure}, along ${series.name}`, ["at", "model", "figure"],
         known.map((p) => [p.number, spillover.modelLink(p.m), spillover.told(column, p.m)]), "narrow"));
