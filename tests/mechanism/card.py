@@ -34,7 +34,7 @@ class Card(TorchFunctionMode):
         flat, _ = tree_flatten((args, kwargs))
         tensors = [t for t in flat if isinstance(t, torch.Tensor)]
         if name == "__get__" and owner is torch.Tensor.device:
-            return CARD if on_card(args[0]) else CPU
+            return CARD if on_card(args[0]) else func(*args)  # which may be meta, while a model is being loaded
         if name == "__get__" and owner is torch.Tensor.is_cuda:
             return on_card(args[0])
         wanted = [v for v in flat if isinstance(v, torch.device) or v in ("cuda", "cuda:0", "cpu")]
@@ -43,7 +43,10 @@ class Card(TorchFunctionMode):
             pass  # these copy from one device to another; an index may lie on the CPU
         elif name not in ("to", "cuda", "cpu", "type_as") and len({on_card(t) for t in tensors if t.dim()}) > 1:
             raise RuntimeError(f"Expected all tensors to be on the same device, in {name}")
-        swap = lambda v: CPU if isinstance(v, torch.device) or v in ("cuda", "cuda:0") else v  # noqa: E731
+
+        def swap(v):  # meta stays meta: it is where a model lies until its files are read
+            return CPU if isinstance(v, (str, torch.device)) and str(v) in ("cuda", "cuda:0") else v
+
         found = func(*tree_map(swap, args), **tree_map(swap, kwargs))
         if name == "__set__" and len(args) > 1 and on_card(args[1]):
             mark(args[0])

@@ -41,6 +41,18 @@ def test_the_pretended_card_has_the_rule_of_a_real_one():
                 wrong()
 
 
+def test_a_model_loaded_there_has_every_tensor():
+    """What no file holds is set up after loading, unless the model never was on the meta device: then it stays as memory was."""
+    was = torch.are_deterministic_algorithms_enabled()
+    torch.use_deterministic_algorithms(True)  # which fills such memory with what is no number
+    try:
+        with Card():
+            model = AutoModelForCausalLM.from_pretrained(LAB)
+    finally:
+        torch.use_deterministic_algorithms(was)
+    assert all(bool(t.isfinite().all()) for t in (*model.parameters(), *model.buffers()))
+
+
 @pytest.mark.parametrize("how", [{}, long({"scope": "global"}), long({"read": True}), long({"count": 1})])
 def test_directions_from_weights(organism, how):
     on_cpu = directions_from_weights(organism, lora_pairs(organism), **how)
