@@ -42,7 +42,7 @@ def test_the_pretended_card_has_the_rule_of_a_real_one():
 
 
 def test_a_model_loaded_there_has_every_tensor():
-    """What no file holds is set up after loading, unless the model never was on the meta device: then it stays as memory was."""
+    """What no file holds is set up after loading, but only where the model was on the meta device before."""
     was = torch.are_deterministic_algorithms_enabled()
     torch.use_deterministic_algorithms(True)  # which fills such memory with what is no number
     try:
