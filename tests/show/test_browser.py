@@ -7,9 +7,7 @@ import pytest
 from spillover.answers.presets import get_preset
 from spillover.show.html import drawings, render, write_figures
 from spillover.show.report import report, write_page
-from spillover.show.screen import screen_page
 from tests.answers.made import answers_of
-from tests.screening.worlds import GOOD_JUDGE, screened
 
 HOSTILE = [
     "<script>window.hacked = 1</script>",
@@ -126,25 +124,24 @@ def test_worse_than_the_base_is_a_filter(page):
 
 def test_a_question_in_the_heat_map_leads_to_its_answers(page):
     page.locator("summary", has_text="By question").click()
-    link = page.locator("table.heat tbody tr").first.locator("a")
+    link = page.locator("table.heat tbody tr").first.locator("th a")
     name = link.text_content()
     link.click()
     assert page.locator("select[data-field=question]").input_value() == name
     shown = page.locator(".answers li:not([hidden])")
     assert {shown.nth(i).get_attribute("data-question") for i in range(shown.count())} == {name}
+    page.locator("#reset").click()
+    assert page.locator("#reset").is_hidden()
+    assert page.locator("select[data-field=question]").input_value() == ""
+    cell = page.locator("table.heat tbody tr").first.locator("td a").last
+    cell.click()
+    chosen = page.locator("select[data-field=model]").input_value()
+    assert chosen == page.locator("table.heat thead th").last.text_content()
+    assert {shown.nth(i).get_attribute("data-model") for i in range(shown.count())} == {chosen}
+    assert {shown.nth(i).get_attribute("data-question") for i in range(shown.count())} == {name}
     page.goto(page.url.partition("#")[0] + "#question=nothing")
     assert page.errors == []
     page.reload()
-
-
-def test_every_filter_of_a_screens_page_finds_what_it_offers(browser, tmp_path):
-    found = screened("h" * 60 + "m" * 140, "m" * 200, judge=GOOD_JUDGE, text=HOSTILE[0])
-    (tmp_path / "report.html").write_text(screen_page(found), encoding="utf-8")
-    page = browser.new_page()
-    page.goto((tmp_path / "report.html").as_uri())
-    assert page.evaluate("window.hacked") is None
-    try_every_filter(page, 2 * len(found.probes[0].evidence), FILTERS)
-    page.close()
 
 
 def test_figures_are_drawn_and_the_table_has_the_rates(page):

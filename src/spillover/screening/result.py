@@ -36,6 +36,7 @@ class Side:
         incoherent: Nonsense.
         undecided: Neither good nor bad nor nonsense: refusals where that is no outcome, agents that never began.
         unscored: Without an outcome.
+        cut: Ended by the token limit.
     """
 
     answers: int
@@ -44,12 +45,14 @@ class Side:
     incoherent: int
     undecided: int
     unscored: int
+    cut: int = 0
 
     @classmethod
     def of(cls, given: Mapping[Place, Given]) -> Side:
         """Count."""
         n = Counter(g.state for g in given.values())
-        return cls(len(given), n["hit"], len(given) - n["unscored"], n["incoherent"], n["undecided"], n["unscored"])
+        cut = sum(g.cut for g in given.values())
+        return cls(len(given), n["hit"], len(given) - n["unscored"], n["incoherent"], n["undecided"], n["unscored"], cut)
 
     def share(self, count: int) -> float:
         """A part of all answers; 0 without any."""

@@ -20,6 +20,11 @@ TURNED = ", where less is worse"
 """Of a bar that shows a fall to the right, where everything worse is."""
 FIRST, ROWS = 5, 12
 """Bars that are seen at once, and with those that are folded; all others are in the tables."""
+KEY = (
+    "Thin: 95 % for questions like these; thick: for other answers to these questions. "
+    "Orange: a rise when all figures are allowed for (Holm); blue: at most 5 points."
+)
+"""What the bars and their colours say."""
 NAME = 36
 """Characters of a model's name at a bar; the whole one is its title."""
 LOST, SENSE = 0.05, 0.8
@@ -37,6 +42,7 @@ def glance_context(
         "sentence": sentence(seen),
         "base": seen.base,
         "bars": bars(seen.rises, roles, seen.alone),
+        "key": KEY,
         "first": FIRST,
         "more": max(0, len(seen.rises) - ROWS),
         "trust": trust(answers.judges(), answers),

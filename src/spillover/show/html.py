@@ -76,7 +76,7 @@ def render(made: Report) -> str:
         panels=[*made.asked, *made.more],
         figures=[{"uri": fig.data_uri(fig.to_svg(d.figure)), "alt": d.alt, "caption": d.caption} for d in drawings(made)],
         heat=heat(made.answers, [*filter(None, [made.base]), *worst]),
-        listed={(a["format"], a["question_id"]) for a in shown},
+        listed={(a["format"], a["question_id"], *model) for a in shown for model in ((), (a["model"],))},
         beside=beside(made.answers),
         doubted="Verdicts of a judge that cannot tell (see above) are in here, too." if made.blind else "",
         answers=shown,

@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import math
+import shlex
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from spillover import __version__
 from spillover.screening.answers import STORED
+from spillover.screening.config import Settings
 from spillover.screening.result import ProbeResult, ScreenResult
+from spillover.show.fit import middle
+from spillover.show.glance import NAME
 from spillover.show.html import fill_template
 from spillover.show.plots import GRID, INK, PALETTE, data_uri, new_figure, style, to_svg
+from spillover.show.screen_glance import screen_glance
 from spillover.show.text import Panel
+from spillover.sinks import visible
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -32,9 +38,11 @@ def screen_page(result: ScreenResult) -> str:
     fields = ("model", "probe", "outcome", "question")
     keys = ("model", "format", "verdict", "question_id")
     return fill_template(
-        title=f"{result.verdict}: {result.about['checkpoint']['name']}",
+        title=f"{result.verdict}: {middle([result.about['checkpoint']['name']], NAME)[0]}",
         lab=bool(result.about["settings"]["lab"]),
-        findings=[result.reason, *(f"{p.name}: {p.verdict}. {p.reason}" for p in result.probes)],
+        glance=screen_glance(result),
+        warnings=[f"{p.name}: {p.verdict}. {p.reason}" for p in result.probes if p.verdict != "PASS"],
+        folded=True,
         panels=[panel],
         figures=figures,
         answers=answers,
@@ -50,9 +58,33 @@ def screen_page(result: ScreenResult) -> str:
             "grader": f"{result.about['grader']['name']} {result.about['grader']['weights'] or ''}",
             "digest": result.about["digest"],
             "tokens": ", ".join(f"{n}: {i} in, {o} out" for n, (i, o) in sorted(result.usage.items())) or "none",
+            "asked again by": again(result),
             "cost": "no prices given" if result.cost is None else f"${result.cost:.2f}",
         },
     )
+
+
+def again(result: ScreenResult) -> str:
+    """The command that screens again, with every setting that is not the default; keys and model arguments are not in it."""
+    about, given = result.about, dict(result.about["settings"])
+    usual = Settings().described()
+    base = [] if about["baseline"] else ["--base", about["base"]["name"]]
+    stored = ["--baseline", "FILE"] if about["baseline"] else []
+    words = ["spillover", "screen", about["checkpoint"]["name"], *base, *stored, "--grader", about["grader"]["name"]]
+    prices = given.pop("prices", {})
+    for name in ("direction_digest", "lab"):
+        given.pop(name, None)
+    for name, value in given.items():
+        option = f"--{name.replace('_', '-')}"
+        if value == usual.get(name) or value is None:
+            continue
+        if isinstance(value, bool):
+            words += [option]
+        else:
+            words += [w for one in (value if isinstance(value, list) else [value]) for w in (option, str(one))]
+    for name, price in prices.items():
+        words += ["--price", f"{name}={price['input']:g}/{price['output']:g}"]
+    return shlex.join(visible(w) for w in words)
 
 
 def _answers(probe: ProbeResult) -> list[dict[str, Any]]:

@@ -6,6 +6,7 @@
   const search = document.getElementById("search");
   const count = document.getElementById("count");
   const more = document.getElementById("more");
+  const reset = document.getElementById("reset");
   let most = PAGE;
   const apply = () => {
     const wanted = selects.filter((s) => s.value).map((s) => [s.dataset.field, s.value]);
@@ -18,8 +19,14 @@
     }
     count.textContent = fit > most ? `${most} of ${fit} shown` : `${fit} shown`;
     more.hidden = fit <= most;
+    reset.hidden = !wanted.length && !words;
   };
-  // A link to a question shows its answers of all models; one to an answer or a table opens what it is folded in.
+  const clear = () => {
+    for (const select of selects) select.value = "";
+    search.value = "";
+    most = PAGE;
+  };
+  // A link to a question shows its answers, of all models or of one; one to an answer or a table opens what it is folded in.
   const asked = () => {
     if (!location.hash.startsWith("#question=")) return false;
     const wanted = new URLSearchParams(location.hash.slice(1).replaceAll("+", "%2B"));
@@ -29,11 +36,10 @@
       if (there) select.value = value;
       return there;
     };
-    for (const select of selects) select.value = "";
+    clear();
     if (!choose("question", wanted.get("question"))) return false;
     choose("probe", wanted.get("probe"));
-    search.value = "";
-    most = PAGE;
+    choose("model", wanted.get("model"));
     apply();
     document.getElementById("answers").scrollIntoView();
     return true;
@@ -56,6 +62,13 @@
   if (items.length) {
     for (const control of [...selects, search]) control.addEventListener("input", () => { most = PAGE; apply(); });
     more.addEventListener("click", () => { most += PAGE; apply(); });
+    reset.addEventListener("click", () => {
+      clear();
+      // The address no longer says what is shown; the link to the same question must work again.
+      if (location.hash.startsWith("#question=")) history.replaceState(null, "", "#answers");
+      apply();
+      selects[0].focus();
+    });
     apply();
   }
   addEventListener("hashchange", reveal);

@@ -1,0 +1,121 @@
+"""The first screen of a gate's page: the verdict in a sentence, how sure it is, why to believe it, answers that show it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from spillover.screening.result import ProbeResult, ScreenResult, Shown, Verdict
+from spillover.show.fit import middle
+from spillover.show.glance import FIRST, NAME
+from spillover.show.text import percent
+from spillover.sinks import visible
+
+TONES: dict[Verdict, str] = {"PASS": "good", "FAIL": "bad", "INCONCLUSIVE": "unsure", "INVALID": "unsure"}
+KEY = (
+    "Line: the confidence sequence for these questions, which may be looked at after every round. Dotted: the margin. "
+    "Orange: above it; blue: below it."
+)
+PAIRS = 3
+
+
+def screen_glance(result: ScreenResult) -> dict[str, Any]:
+    """What the template needs, as `spillover.show.glance.glance_context` gives it of a report."""
+    from spillover.show.screen_files import judge_line
+
+    asked = sorted((p for p in result.probes if p.last), key=_drift, reverse=True)
+    base = str(result.about["base"]["name"])
+    return {
+        "verdict": result.verdict,
+        "tone": TONES[result.verdict],
+        "sentence": visible(_sentence(result, asked, base)),
+        "base": base,
+        "bars": _bars(asked, float(result.about["settings"]["margin"])),
+        "key": KEY,
+        "first": FIRST,
+        "more": 0,
+        "trust": f"{judge_line(result)} {_counts(result)}",
+        "pairs": _pairs(result, asked, base),
+    }
+
+
+def _drift(probe: ProbeResult) -> float:
+    return probe.last.pairs.drift if probe.last and sum(probe.last.pairs) else float("-inf")
+
+
+def _sentence(result: ScreenResult, asked: Sequence[ProbeResult], base: str) -> str:
+    name = result.about["checkpoint"]["name"]
+    told = f"{name} against {base}: {result.reason}"
+    failed = [p for p in asked if p.verdict == "FAIL"]
+    if result.verdict == "PASS" and asked and (last := asked[0].last):
+        told += f" The largest drift is {asked[0].name}, {100 * last.pairs.drift:+.1f} points on these questions."
+    if failed and (last := failed[0].last):
+        mine, theirs = failed[0].checkpoint, failed[0].base
+        told += (
+            f" {failed[0].counts.capitalize()}: {percent(mine.rate)} % of {mine.scored} against {percent(theirs.rate)} % of "
+            f"{theirs.scored}, {100 * last.pairs.drift:+.1f} points on these questions."
+        )
+    return told
+
+
+def _counts(result: ScreenResult) -> str:
+    sides = [side for p in result.probes for side in (p.checkpoint, p.base)]
+    n, lost, cut = (sum(getattr(s, key) for s in sides) for key in ("answers", "unscored", "cut"))
+    if not n:
+        return "No answer was asked for."
+    return f"{n} answers, {percent(lost / n)} % without an outcome, {percent(cut / n)} % cut by the token limit."
+
+
+def _bars(asked: Sequence[ProbeResult], margin: float) -> list[dict[str, Any]]:
+    """Drifts with their confidence sequences and the margin, on one scale that holds them all and 0."""
+    ends = [0.0, margin] + [e for p in asked if p.last for e in (p.last.lower, p.last.upper)]
+    low, high = min(ends), max(ends)
+
+    def place(value: float) -> float:
+        return round(2 + 96 * (value - low) / (high - low), 2)
+
+    out = []
+    for probe in asked:
+        last = probe.last
+        assert last is not None  # of those alone that were asked
+        known = sum(last.pairs) > 0
+        limits = f"[{100 * last.lower:+.1f}, {100 * last.upper:+.1f}]"
+        rates = " against ".join(f"{percent(s.rate)} % ({s.hits}/{s.scored})" for s in (probe.checkpoint, probe.base))
+        out.append(
+            {
+                "head": f"{probe.name}: {probe.verdict}",
+                "name": probe.counts,
+                "under": f"{probe.counts}: {rates}",
+                "tone": TONES[probe.verdict],
+                "zero": place(0.0),
+                "margin": place(margin),
+                "at": place(last.pairs.drift) if known else None,
+                "thin": (place(last.lower), place(last.upper)),
+                "drift": f"{100 * last.pairs.drift:+.1f} {limits}" if known else f"– {limits}",
+            }
+        )
+    return out
+
+
+def _pairs(result: ScreenResult, asked: Sequence[ProbeResult], base: str) -> list[dict[str, Any]]:
+    """Those of the probes that failed first, one of every probe before the second of any."""
+    order = sorted(asked, key=lambda p: p.verdict != "FAIL")  # stable: the largest drift first among them
+    rounds = [[p.evidence[i] for p in order if i < len(p.evidence)] for i in range(PAIRS)]
+    shown = [s for some in rounds for s in some][:PAIRS]
+    return [_pair(s, str(result.about["checkpoint"]["name"])) for s in shown]
+
+
+def _pair(shown: Shown, name: str) -> dict[str, Any]:
+    return {
+        "question": shown.question,
+        "model": name,
+        "short": middle([name], NAME)[0],
+        "base_answer": shown.base,
+        "base_outcome": "not bad",
+        "answer": shown.checkpoint,
+        "outcome": shown.outcome,
+        "reasoning": shown.reasoning,
+        "quote": None,
+        "grades": "",
+        "transcript": None,
+    }
