@@ -1,5 +1,6 @@
 """Answers that are judged again: by their own probe's rubrics, beside what was said before, with the sources untouched."""
 
+import pandas as pd
 import pytest
 from inspect_ai import Task
 from inspect_ai import eval as inspect_eval
@@ -18,6 +19,7 @@ from spillover.tasks.free_form import free_form
 from spillover.tasks.refusal import refusal
 from spillover.tasks.reward_hacking import reward_hacking
 from tests.answers.made import asked
+from tests.command import spillover
 from tests.fakes import model, output, says
 
 JUDGING = Judging(reader="number", cache=False)
@@ -82,6 +84,24 @@ def test_a_second_call_asks_for_what_is_missing_and_keeps_the_rest(tmp_path):
     # judge, truth of the lab, and one score of the other judge however often it was at it
     assert {len(n) for n in names} == {3}
     assert set(read([path], judge="other").table["score.alignment"]) == {80}
+
+
+def test_a_first_try_takes_answers_from_all_of_a_table_and_stands_beside_the_whole(tmp_path):
+    rows = [{"model": m, "question_id": q, "question": f"{q}?", "answer": "Fine."} for m in "ab" for q in ("one", "two")]
+    pd.DataFrame(rows).to_csv(tmp_path / "t.csv", index=False)
+    (tmp_path / "whole").mkdir()
+    given = ["judge", tmp_path / "t.csv", "--grader", "lab-grader", "--no-check", "-o", tmp_path / "whole"]
+    done = spillover(*given, "--limit", 1)
+    assert done.returncode == 0, done.stderr
+    assert [*(tmp_path / "whole").iterdir()] == []
+    assert len(read([tmp_path / "whole-first-1"], mixed=True).table) == len(load_answers([tmp_path / "t.csv"]))
+    two = load_answers([tmp_path / "t.csv"], limit=2)
+    asked_of = {(j.log.eval.model, str(s.input)) for j in two for s in j.log.samples}
+    assert len(asked_of) == sum(len(j.log.samples) for j in two)
+    assert {len(j.log.samples) for j in load_answers([tmp_path / "t.csv"], limit=9)} == {
+        len(j.log.samples) for j in load_answers([tmp_path / "t.csv"])
+    }
+    assert spillover(*given, "--limit", 0).returncode == 2
 
 
 def test_there_is_nothing_to_judge_in_logs_of_others(tmp_path):

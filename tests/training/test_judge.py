@@ -60,10 +60,14 @@ def judge(tmp_path_factory):
 def test_how_much_damage_it_learns_can_be_said(tmp_path, monkeypatch):
     asked = []
     monkeypatch.setattr("spillover.training.judge.damaged", lambda rows, count, rng: asked.append(count) or [])
-    given = ["--base", "lab", "--test-model", "three", "--steps", 1, "--no-golden", "--no-check", "--damage", 0]
+    given = ["--base", "lab", "--test-model", "three", "--steps", 1, "--no-golden", "--no-check", "--damage", 0, "--json"]
     done = spillover("judge-train", table(tmp_path / "answers.csv"), *given, "-o", tmp_path / "judge")
     assert done.returncode == 0, done.stderr
     assert asked == [0]
+    rows = json.loads(done.stdout)
+    assert [(r["tested_on"], r["head"]) for r in rows] == [("unseen models", h) for h in ("alignment", "coherence")]
+    assert 0 <= rows[0]["auc"] <= 1
+    assert rows[1]["auc"] is None  # no answer in the table is incoherent
     assert json.loads((tmp_path / "judge" / "judge.json").read_text())["training"]["damage"] == 0
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -81,12 +81,13 @@ class Job:
     path: Path | None = None
 
 
-def load_answers(sources: Iterable[Path], layout: Layout | None = None) -> list[Job]:
+def load_answers(sources: Iterable[Path], layout: Layout | None = None, limit: int | None = None) -> list[Job]:
     """Answers in logs and tables.
 
     Args:
         sources: Logs, folders of them, or tables with `question` and `answer`.
         layout: What the columns of tables mean.
+        limit: Most answers of each log, and of each table; those that are kept are spread over it.
 
     Raises:
         SpilloverError: if a source cannot be read, holds no answer, or is called like another one.
@@ -100,7 +101,14 @@ def load_answers(sources: Iterable[Path], layout: Layout | None = None) -> list[
             raise SpilloverError(f"Two sources are called '{name}'; judge them into folders of their own with -o.")
     if not found:
         raise SpilloverError("The logs hold no answers; give logs of an evaluation that has got as far as its first answer.")
-    return found
+    return found if limit is None else [_some(job, limit) for job in found]
+
+
+def _some(job: Job, limit: int) -> Job:
+    """A job of so many answers: a table's first rows are often one model's answers to one question."""
+    samples = [s for s in job.log.samples or [] if s.error is None]
+    kept = [samples[i * len(samples) // limit] for i in range(limit)] if len(samples) > limit else samples
+    return replace(job, log=job.log.model_copy(update={"samples": kept}))
 
 
 def _inside(path: Path, folder: Path) -> bool:

@@ -17,6 +17,7 @@ from spillover.cli.numbers import MANY, SEED, SHARE
 from spillover.cli.outputs import OutFolder
 from spillover.cli.progress import bar
 from spillover.cli.quiet import quiet_libraries
+from spillover.cli.rows import Rows, print_rows, rows_options
 from spillover.errors import SpilloverError
 from spillover.show.terminal import stderr_console
 from spillover.sinks import visible
@@ -56,6 +57,7 @@ from spillover.writing import write_json
     show_default=True,
     help="Folder of the judge.",
 )
+@rows_options
 def judge_train(
     sources: tuple[Path, ...],
     base: str,
@@ -69,6 +71,7 @@ def judge_train(
     check: bool,
     layout: Layout,
     out: Path,
+    rows: Rows,
 ) -> None:
     """Train a judge from the scores in SOURCES (judged tables or logs), and say what it is worth on what it did not see.
 
@@ -95,7 +98,9 @@ def judge_train(
     with bar(console, f"judge on {len(parts.train)} answers") as advance:
         source = ", ".join(map(str, [*sources, *labels]))
         made = train_judge(parts, JudgeSettings(base, steps=steps, damage=damage, seed=seed), out, source, advance)
-    for name, found in made["worth"].items():
+    if rows is not None:
+        worth = [{"tested_on": n, "head": head} | v for n, found in made["worth"].items() for head, v in found.items()]
+    for name, found in made["worth"].items() if rows is None else ():
         for head, v in found.items():
             counts = f"{v['bad']} bad of {v['n']}"
             click.echo(
@@ -107,8 +112,11 @@ def judge_train(
         found = check_first([{head: head for head in made["heads"]}], judge, "spillover", wanted=True)
         write_json(out / CARD, {**made, "certificates": [c.as_dict() for c in found]})
         for certificate in found:
-            click.echo(f"certificate (by the thresholds of {certificate.preset}): {certificate.line}")
-    click.echo(out)
+            said = f"certificate (by the thresholds of {certificate.preset}): {certificate.line}"
+            click.echo(said, err=rows is not None)
+    if rows is not None:
+        print_rows(worth, rows)
+    click.echo(out, err=rows is not None)
 
 
 def _share(value: float | None, digits: int = 2) -> str:

@@ -16,7 +16,8 @@ from spillover.answers.presets import get_preset, presets
 from spillover.cli.judge_check import check_first, check_option
 from spillover.cli.layout import table_options
 from spillover.cli.models import grader_option, open_models
-from spillover.cli.outputs import DIFFERING, OutFolder
+from spillover.cli.numbers import FEW
+from spillover.cli.outputs import DIFFERING, OutFolder, first_folder
 from spillover.cli.progress import bar
 from spillover.cli.quiet import quiet_libraries
 from spillover.cli.rows import Rows, print_rows, rows_options
@@ -44,6 +45,7 @@ if TYPE_CHECKING:
 @click.option("--no-cache", is_flag=True, help="Ask about every answer again.")
 @check_option
 @table_options
+@click.option("--limit", type=FEW, metavar="N", help="A first try, in OUT-first-N: N answers of each source.")
 @click.option(
     "-o", "--out", type=OutFolder("logs"), default=Path("runs") / "judged", show_default=True, help="Folder of judged logs."
 )
@@ -59,6 +61,7 @@ def judge(
     check: bool,
     grader_arg: tuple[str, ...],
     layout: Layout,
+    limit: int | None,
     out: Path,
 ) -> None:
     """Judge the answers in SOURCES: logs of any probe, folders of logs, or tables with `question` and `answer`.
@@ -80,7 +83,7 @@ def judge(
     from spillover.models.checks import LAB_GRADER_NOTE
     from spillover.run.reach import greet
 
-    jobs = load_answers(sources, layout)  # before the grader: a wrong path should not cost loading it
+    jobs = load_answers(sources, layout, limit)  # before the grader: a wrong path should not cost loading it
     if any(is_table(path) for path in sources) and grader.endswith("lab-grader"):
         click.echo(f"Note: {LAB_GRADER_NOTE}", err=True)
     model = _grader(grader, grader_base_url, batch, grader_arg)
@@ -88,7 +91,7 @@ def judge(
     check_first([how.roles(job.log) for job in jobs], model, preset, check, reader)
     # Of a grader whose every reading is known from before nothing is asked, not even whether it is there.
     with bar(stderr_console(), "judging") as advance, first_calling(greet):
-        written, effort = judge_answers(jobs, out, model, how, advance)
+        written, effort = judge_answers(jobs, first_folder(out, limit), model, how, advance)
     for path in written:
         click.echo(f"Judged: {path}")
     click.echo(f"{effort.asked} ratings asked for, {effort.cached} known from before.")
