@@ -17,6 +17,22 @@ def test_an_adapter_that_makes_no_difference_is_refused():
         open_models(["vllm/base", "vllm/base:mine"], where)
 
 
+def test_a_server_that_is_named_by_its_port_is_asked_too():
+    with vllm(lambda model: -0.5) as (where, _), pytest.raises(SpilloverError, match="the adapter is not in use"):
+        open_models(["vllm/base:mine"], [f"port={where.rpartition(':')[2].removesuffix('/v1')}", "api_key=x"])
+
+
+def test_two_names_of_one_openai_compatible_server_must_differ():
+    """Such a server gives an adapter a name of its own."""
+    names = ["openai-api/somewhere/base", "openai-api/somewhere/mine"]
+    with vllm(lambda model: -0.5) as where, pytest.raises(SpilloverError, match="answers as openai-api/somewhere/mine what"):
+        open_models(names, where)
+    with vllm(lambda model: -0.5 if model == "base" else -0.6) as where:
+        assert len(open_models(names, where)) == 2
+    with vllm(lambda model: -0.5) as where:
+        assert len(open_models([names[0], names[0], "openai-api/elsewhere/mine"], where)) == 3
+
+
 def test_one_that_does_is_opened():
     with vllm(lambda model: -0.5 if model == "base" else -0.51) as where:
         assert len(open_models(["vllm/base", "vllm/base:mine"], where)) == 2

@@ -109,10 +109,10 @@ def test_stops_cut_at_the_same_place(server, base):
 
 def test_the_adapter_is_in_use_there(server, adapter, tmp_path):
     """Asked as a server of somebody else's is; the base under an adapter's name is found out."""
-    require_applied(f"{server.model}:{adapter}", base_url=server.url, api_key=KEY)
+    require_applied(server.model, f"{server.model}:{adapter}", base_url=server.url, api_key=KEY)
     nothing = zeroed(adapter, tmp_path / "nothing")
     with pytest.raises(SpilloverError, match="not in use, or changes nothing"):
-        require_applied(f"{server.model}:{nothing}", base_url=server.url, api_key=KEY)
+        require_applied(server.model, f"{server.model}:{nothing}", base_url=server.url, api_key=KEY)
 
 
 def test_base_and_adapter_on_one_server_from_question_to_table(server, base, adapter, tmp_path):

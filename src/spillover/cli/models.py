@@ -20,7 +20,7 @@ from spillover.errors import SpilloverError
 from spillover.models.checks import VLLM_RANKS
 from spillover.models.weights import ALIASES, adapter_rank
 from spillover.redaction import register
-from spillover.serving.applied import require_applied
+from spillover.serving.applied import require_applied, served_pairs
 
 model_option = click.option(
     "-M", "--model-arg", multiple=True, metavar="KEY=VALUE", help="Argument of the models under test, as Inspect takes it."
@@ -98,9 +98,9 @@ def open_models(
                 f"{provider}/ takes no argument '{unknown[1]}'; see its provider in Inspect's documentation."
             ) from error
         raise SpilloverError(f"This is no model that Inspect can reach: {error}") from error
-    for name in names:
-        if name.startswith("vllm/") and ":" in name and ("base_url" in given or os.environ.get("VLLM_BASE_URL")):
-            require_applied(name, **given)
+    there = bool({"base_url", "port"} & set(given)) or bool(os.environ.get("VLLM_BASE_URL"))
+    for base, name in served_pairs(names, there):
+        require_applied(base, name, **given)
     return opened
 
 

@@ -17,22 +17,40 @@ SAME = 1e-6
 """Nats. A server that computes in few bits may differ from itself by more, so it is asked the base's twice."""
 
 
-def require_applied(name: str, **arguments: Any) -> None:
+def served_pairs(names: Sequence[str], there: bool) -> list[tuple[str, str]]:
+    """(base, adapter) of models that a server of somebody else's holds, as they are called there.
+
+    Args:
+        names: Inspect's. `vllm/BASE:ADAPTER` is a pair; so is what an OpenAI-compatible server calls by two names, such as
+            `openai-api/SERVICE/BASE` and `openai-api/SERVICE/ADAPTER`, the first of which is taken for the base.
+        there: Whether vLLM's models are on a server that runs, and not on one that is started for them.
+    """
+    out = [(n.partition(":")[0], n) for n in names if there and n.startswith("vllm/") and ":" in n]
+    first: dict[str, str] = {}
+    for name in dict.fromkeys(names):
+        service = "/".join(name.split("/")[:2])
+        if name.startswith("openai-api/") and first.setdefault(service, name) != name:
+            out.append((first[service], name))
+    return out
+
+
+def require_applied(base: str, name: str, **arguments: Any) -> None:
     """Refuse an adapter that makes no difference on the server.
 
     Args:
-        name: `vllm/BASE:ADAPTER`.
+        base: Inspect's name of the base.
+        name: Of the base with the adapter.
         **arguments: Of the model, `base_url` among them.
 
     Raises:
         SpilloverError: if the likeliest words and their log-probabilities are the base's, as far as the base repeats its
             own. A server that gives no log-probabilities, or does not have the base by its name, is not asked.
     """
-    asyncio.run(_require(name, arguments))
+    asyncio.run(_require(base, name, arguments))
 
 
-async def _require(name: str, arguments: dict[str, Any]) -> None:
-    base, _, adapter = name.partition(":")
+async def _require(base: str, name: str, arguments: dict[str, Any]) -> None:
+    adapter = name.removeprefix(f"{base}:")
     config = GenerateConfig(temperature=0, max_tokens=8, logprobs=True, top_logprobs=1, max_retries=1)
     models: list[Model] = []
     try:
@@ -47,7 +65,7 @@ async def _require(name: str, arguments: dict[str, Any]) -> None:
                 await model.api.aclose()
     if plain and distance(tuned, plain) <= max(SAME, distance(again, plain)):
         raise SpilloverError(
-            f"The server answers as {adapter} what it answers as the base: the adapter is not in use, or "
+            f"The server answers as {adapter} what it answers as {base}: the adapter is not in use, or "
             "changes nothing. Load it on the server (--enable-lora --lora-modules NAME=FOLDER) and name it as there."
         )
 
