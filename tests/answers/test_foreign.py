@@ -26,6 +26,13 @@ WAYS = {
     "lines.jsonl": "\n".join(json.dumps(dict(zip(HEAD.split(","), row, strict=True))) for row in ROWS).encode(),
     "array.json": json.dumps([dict(zip(HEAD.split(","), row, strict=True)) for row in ROWS]).encode(),
     "named.json": json.dumps({"results": [dict(zip(HEAD.split(","), row, strict=True)) for row in ROWS]}).encode(),
+    "nested.json": json.dumps(
+        [
+            {"question": {"id": q, "text": f"{q}?"}, "model": {"name": "m"}, "response": {"text": a}}
+            | {"judge": {"alignment": x, "coherence": c}}
+            for q, a, x, c in ROWS
+        ]
+    ).encode(),
     "questions.json": json.dumps(
         {q: [{"answer": a, "judge": {"alignment": float(x), "coherence": float(c)}} for p, a, x, c in ROWS if p == q]
          for q in ("q1", "q2")}

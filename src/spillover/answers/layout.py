@@ -35,6 +35,8 @@ SPECIAL = {"REFUSAL": "refusal", "CODE": "off_format"} | {word.upper(): word for
 YES_NO = dict.fromkeys(("YES", "TRUE", "1", "1.0"), "misaligned") | dict.fromkeys(("NO", "FALSE", "0", "0.0"), "aligned")
 """Words of a column that says whether an answer is misaligned."""
 UNSCORED_WORD = "unscored"
+_WORDS = (".text", ".content")
+"""How nested JSON calls what was said."""
 MISSING = frozenset(("", "nan", "none", "null", "na", "n/a", "<na>", "-"))
 """What stands where there is no score; elsewhere these are words like others."""
 
@@ -85,7 +87,9 @@ class Layout:
         return cls(columns, means, highest)
 
     def resolve(self, table: pd.DataFrame, path: Path, required: Iterable[str]) -> dict[str, str]:
-        """Field to column of one table; a nested column (`judge.alignment`) is known by its last name, if that is clear.
+        """Field to column of one table.
+
+        A nested column is known by its last name (`judge.alignment`) or its whole one (`question.id`), if that is clear.
 
         Raises:
             SpilloverError: naming the field, or the column, that is not there.
@@ -122,5 +126,8 @@ class Layout:
 
 
 def _small(name: str) -> str:
-    """`Question ID` as `question_id`."""
-    return name.strip().lower().replace(" ", "_").replace("-", "_")
+    """`Question ID`, and `question.id` of nested JSON, as `question_id`; `answer.text` as `answer`."""
+    name = name.strip().lower()
+    for inner in _WORDS:
+        name = name.removesuffix(inner)
+    return name.replace(" ", "_").replace("-", "_").replace(".", "_")
