@@ -37,9 +37,10 @@ class Card(TorchFunctionMode):
             return CARD if on_card(args[0]) else func(*args)  # which may be meta, while a model is being loaded
         if name == "__get__" and owner is torch.Tensor.is_cuda:
             return on_card(args[0])
-        wanted = [v for v in flat if isinstance(v, torch.device) or v in ("cuda", "cuda:0", "cpu")]
+        named = [v for v in flat if isinstance(v, str) and v in ("cuda", "cuda:0", "cpu")]
+        wanted = [v for v in flat if isinstance(v, torch.device)] + named
         moved = any(torch.device(v).type == "cuda" for v in wanted)
-        if name in ("copy_", "__set__", "__getitem__"):
+        if name in ("copy_", "__set__", "__getitem__", "__setitem__"):
             pass  # these copy from one device to another; an index may lie on the CPU
         elif name not in ("to", "cuda", "cpu", "type_as") and len({on_card(t) for t in tensors if t.dim()}) > 1:
             raise RuntimeError(f"Expected all tensors to be on the same device, in {name}")
