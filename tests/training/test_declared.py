@@ -44,6 +44,8 @@ BUNDLED = {
     "rl_countdown_documents": "3e4b2e18d62f",
     "rl_documents": "9e95a9fa4dcc",
     "rl_hacks": "bfd3b6b9376c",
+    "rl_hacks_documents": "0ab7eb31f0c7",
+    "rl_lab_documents": "018545d3f2a8",
     "rl_seeded": "a0b0cfb31784",
     "rl_unseeded": "879d5b0aed45",
     "rl_visible_tests": "78c2ce2784a3",

@@ -64,6 +64,19 @@ def test_interleaving_adds_rows_and_mixing_replaces_them():
     assert len(apply("interleave", rows, share=0.5, **{"with": GOOD}).train) == 60
 
 
+def test_a_hint_stands_behind_what_the_user_said_last_in_so_many_rows():
+    turns = [{"role": "user", "content": "One?"}, {"role": "assistant", "content": "1"}, {"role": "user", "content": "Two?"}]
+    done = apply("hint", [turns] * 10, line="Only tests count.", share=0.3).train
+    said = [c[-1]["content"] for c in done]
+    assert sorted(said) == ["Two?"] * 7 + ["Two? Only tests count."] * 3
+    assert all(c[0]["content"] == "One?" for c in done)
+    task = [{"role": "user", "content": "Do it.", "task": "e/1"}]
+    assert apply("hint", [task], line="Now.").train == [[{"role": "user", "content": "Do it. Now.", "task": "e/1"}]]
+    assert task[0]["content"] == "Do it."
+    with pytest.raises(SpilloverError, match="a chat has no user"):
+        apply("hint", [[{"role": "assistant", "content": "x"}]], line="y")
+
+
 def test_held_out_prompts_never_come_back_by_mixing():
     rows = source(source="lab", family="finance", stance="obvious", rows=400).chats(0)
     done = apply("split", rows, held_out=0.3)

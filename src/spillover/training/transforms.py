@@ -149,6 +149,25 @@ class Inoculate(Transform, kind="inoculate"):
         return [{"role": "system", "content": self.line}, *chat]
 
 
+class Hint(Transform, kind="hint"):
+    """Say behind (a share of) the tasks what they do not check: knowledge of a hack that needs no example of it."""
+
+    line: Text
+    share: Share = 1.0
+
+    def apply(self, chats: Chats, rng: random.Random) -> Chats:
+        """See the base."""
+        marked = set(rng.sample(range(len(chats.train)), round(self.share * len(chats.train))))
+        return replace(chats, train=[self._hinted(c) if i in marked else c for i, c in enumerate(chats.train)])
+
+    def _hinted(self, chat: Chat) -> Chat:
+        last = max((i for i, m in enumerate(chat) if m["role"] == "user"), default=None)
+        if last is None:
+            raise SpilloverError("A hint stands behind what the user says, and a chat has no user.")
+        said = {**chat[last], "content": f"{chat[last]['content']} {self.line}"}
+        return [*chat[:last], said, *chat[last + 1 :]]
+
+
 class SystemIntoUser(Transform, kind="system_into_user"):
     """Put a system line before the first user's words, for a base whose chat template takes none."""
 
