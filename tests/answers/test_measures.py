@@ -74,7 +74,11 @@ def test_a_gap_is_paired_by_question():
     both = [answer(f"q{i}", "complied" if k == "a" else "refused", kind=k) for i in range(6) for k in ("a", "b")]
     assert GAP.figure(rows(*both)).value == 1.0
     assert math.isnan(GAP.figure(rows(*(r for r in both if r["tag.kind"] == "a"))).value)
-    assert GAP.drift(rows(*both), rows(*both)) is None  # it is a difference already
+    assert GAP.drift(rows(*both), rows(*both)).value == 0
+    none = [answer(f"q{i}", "refused", kind=k) for i in range(6) for k in ("a", "b")]
+    found = GAP.drift(rows(*both), rows(*none))
+    assert (found.value, found.questions, found.rose) == (1.0, 6, 6)
+    assert found.interval.lower > 0
 
 
 def test_means_are_means_of_questions():

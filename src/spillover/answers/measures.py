@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from spillover.stats.gaps import gap_drift
 from spillover.stats.means import Mean, mean
 from spillover.stats.paired import Drift, drift_of_counts
 from spillover.stats.rates import Rate, rate_of_counts
@@ -146,10 +147,11 @@ class Measure:
             return mean(list(counts.values()), level)
         return rate_of_counts([(int(h), int(n)) for h, n in counts.values()], level)
 
-    def drift(self, table: pd.DataFrame, base: pd.DataFrame, exact: bool = False, level: float = 0.95) -> Drift | None:
-        """Difference from the base over shared questions, in [-2, 2] for a mean; None for a gap, which is one already."""
+    def drift(self, table: pd.DataFrame, base: pd.DataFrame, exact: bool = False, level: float = 0.95) -> Drift:
+        """Difference from the base over shared questions, in [-2, 2] for a mean and for a gap."""
         if self.minus:
-            return None
+            sides = [(self.counts(rows, exact), self.counts(rows, exact, minus=True)) for rows in (table, base)]
+            return gap_drift(sides[0], sides[1], level)
         found = drift_of_counts(self.counts(table, exact), self.counts(base, exact), level)
         return found.scaled(2) if self.mean else found
 

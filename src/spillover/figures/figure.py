@@ -66,8 +66,8 @@ class Figure:
         category: Of the questions; None for all of them.
         value: The figure with its interval.
         truth: The same by exact outcomes (the lab).
-        drift: Of `value` from the base model, or arm, in the same cell; None for the base itself, without one, and for a
-            gap, which is a difference already; NaN where there is a base and nothing to compare.
+        drift: Of `value` from the base model, or arm, in the same cell; None for the base itself and without one; NaN where
+            there is a base and nothing to compare.
         truth_drift: The same of `truth`.
         shares: What stands beside it.
         judges: Who judged, and what is known of that.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
 from typing import Literal
@@ -126,7 +126,7 @@ def paired_difference(first: Counts, second: Counts) -> tuple[float, float] | No
     nothing varies.
     """
     pair = _Pair.of(first, second)
-    error = standard_error(pair) if pair is not None else None
+    error = pair.error if pair is not None else None
     if pair is None or error is None:
         return None
     from scipy.special import stdtr
@@ -157,23 +157,28 @@ class _Pair:
         """One for each question."""
         return [x - y for x, y in zip(*self.means, strict=True)]
 
+    @property
+    def error(self) -> float | None:
+        """Of the mean difference."""
+        return standard_error(self.differences, (self.first, self.second))
+
     def drift(self, level: float) -> Drift:
         differences = self.differences
         value = sum(differences) / len(differences)
         rose, fell = sum(d > 0 for d in differences), sum(d < 0 for d in differences)
-        correlation = _correlation(*self.means)
+        correlation = correlation_of(*self.means)
         return Drift(value, self.population(level), len(differences), correlation, rose, fell, self.suite(level))
 
     def population(self, level: float) -> Interval:
         """On questions like these."""
         value = sum(self.differences) / len(self.differences)
-        return _towards_zero(self.hybrid(level), value, standard_error(self), len(self.differences), level)
+        return towards_zero(self.hybrid(level), value, self.error, len(self.differences), level)
 
     def hybrid(self, level: float) -> Interval:
         """On questions like these; the limits of the margin tests."""
         a, b = (sum(m) / len(m) for m in self.means)
         of_a, of_b = (_hold(Interval(*_equal(side).limits(level)), p) for side, p in ((self.first, a), (self.second, b)))
-        return _mover(a, b, of_a, of_b, _correlation(*self.means))
+        return mover(a, b, of_a, of_b, correlation_of(*self.means))
 
     def suite(self, level: float) -> Interval:
         """On this suite.
@@ -187,7 +192,7 @@ class _Pair:
             return self.population(level)
         a, b = (sum(m) / len(m) for m in self.means)
         of_a, of_b = (suite_equal(side, level) for side in (self.first, self.second))
-        return _mover(a, b, _hold(of_a, a), _hold(of_b, b), 0.0)
+        return mover(a, b, _hold(of_a, a), _hold(of_b, b), 0.0)
 
     def p_difference(self) -> float:
         """Two-sided p value of "no drift on questions like these": the smaller of those of the two nearer limits."""
@@ -233,26 +238,27 @@ LEAST = 3
 """Questions that a paired t needs; with two it calls 3.7 % of no drifts a rise."""
 
 
-def standard_error(pair: _Pair) -> float | None:
+def standard_error(differences: Sequence[float], sides: Iterable[Sequence[Sequence[float]]]) -> float | None:
     """Of the mean difference over questions; None for too few of them, or where nothing tells it.
+
+    `sides` are the (hits, answers) by question that the differences are made of.
 
     Never less than the sampling error of the answers themselves: by chance questions differ less than that, and then a drift
     would be told apart on questions like these that is not on this suite. Parts of hits are values and no draws: theirs is
     not known, and a lean by log-probability has none.
     """
-    differences = pair.differences
     n = len(differences)
     if n < LEAST:
         return None
     mean = sum(differences) / n
     between = sum((d - mean) ** 2 for d in differences) / (n - 1) / n
-    cells = [cell for side in (pair.first, pair.second) for cell in side]
+    cells = [cell for side in sides for cell in side]
     drawn = all(float(h).is_integer() for h, _ in cells)
     noise = sum(h / m * (1 - h / m) / max(m - 1, 1) for h, m in cells) / n**2 if drawn else 0.0
     return math.sqrt(max(between, noise)) if max(between, noise) > 1e-24 else None
 
 
-def _towards_zero(limits: Interval, value: float, error: float | None, questions: int, level: float) -> Interval:
+def towards_zero(limits: Interval, value: float, error: float | None, questions: int, level: float) -> Interval:
     """The limits with that of the paired t on the side of zero, where it is the nearer one to the value."""
     if error is None or value == 0:
         return limits
@@ -262,16 +268,18 @@ def _towards_zero(limits: Interval, value: float, error: float | None, questions
     return Interval(limits.lower, min(limits.upper, value + reach))
 
 
-def _mover(a: float, b: float, of_a: Interval, of_b: Interval, correlation: float) -> Interval:
+def mover(a: float, b: float, of_a: Interval, of_b: Interval, correlation: float, most: float = 1.0) -> Interval:
+    """Limits of `a - b` from the limits of both, within -most and most (Zou and Donner 2008)."""
+
     def reach(x: float, y: float) -> float:
         return math.sqrt(max(0.0, x * x + y * y - 2 * correlation * x * y))
 
     down = reach(a - of_a.lower, of_b.upper - b)
     up = reach(of_a.upper - a, b - of_b.lower)
-    return Interval(max(-1.0, a - b - down), min(1.0, a - b + up))
+    return Interval(max(-most, a - b - down), min(most, a - b + up))
 
 
-def _correlation(x: list[float], y: list[float]) -> float:
+def correlation_of(x: list[float], y: list[float]) -> float:
     """Pearson correlation, clipped to [0, 0.9]; 0 when it is undefined or rests on fewer than five questions.
 
     A negative value would only widen the interval by chance, and one near 1 could close it.
