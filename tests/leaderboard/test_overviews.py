@@ -52,6 +52,14 @@ def test_a_mitigation_is_joined_to_its_naive_fine_tune(page, made):
     assert page.locator("svg text", has_text="mended").count() == 1  # points have names where they are few
 
 
+def test_models_of_one_recipe_have_labels_of_their_own(page, made):
+    page.evaluate("spillover.data.models.forEach((m) => { m.about.recipe = 'rl_hacks'; })")
+    page.evaluate("location.hash = '#/mitigations'")
+    page.locator("svg circle").first.wait_for()
+    said = [t for t in page.locator("svg text").all_text_contents() if "rl_hacks" in t]
+    assert len(said) == len(set(said)) == page.locator("svg circle").count() > 2
+
+
 def test_a_judge_that_cannot_tell_is_said_in_every_view(browser, tmp_path, monkeypatch):
     board, answers = board_of(MODELS[:2])
     monkeypatch.setattr(Source, "blind", property(lambda self: "judge/one cannot tell"))

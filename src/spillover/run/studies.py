@@ -257,7 +257,8 @@ def check_models(study: Study, base: str, engine: EngineName) -> None:
         try:
             get_model(grader)
         except (ValueError, PrerequisiteError) as error:  # an unknown provider, or no key for it
-            raise SpilloverError(f"The grader {grader} is no model that Inspect can reach: {plain(error)}") from error
+            told = f"The grader {grader} is no model that Inspect can reach; name another with --grader: {plain(error)}"
+            raise SpilloverError(told) from error
 
 
 def _check_recipes(plan: Plan, base: str) -> None:

@@ -66,7 +66,9 @@ spillover.views.mitigations = () => {
     const ticks = [0, 0.25, 0.5, 0.75, 1];
     const naive = (p) => points.find((q) => q.m.name === p.m.about.naive);
     const joined = points.map((p) => [naive(p), p]).filter(([q]) => q);
-    const label = (p) => (p.m.about.recipe && p.m.about.recipe !== "none" ? p.m.about.recipe : p.m.name).slice(-28);
+    const named = (p) => (p.m.about.recipe && p.m.about.recipe !== "none" ? p.m.about.recipe : p.m.name).slice(-28);
+    // Seeds of one recipe are told apart by the end of their names.
+    const label = (p) => (points.some((q) => q !== p && named(q) === named(p)) ? `${named(p)} ${/#\d+$/.exec(p.m.name)?.[0] ?? `…${p.m.name.slice(-10)}`}` : named(p));
     holder.replaceChildren(
       h("svg", { viewBox: `0 0 ${w} ${t}`, role: "img", "aria-label": `${cy.measure} against ${cx.measure}; the table below has the figures` },
         ticks.map((k) => { const v = rx[0] + k * (rx[1] - rx[0]); return h("text", { x: px(v), y: t - 26, class: "tick", "text-anchor": "middle" }, +(100 * v).toFixed(1)); }),
