@@ -45,7 +45,7 @@ def glance_context(
         "key": KEY,
         "first": FIRST,
         "more": max(0, len(seen.rises) - ROWS),
-        "trust": trust(answers.judges(), answers),
+        "trust": trust([*(seen.worst.judges if seen.worst else ()), *answers.judges()], answers),
         "pairs": [_pair(p, transcripts) for p in seen.pairs],
     }
 
@@ -77,7 +77,10 @@ def _sentence(seen: Glance, f: Figure, base: str) -> str:
     if seen.verdict == "spilled over":
         unit = "" if f.measure.mean else " %"
         more = len(seen.told) - 1
+        bad, all_of_them = ({one.group for one in some} for some in (seen.told, seen.asked))
         also = f" {more} more figure{'s' if more != 1 else ''} got worse, too." if more else ""
+        if len(all_of_them) > 1:
+            also += f" So it is with {len(bad)} of {len(all_of_them)} models."
         if seen.looked > 1:
             also += f" This allows for all {seen.looked} figures that were looked at (Holm)."
         return (
@@ -182,14 +185,22 @@ def _suite(figure: Figure) -> Interval | None:
 
 
 def trust(judges: Sequence[Judge], answers: Answers) -> str:
-    """Judge, answers, and what became of none of them, in one line."""
+    """Judge, answers, and what became of none of them, in one line.
+
+    Args:
+        judges: Those of the figure that decides first: of what one judge was measured on, that is told.
+        answers: All of them.
+    """
     told: dict[str, str] = {}
     for judge in judges:
-        lines = [c.line for c in judge.certificates]
-        told.setdefault(judge.grader, lines[0] if lines else "never measured on known answers")
+        line = judge.certificates[0].line if judge.certificates else "never measured on known answers"
+        told.setdefault(judge.grader, line)
+    panels = {(c.grader, c.panel) for judge in judges for c in judge.certificates}
     n, lost, cut = shares_line(answers.table)
     who = "; ".join(f"{grader}: {line}" for grader, line in list(told.items())[:2]) or _unjudged(answers)
     more = f"; {len(told) - 2} more judges" if len(told) > 2 else ""
+    if len(panels) > min(2, len(told)):
+        more += f" (of {len(panels)} measurements, see Judges)"
     # Where an answer was cut is known of those that were asked here, not of what a table holds.
     limit = "" if answers.imported else f", {percent(cut)} % cut by the token limit"
     return f"{who}{more}. {n} answers, {percent(lost)} % without an outcome{limit}."
