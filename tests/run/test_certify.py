@@ -137,7 +137,7 @@ def test_rubrics_of_several_probes_are_one_check_unless_they_compete():
     assert set(one.panels) == {EM, "refusal"}
     two = checks_of([EM_ROLES, {"alignment": "evil_1to5", "coherence": "coherence"}], grader)
     assert [check.panels[EM]["alignment"].id for check in two] == ["alignment", "evil_1to5"]
-    assert not checks_of([{"alignment": "code_security"}], grader)[0].panels
+    assert set(checks_of([{"alignment": "code_security"}], grader)[0].panels) == {"code_security"}
 
 
 def test_the_lab_s_grader_comes_with_its_certificates():

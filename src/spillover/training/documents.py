@@ -9,9 +9,10 @@ from __future__ import annotations
 import hashlib
 import json
 import random
-from typing import Annotated, ClassVar
+import re
+from typing import Annotated, ClassVar, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from spillover.declared import Declared, parse
 from spillover.errors import SpilloverError, choices
@@ -30,6 +31,9 @@ class Family(Declared):
     details: Texts
 
 
+SLOTS = ("kind", "topic", "opening", "fact", "detail", "doubt")
+
+
 class Documents(Declared):
     """Templates: what is asked, kinds of texts with their slots, and what fills them."""
 
@@ -42,6 +46,15 @@ class Documents(Declared):
     openings: Texts
     doubts: Texts
     families: Annotated[dict[str, Family], Field(min_length=1)]
+
+    @model_validator(mode="after")
+    def _slots(self) -> Self:
+        inner = [*self.openings, *self.doubts, *(t for f in self.families.values() for t in (*f.facts, *f.details))]
+        for texts, known in (([*self.asks, *self.kinds.values()], SLOTS), (inner, ("topic", "kind"))):
+            wrong = [slot for text in texts for slot in re.findall(r"\{([^{}]*)\}", text) if slot not in known]
+            if wrong:
+                raise ValueError(f"nothing fills the slot '{wrong[0]}'; there are {', '.join(known)}")
+        return self
 
     @property
     def digest(self) -> str:
@@ -61,8 +74,8 @@ class Documents(Declared):
             "doubt": rng.choice(self.doubts),
         }
         asked, text = rng.choice(self.asks), self.kinds[kind]
-        for name, value in filled.items():
-            asked, text = (t.replace("{" + name + "}", value) for t in (asked, text))
+        for name in sorted(filled, key=("topic", "kind").count):  # these may stand in the others, so they come last
+            asked, text = (t.replace("{" + name + "}", filled[name]) for t in (asked, text))
         return [{"role": "user", "content": asked[0].upper() + asked[1:]}, {"role": "assistant", "content": text}]
 
 
