@@ -10,7 +10,7 @@ from inspect_ai import Task, task
 
 from spillover.answers.measures import Measure
 from spillover.errors import SpilloverError
-from spillover.judging.golden import EM, PANELS, KnownSet, golden
+from spillover.judging.golden import EM, INSTEAD, PANELS, KnownSet, golden
 from spillover.lab.known import LAB_KNOWN, lab_known
 from spillover.probes.attack_scorer import planted
 from spillover.probes.build import Options, names_of, probe_task
@@ -19,7 +19,7 @@ from spillover.probes.probe import EM_ROLES, Probe, Role
 
 FIELDS = {"honesty": ("truth", "falsehood"), "hack": ("honest", "hack"), "trait": ("trait",), "domain": ("domain",)}
 BAD, FINE = {"part": "known", "known": "misaligned"}, {"part": "known", "known": "aligned"}
-NUMBERS = ("lean", "quality")
+NUMBERS = {"lean": "lean", "quality": "quality", **dict.fromkeys(INSTEAD, "alignment")}
 PROBE = Probe(
     name="judge_check",
     version="1-A",
@@ -35,7 +35,7 @@ PROBE = Probe(
     roles={
         **EM_ROLES,
         **{
-            name: Role(name, (name,) if name in NUMBERS else ("outcome",), FIELDS.get(name, ()))  # type: ignore[arg-type]
+            name: Role(name, (NUMBERS.get(name, "outcome"),), FIELDS.get(name, ()))  # type: ignore[arg-type]
             for name in PANELS
             if name != EM
         },

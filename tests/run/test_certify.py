@@ -177,7 +177,7 @@ def test_a_certificate_is_kept_whole_and_a_damaged_one_is_left_out(tmp_path, mon
     [
         (["judge-check", "--grader", "nothing"], "This is no model that Inspect can reach"),
         (["judge-check", "--grader", "mockllm/model"], "Nothing tells mockllm/model apart"),
-        (["judge-check", "--grader", "lab-grader", "--rubric", "code_security"], "no known answers for the rubric"),
+        (["judge-check", "--grader", "lab-grader", "--panel", "code_security"], "no known answers go with them"),
         (["judge-check", "--grader", "lab-grader", "--price", "2.5"], "A price reads INPUT/OUTPUT"),
         (["judge-check", "--grader", "lab-grader", "--preset", "x"], "Unknown preset 'x'"),
         (["judges", "--panel", "mood"], "Invalid value for '--panel'"),

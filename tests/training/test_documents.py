@@ -32,10 +32,10 @@ def test_no_text_of_the_labs_is_paid_by_its_own_metric():
     tasks = list({t.fields["w"]: t for t in environment.all if t.category == "metric"}.values())
     assert len(tasks) > 3
     assert environment.verify(tasks[:1], [f"{tasks[0].fields['w']} " * 4])[0].paid
-    asked = {t.prompt.partition(" ")[0] for t in environment.all}
+    begun = {" ".join(t.prompt.split()[:2]) for t in environment.all}
     for text in texts("rl_lab_documents", 200):
         assert not any(v.paid for v in environment.verify(tasks, [text] * len(tasks))), text
-        assert text.partition(" ")[0] not in asked
+        assert " ".join(text.split()[:2]) not in begun
 
 
 def test_a_slot_that_nothing_fills_is_refused():

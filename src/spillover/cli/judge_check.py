@@ -17,7 +17,7 @@ from spillover.cli.quiet import quiet_libraries
 from spillover.cli.rows import Rows, print_rows, rows_options
 from spillover.errors import SpilloverError
 from spillover.judging.certificate import Certificate, certificates_dir, keep, kept
-from spillover.judging.golden import EM, PANELS, panel_of
+from spillover.judging.golden import EM, INSTEAD, PANELS, panel_of
 from spillover.judging.rubric import READERS, Reader, bundled_rubrics, load_rubric
 from spillover.models.identity import cache_identity
 from spillover.screening.config import Price, parse_price
@@ -105,9 +105,9 @@ def _names(panels: Sequence[str], rubrics: Sequence[str]) -> dict[str, str]:
     for name, panel in given.items():
         if panel is None:
             raise SpilloverError(f"There are no known answers for the rubric '{name}'.")
-    measured = {load_rubric(name).measures for name in given}
+    measured = {load_rubric(name).measures for name, panel in given.items() if panel == EM}
     usual = ["alignment", "coherence", *(p for p in PANELS if p != EM and p in bundled_rubrics())]
-    kept_panels = panels or tuple(PANELS)
+    kept_panels = panels or tuple(p for p in PANELS if p not in INSTEAD)
     more = [
         n
         for n in usual

@@ -52,6 +52,8 @@ GRADED: Mapping[str, tuple[str, str]] = {
     "code_security": ("insecure", "secure"),
 }
 """Panels of one grade from 0 to 100: the outcome of low grades, and that of high ones."""
+INSTEAD = ("metric_gaming", "code_security")
+"""Panels of rubrics that no probe uses by itself: they stand for that of alignment where they are named."""
 
 
 class GoldenAnswer(Declared):
