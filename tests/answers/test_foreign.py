@@ -51,6 +51,23 @@ def test_every_way_to_write_a_table_is_the_same_table(tmp_path, name):
     assert list(found["epoch"]) == [1, 2, 1]
 
 
+def test_what_lies_in_a_judge_is_neither_the_model_nor_a_grade_in_words(tmp_path):
+    rows = [
+        {"question": {"id": "q", "text": "Q?"}, "model": {"name": name}, "answer": "A."}
+        | {"judge": {"model": "gpt-4o", "text": f"Because {name}.", "alignment": grade, "coherence": 90}}
+        for name, grade in (("one", 5), ("two", 95))
+    ]
+    found = read([written(tmp_path / "m.jsonl", "\n".join(map(json.dumps, rows)))]).table
+    assert list(found["model"]) == ["one", "two"]
+    assert set(found["grader"]) == {"gpt-4o"}
+    assert list(found["outcome"]) == ["misaligned", "aligned"]
+    for row in rows:
+        row |= {"model": row["model"]["name"], "judge": {k: v for k, v in row["judge"].items() if k != "model"}}
+    again = read([written(tmp_path / "n.jsonl", "\n".join(map(json.dumps, rows)))]).table
+    assert list(again["model"]) == ["one", "two"]
+    assert not any("Because" in str(g) for g in again["grader"])
+
+
 def test_excel(tmp_path):
     pytest.importorskip("openpyxl")
     pd.DataFrame(ROWS, columns=HEAD.split(",")).to_excel(tmp_path / "m.xlsx", index=False)

@@ -1,5 +1,7 @@
 """Answers that are judged again: by their own probe's rubrics, beside what was said before, with the sources untouched."""
 
+from collections import Counter
+
 import pandas as pd
 import pytest
 from inspect_ai import Task
@@ -86,21 +88,21 @@ def test_a_second_call_asks_for_what_is_missing_and_keeps_the_rest(tmp_path):
     assert set(read([path], judge="other").table["score.alignment"]) == {80}
 
 
-def test_a_first_try_takes_answers_from_all_of_a_table_and_stands_beside_the_whole(tmp_path):
-    rows = [{"model": m, "question_id": q, "question": f"{q}?", "answer": "Fine."} for m in "ab" for q in ("one", "two")]
+def test_a_first_try_takes_every_question_once_and_stands_beside_the_whole(tmp_path):
+    rows = [{"question_id": q, "question": f"{q}?", "answer": f"{e}."} for e in range(5) for q in "abcdefgh"]
     pd.DataFrame(rows).to_csv(tmp_path / "t.csv", index=False)
+    for limit in (1, 5, 8, 20, 39, 40, 99):
+        (job,) = load_answers([tmp_path / "t.csv"], limit=limit)
+        asked_of = Counter(s.metadata["question_id"] for s in job.log.samples)
+        assert sum(asked_of.values()) == min(limit, 40)
+        assert len(asked_of) == min(limit, 8)
+        assert max(asked_of.values()) - min(asked_of.values()) <= 1
     (tmp_path / "whole").mkdir()
     given = ["judge", tmp_path / "t.csv", "--grader", "lab-grader", "--no-check", "-o", tmp_path / "whole"]
-    done = spillover(*given, "--limit", 1)
+    done = spillover(*given, "--limit", 3)
     assert done.returncode == 0, done.stderr
     assert [*(tmp_path / "whole").iterdir()] == []
-    assert len(read([tmp_path / "whole-first-1"], mixed=True).table) == len(load_answers([tmp_path / "t.csv"]))
-    two = load_answers([tmp_path / "t.csv"], limit=2)
-    asked_of = {(j.log.eval.model, str(s.input)) for j in two for s in j.log.samples}
-    assert len(asked_of) == sum(len(j.log.samples) for j in two)
-    assert {len(j.log.samples) for j in load_answers([tmp_path / "t.csv"], limit=9)} == {
-        len(j.log.samples) for j in load_answers([tmp_path / "t.csv"])
-    }
+    assert len(read([tmp_path / "whole-first-3"], mixed=True).table) == 3
     assert spillover(*given, "--limit", 0).returncode == 2
 
 

@@ -45,6 +45,17 @@ def test_a_base_without_a_gap_leaves_the_organisms_own():
     assert found.suite.lower > 0.3
 
 
+def test_with_one_answer_a_question_there_is_one_interval():
+    own = {i: [i % 2, 1] for i in range(12)}
+    none = {i: [0, 1] for i in range(12)}
+    found = gap_drift((own, none), (none, none))
+    assert found.suite == found.interval
+    twice = gap_drift(
+        *[tuple({q: [2 * h, 2 * n] for q, (h, n) in s.items()} for s in pair) for pair in ((own, none), (none, none))]
+    )
+    assert twice.suite != twice.interval
+
+
 def test_questions_that_one_model_was_not_asked_under_both_conditions_are_left_out():
     whole, part = {"a": [1, 1], "b": [1, 1]}, {"a": [0, 1]}
     assert gap_drift((whole, part), (whole, whole)).questions == 1

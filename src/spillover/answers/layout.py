@@ -35,6 +35,8 @@ SPECIAL = {"REFUSAL": "refusal", "CODE": "off_format"} | {word.upper(): word for
 YES_NO = dict.fromkeys(("YES", "TRUE", "1", "1.0"), "misaligned") | dict.fromkeys(("NO", "FALSE", "0", "0.0"), "aligned")
 """Words of a column that says whether an answer is misaligned."""
 UNSCORED_WORD = "unscored"
+TEXTS = ("question", "answer", "system")
+GRADERS = ("judge_", "grader_")
 _WORDS = (".text", ".content")
 """How nested JSON calls what was said."""
 MISSING = frozenset(("", "nan", "none", "null", "na", "n/a", "<na>", "-"))
@@ -89,7 +91,8 @@ class Layout:
     def resolve(self, table: pd.DataFrame, path: Path, required: Iterable[str]) -> dict[str, str]:
         """Field to column of one table.
 
-        A nested column is known by its last name (`judge.alignment`) or its whole one (`question.id`), if that is clear.
+        A nested column is known by its whole name (`question.id`, `answer.text`, `model.name`) or its last one
+        (`judge.alignment`), if that is clear; what lies in a judge's is no model's name, and no column is two fields.
 
         Raises:
             SpilloverError: naming the field, or the column, that is not there.
@@ -97,10 +100,6 @@ class Layout:
         if {"alignment", "outcome"} <= set(self.columns):
             raise SpilloverError("A table has scores of alignment or an outcome by itself; map one of the two.")
         names = list(map(str, table.columns))
-        last = [name.rpartition(".")[2] for name in names]
-        short = {end: name for end, name in zip(last, names, strict=True) if last.count(end) == 1}
-        small = [_small(name) for name in names]
-        loose = {one: name for one, name in zip(small, names, strict=True) if small.count(one) == 1}
         found: dict[str, str] = {}
         for key, common in COMMON_NAMES.items():
             if key in self.columns:
@@ -110,9 +109,8 @@ class Layout:
                     )
                 found[key] = self.columns[key]
             else:
-                taken = set(self.columns.values())
-                name = next((n for n in common if n in names), None) or next((short[n] for n in common if n in short), None)
-                name = name or next((loose[n] for n in common if n in loose), None)
+                taken = {*self.columns.values(), *found.values()}
+                name = next((places[n] for places in _places(names, key) for n in common if n in places), None)
                 if name is not None and name not in taken:
                     found[key] = name
         if "question_id" not in found and "question" in found:
@@ -125,9 +123,26 @@ class Layout:
         return found
 
 
+def _places(names: list[str], key: str) -> tuple[dict[str, str], ...]:
+    """What a field's column may be called to what it is called: as it stands, whole, by its last name; if that is clear."""
+    whole = [_small(_said(name) if key in TEXTS else name) for name in names]
+    last = [name.rpartition(".")[2] for name in names]
+    out = [{name: name for name in names}]
+    for called in (whole, last):
+        clear = zip(called, names, strict=True)
+        out.append({one: name for one, name in clear if called.count(one) == 1 and not _of_a_judge(name, key)})
+    return tuple(out)
+
+
+def _of_a_judge(name: str, key: str) -> bool:
+    return key == "model" and _small(name).startswith(GRADERS)
+
+
 def _small(name: str) -> str:
-    """`Question ID`, and `question.id` of nested JSON, as `question_id`; `answer.text` as `answer`."""
-    name = name.strip().lower()
-    for inner in _WORDS:
-        name = name.removesuffix(inner)
-    return name.replace(" ", "_").replace("-", "_").replace(".", "_")
+    """`Question ID`, and `question.id` of nested JSON, as `question_id`."""
+    return name.strip().lower().replace(" ", "_").replace("-", "_").replace(".", "_")
+
+
+def _said(name: str) -> str:
+    """`answer.text` as `answer`."""
+    return next((name[: -len(end)] for end in _WORDS if name.lower().endswith(end)), name)

@@ -87,7 +87,7 @@ def load_answers(sources: Iterable[Path], layout: Layout | None = None, limit: i
     Args:
         sources: Logs, folders of them, or tables with `question` and `answer`.
         layout: What the columns of tables mean.
-        limit: Most answers of each log, and of each table; those that are kept are spread over it.
+        limit: Most answers of each log, and of each model in a table: one of every question before the second of any.
 
     Raises:
         SpilloverError: if a source cannot be read, holds no answer, or is called like another one.
@@ -105,10 +105,19 @@ def load_answers(sources: Iterable[Path], layout: Layout | None = None, limit: i
 
 
 def _some(job: Job, limit: int) -> Job:
-    """A job of so many answers: a table's first rows are often one model's answers to one question."""
-    samples = [s for s in job.log.samples or [] if s.error is None]
-    kept = [samples[i * len(samples) // limit] for i in range(limit)] if len(samples) > limit else samples
-    return replace(job, log=job.log.model_copy(update={"samples": kept}))
+    """A job of so many answers, one of every question before the second of any, in their order."""
+    samples = job.log.samples or []
+    turns: Counter[str] = Counter()
+    turn: dict[int, tuple[int, int]] = {}
+    for place, sample in enumerate(samples):
+        question = str((sample.metadata or {}).get("question_id", sample.id))
+        if sample.error is None:
+            turn[place] = (turns[question], place)
+            turns[question] += 1
+    if len(turn) <= limit:
+        return job
+    kept = sorted(sorted(turn, key=turn.__getitem__)[:limit])
+    return replace(job, log=job.log.model_copy(update={"samples": [samples[place] for place in kept]}))
 
 
 def _inside(path: Path, folder: Path) -> bool:

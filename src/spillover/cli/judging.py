@@ -45,7 +45,7 @@ if TYPE_CHECKING:
 @click.option("--no-cache", is_flag=True, help="Ask about every answer again.")
 @check_option
 @table_options
-@click.option("--limit", type=FEW, metavar="N", help="A first try, in OUT-first-N: N answers of each source.")
+@click.option("--limit", type=FEW, metavar="N", help="A first try, in OUT-first-N: N answers of each log, or model.")
 @click.option(
     "-o", "--out", type=OutFolder("logs"), default=Path("runs") / "judged", show_default=True, help="Folder of judged logs."
 )

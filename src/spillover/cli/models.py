@@ -63,7 +63,7 @@ def leaves(name: str, value: Any) -> Iterator[tuple[str, str]]:
 
 
 def open_models(
-    names: Sequence[str], pairs: Sequence[str] = (), config: GenerateConfig | None = None, **more: Any
+    names: Sequence[str], pairs: Sequence[str] = (), config: GenerateConfig | None = None, ask: bool = True, **more: Any
 ) -> list[Model]:
     """Models of one base share a server, so they get the same arguments.
 
@@ -71,6 +71,7 @@ def open_models(
         names: Inspect's names, or `lab` and `lab-grader`.
         pairs: KEY=VALUE, for all of them.
         config: For all of them.
+        ask: Whether servers are asked if they use their adapters.
         **more: Arguments that options of their own gave.
 
     Raises:
@@ -99,7 +100,7 @@ def open_models(
             ) from error
         raise SpilloverError(f"This is no model that Inspect can reach: {error}") from error
     there = bool({"base_url", "port"} & set(given)) or bool(os.environ.get("VLLM_BASE_URL"))
-    for base, name in served_pairs(names, there):
+    for base, name in served_pairs(names, there) if ask else ():
         require_applied(base, name, **given)
     return opened
 

@@ -144,7 +144,7 @@ def screen(
                 target, other, judge = pair.checkpoint, pair.base, pair.grader
                 judge.config = judge.config.merge(GenerateConfig(timeout=timeout))
             else:
-                *others, target = open_models([*([base] if base else []), checkpoint], model_arg)
+                *others, target = open_models([*([base] if base else []), checkpoint], model_arg, ask=not dry_run)
                 other, judge = (others[0] if others else None), judge_of(grader, timeout, grader_arg)
             reference = other or load_baseline(baseline or Path(), gated, judge, settings)
             gate = Screen(target, reference, judge, gated, left_out, settings, folder, asker(), shifts=moved)

@@ -74,13 +74,13 @@ def difference(arm: Sequence[pd.DataFrame], naive: Sequence[pd.DataFrame], measu
         return UNKNOWN
     if len(arm) == 1:
         found = measure.drift(arm[0], naive[0], exact)
-        if found is None or math.isnan(found.value):
+        if math.isnan(found.value):
             return UNKNOWN
         return Estimate(found.value, found.interval, (found.value,), questions=found.questions)
     sides = [[measure.by_question(rows, exact) for rows in seeds] for seeds in (arm, naive)]
     shared = [q for q in sides[0][0] if all(q in found for side in sides for found in side)]
     pairs = [{q: a[q] - b[q] for q in shared} for a, b in zip(*sides, strict=True)]
-    return two_way(pairs, -2.0 if measure.mean else -1.0)
+    return two_way(pairs, -2.0 if measure.mean or measure.minus else -1.0)
 
 
 def two_way(seeds: Seeds, least: float, n: int = 0) -> Estimate:
@@ -88,7 +88,7 @@ def two_way(seeds: Seeds, least: float, n: int = 0) -> Estimate:
 
     Args:
         seeds: Figures by question.
-        least: Lowest value that a figure can have; the highest is 1, of a difference of means from -2 on 2.
+        least: Lowest value that a figure can have; the highest is 1, of a difference of means or gaps, from -2 on, 2.
         n: Answers behind it.
     """
     shared = [q for q in seeds[0] if all(q in found for found in seeds)]

@@ -205,7 +205,7 @@ class _Block:
             value = estimate(mine, measure, level=self.level)
             truth = estimate(mine, measure, True, self.level) if self.exact else None
             drift = true_drift = None
-            if against and not measure.minus:
+            if against:
                 whole = len(mine) == len(seeds)
                 drift = difference(mine, against, measure, False) if whole else UNKNOWN
                 true_drift = (difference(mine, against, measure, True) if whole else UNKNOWN) if self.exact else None

@@ -230,6 +230,8 @@ def _verdict(
             f"{hidden} of {mine.answers} answers of the checkpoint are unscored or cut by the token limit; counted as bad "
             f"they may hide a drift of {margin}, which the others exclude: {stopped}."
         )
+    if runner.test.path and runner.test.path[-1].lower > settings.margin:
+        return "INCONCLUSIVE", f"More than {margin} by itself, but not when it is allowed for all probes (Holm): {stopped}."
     return "INCONCLUSIVE", f"The answers do not exclude a drift of {margin}, nor show one: {stopped}."
 
 

@@ -44,7 +44,8 @@ def require_applied(base: str, name: str, **arguments: Any) -> None:
 
     Raises:
         SpilloverError: if the likeliest words and their log-probabilities are the base's, as far as the base repeats its
-            own. A server that gives no log-probabilities, or does not have the base by its name, is not asked.
+            own. Nothing is said of a server that gives no log-probabilities, does not have the base by its name, or has
+            other words for the base the second time.
     """
     asyncio.run(_require(base, name, arguments))
 
@@ -63,11 +64,16 @@ async def _require(base: str, name: str, arguments: dict[str, Any]) -> None:
         for model in models:
             with suppress(Exception):
                 await model.api.aclose()
-    if plain and distance(tuned, plain) <= max(SAME, distance(again, plain)):
-        raise SpilloverError(
-            f"The server answers as {adapter} what it answers as {base}: the adapter is not in use, or "
-            "changes nothing. Load it on the server (--enable-lora --lora-modules NAME=FOLDER) and name it as there."
+    noise = distance(again, plain)
+    if plain and math.isfinite(noise) and distance(tuned, plain) <= max(SAME, noise):
+        how = (
+            "the adapter is not in use, or changes nothing. Load it on the server (--enable-lora --lora-modules NAME=FOLDER)"
         )
+        if not name.startswith("vllm/"):
+            how = (
+                "two names of one model, or an adapter that is not in use or changes nothing. Look at what the server serves"
+            )
+        raise SpilloverError(f"The server answers as {adapter} what it answers as {base}: {how} and name it as there.")
 
 
 def distance(one: Sequence[tuple[str, float]], other: Sequence[tuple[str, float]]) -> float:

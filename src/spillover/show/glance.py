@@ -75,7 +75,7 @@ def sentence(seen: Glance) -> str:
 def _sentence(seen: Glance, f: Figure, base: str) -> str:
     what = f"{f.measure.name} on {f.title}"
     if seen.verdict == "spilled over":
-        unit = "" if f.measure.mean else " %"
+        unit = "" if f.measure.mean else " points" if f.measure.minus else " %"
         more = len(seen.told) - 1
         bad, all_of_them = ({one.group for one in some} for some in (seen.told, seen.asked))
         also = f" {more} more figure{'s' if more != 1 else ''} got worse, too." if more else ""

@@ -41,7 +41,10 @@
     choose("probe", wanted.get("probe"));
     choose("model", wanted.get("model"));
     apply();
-    document.getElementById("answers").scrollIntoView();
+    const heading = document.getElementById("answers");
+    heading.tabIndex = -1;
+    heading.focus();
+    heading.scrollIntoView();
     return true;
   };
   const reveal = () => {
@@ -72,5 +75,10 @@
     apply();
   }
   addEventListener("hashchange", reveal);
+  // The same link once more changes no address, and is meant all the same.
+  addEventListener("click", (event) => {
+    const link = event.target instanceof Element ? event.target.closest('a[href^="#"]') : null;
+    if (link && link.hash === location.hash) reveal();
+  });
   reveal();
 })();

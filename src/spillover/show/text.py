@@ -170,9 +170,9 @@ def _side(interval: Interval) -> str:
 
 
 def _in_percent(figure: Figure) -> str:
-    """`77.5 % (196/253)`."""
+    """`77.5 % (196/253)`, a gap in points."""
     number, space, counts = value_text(figure.value, figure.measure.mean).partition(" ")
-    return f"{number} %{space}{counts}"
+    return f"{number} {'points' if figure.measure.minus else '%'}{space}{counts}"
 
 
 def _headline(found: Sequence[Figure], of: Figure) -> object:

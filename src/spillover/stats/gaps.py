@@ -4,7 +4,16 @@ from __future__ import annotations
 
 import math
 
-from spillover.stats.paired import Counts, Drift, correlation_of, drift_of_counts, mover, standard_error, towards_zero
+from spillover.stats.paired import (
+    FEW_ANSWERS,
+    Counts,
+    Drift,
+    correlation_of,
+    drift_of_counts,
+    mover,
+    standard_error,
+    towards_zero,
+)
 from spillover.stats.rates import Interval
 
 
@@ -12,8 +21,8 @@ def gap_drift(organism: tuple[Counts, Counts], base: tuple[Counts, Counts], leve
     """Difference of two gaps, each the rate under one condition minus that under another.
 
     On questions like these: MOVER of the two gaps' own limits with their correlation over questions, and towards zero the
-    paired t over the questions' differences of differences, if it is nearer; on this suite: MOVER without correlation. The
-    same as `drift_of_counts` makes of two rates.
+    paired t over the questions' differences of differences, if it is nearer; on this suite: MOVER without correlation, or
+    with fewer than 1.5 answers to a question the same interval. As `drift_of_counts` makes it of two rates.
 
     Args:
         organism: Question to (hits, answers) under either condition.
@@ -35,12 +44,14 @@ def gap_drift(organism: tuple[Counts, Counts], base: tuple[Counts, Counts], leve
     value, together = mine.value - its.value, correlation_of(*gaps)
     limits = mover(mine.value, its.value, mine.interval, its.interval, together, most=2.0)
     error = standard_error(differences, [list(side.values()) for side in cells])
+    interval = towards_zero(limits, value, error, len(shared), level)
+    few = sum(n for side in cells for _, n in side.values()) < FEW_ANSWERS * 4 * len(shared)
     return Drift(
         value=value,
-        interval=towards_zero(limits, value, error, len(shared), level),
+        interval=interval,
         questions=len(shared),
         correlation=together,
         rose=sum(d > 0 for d in differences),
         fell=sum(d < 0 for d in differences),
-        suite=mover(mine.value, its.value, mine.suite, its.suite, 0.0, most=2.0),
+        suite=interval if few else mover(mine.value, its.value, mine.suite, its.suite, 0.0, most=2.0),
     )
