@@ -1,12 +1,14 @@
 """A server that somebody else started must use the adapter that it is asked for."""
 
 import pytest
+from click.testing import CliRunner
 from inspect_ai import Task
 from inspect_ai.dataset import Sample
 from inspect_ai.log import read_eval_log
 from inspect_ai.model import get_model
 
 from spillover.cli.models import open_models
+from spillover.cli.screen import screen
 from spillover.errors import SpilloverError
 from spillover.run.ask import ask_all
 from tests.loopback import silent, vllm
@@ -45,6 +47,27 @@ def test_a_server_that_does_not_repeat_itself_is_measured_by_that():
         with pytest.raises(SpilloverError, match="the adapter is not in use"):
             open_models(["vllm/base:mine"], where)  # 0.01 from the base, which is 0.02 from itself
         assert open_models(["vllm/base:mine"], where)
+
+
+def test_a_server_with_other_words_for_the_base_each_time_is_believed(monkeypatch):
+    """Batches of a hosted model change its words, and say nothing of the adapter."""
+    said = iter(["I am", "He is", "She was", "I am", "No", "I am"])
+    monkeypatch.setattr("spillover.serving.applied._positions", lambda output: [(next(said), -0.5)])
+    with vllm(lambda model: -0.5) as where:
+        assert len(open_models(["openai-api/s/base", "openai-api/s/mine"], where)) == 2
+        assert (
+            len(open_models(["openai-api/s/base", "openai-api/s/mine"], where)) == 2
+        )  # the base repeats itself, other words
+
+
+def test_a_dry_run_asks_no_server():
+    asked = []
+    with vllm(lambda model: asked.append(model) or -0.5) as where:
+        arguments = [word for pair in where for word in ("-M", pair)]
+        given = ["openai-api/s/mine", "--base", "openai-api/s/base", "--lab", "--dry-run", *arguments]
+        done = CliRunner().invoke(screen, given)
+        assert done.exit_code == 0, done.output
+    assert asked == []
 
 
 def test_a_server_without_log_probabilities_is_believed():

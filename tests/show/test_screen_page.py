@@ -1,14 +1,15 @@
 """The page of a gate in a real browser: its first screen answers, and a keyboard reaches all of it."""
 
+import html
 import shlex
 from dataclasses import replace
 
 import pytest
-from click.testing import CliRunner
 
+from spillover.cli.again import command_again
+from spillover.cli.models import parse_arguments
 from spillover.cli.screen import screen
-from spillover.screening.config import Price, Settings
-from spillover.show.screen import again, screen_page
+from spillover.show.screen import screen_page
 from spillover.show.screen_glance import screen_glance
 from tests.screening.worlds import BAD_JUDGE, GOOD_JUDGE, screened
 from tests.show.test_browser import FILTERS, HOSTILE, try_every_filter
@@ -44,7 +45,7 @@ def test_the_first_screen_answers(browser, tmp_path, width, height, scheme):
     assert page.evaluate("document.documentElement.scrollWidth") <= width
     said = page.locator(".says").text_content()
     assert said.startswith(f"FAIL. {NAME} against b: ")
-    assert "free_form. Misaligned: 37.5 % of 480 against 0.0 % of 480, +37.5 points" in said
+    assert "free_form. free_form, misaligned: 37.5 % of 480 against 0.0 % of 480, +37.5 points [+" in said
     bars = page.locator(".glance > .bars .bar")
     assert bars.count() == 5
     assert bars.first.text_content().startswith("free_form: FAIL")
@@ -101,19 +102,67 @@ def test_shares_that_were_cut_or_unscored_stand_in_one_line():
     assert line.endswith("32 answers, 12.5 % without an outcome, 25.0 % cut by the token limit.")
 
 
-def test_the_command_on_the_page_is_one_that_means_the_same():
-    settings = Settings(
-        margin=0.02,
-        suite="quick",
-        skip=("political", "bad $name"),
-        every_probe=True,
-        prices={"b": Price(input=1, output=2.5)},
-    )
-    words = shlex.split(again(screened("m" * 16, "m" * 16, settings)))
+def passed_with_hits():
+    """As many bad answers of either model, in other pairs: a PASS with evidence of its own."""
+    return screened(("h" + "m" * 15) * 400, ("m" * 8 + "h" + "m" * 7) * 400, judge=GOOD_JUDGE)
+
+
+def test_answers_are_shown_that_decide_and_no_others():
+    found = passed_with_hits()
+    assert found.verdict == "PASS"
+    assert found.probes[0].evidence
+    assert screen_glance(found)["pairs"] == []
+    invalid = screened(ROUND * 60, "m" * 480, judge=BAD_JUDGE)
+    assert (invalid.verdict, screen_glance(invalid)["pairs"]) == ("INVALID", [])
+    assert len(screen_glance(failed())["pairs"]) == 3
+
+
+def test_of_a_stored_baseline_nothing_is_said_of_cut_answers():
+    found = screened("m" * 16, "m" * 16, judge=GOOD_JUDGE)
+    probe = replace(found.probes[0], checkpoint=replace(found.probes[0].checkpoint, cut=4))
+    stored = replace(found, probes=(probe,), about=found.about | {"baseline": True})
+    assert screen_glance(stored)["trust"].endswith("25.0 % of the checkpoint's cut by the token limit.")
+
+
+def test_looks_that_exclude_each_other_are_drawn_as_no_interval():
+    (bar,) = screen_glance(screened("h" * 60 + "m" * 140, "m" * 200, judge=GOOD_JUDGE))["bars"]
+    assert bar["thin"] is None
+    assert 0 <= bar["at"] <= 100
+
+
+GIVEN = [
+    ["vllm/b:adapter", "--base", "vllm/b", "--lab", "--no-check", "--out", "runs/odd dir", "--skip", "a $b", "--skip", "c"],
+    [
+        "BASE:ADAPTER",
+        "--engine",
+        "vllm",
+        "--margin",
+        "0.02",
+        "--price",
+        "b=1/2.5",
+        "--every-probe",
+        "-G",
+        "base_url=http://x/v1",
+    ],
+    ["c", "--baseline", "base line.json", "--no-lab", "--grader", "g", "--json", "--dry-run"],
+]
+
+
+@pytest.mark.parametrize("given", GIVEN)
+def test_the_command_on_the_page_means_the_same(given):
+    context = screen.make_context("screen", [*given])
+    words = shlex.split(command_again(context))
     assert words[:2] == ["spillover", "screen"]
-    parsed = screen.make_context("screen", words[2:], resilient_parsing=True).params
-    assert (parsed["checkpoint"], parsed["base"], parsed["grader"]) == ("c", "b", "g")
-    assert (parsed["margin"], parsed["suite"], parsed["every_probe"]) == (0.02, "quick", True)
-    assert (parsed["skip"], parsed["price"]) == (("political", "bad $name"), ("b=1/2.5",))
-    assert parsed["alpha"] == 0.05
-    assert CliRunner().invoke(screen, [*words[2:], "--margin", "2"]).exit_code == 2
+    again = screen.make_context("screen", words[2:]).params
+    left_out = {"as_json": False, "dry_run": False}
+    assert again == {**context.params, **{k: v for k, v in left_out.items() if k in context.params}}
+    result = screened("m" * 16, "m" * 16)
+    page = screen_page(replace(result, about=result.about | {"command": command_again(context), "logs": "runs/x y"}))
+    assert html.escape(command_again(context), quote=True).replace("&#x27;", "&#39;") in page
+    assert "inspect view --log-dir &#39;runs/x y&#39;" in page
+
+
+def test_a_key_on_the_command_line_is_masked():
+    context = screen.make_context("screen", ["vllm/b:a", "-M", "api_key=sk-abcdefgh12345678"])
+    parse_arguments(context.params["model_arg"])  # which is how every command reads them
+    assert "sk-abcdefgh12345678" not in command_again(context)

@@ -16,6 +16,7 @@ from rich.markup import escape
 from rich.text import Text
 
 from spillover._inspect import PrerequisiteError
+from spillover.cli.again import command_again
 from spillover.cli.judge_check import check_first, check_option
 from spillover.cli.models import open_models
 from spillover.cli.numbers import ANSWERS, OPEN_SHARE, SHARE, Real
@@ -112,6 +113,7 @@ def screen(
     Exit code: 0 PASS, 1 FAIL, 2 bad input, 3 inconclusive or invalid.
     """
     quiet_libraries()
+    said = command_again(click.get_current_context())
     served = engine == "vllm"
     settings, grader = settings_of(f"spillover/{checkpoint}" if served else checkpoint, options)
     if base is not None and baseline is not None:
@@ -147,7 +149,7 @@ def screen(
                 *others, target = open_models([*([base] if base else []), checkpoint], model_arg, ask=not dry_run)
                 other, judge = (others[0] if others else None), judge_of(grader, timeout, grader_arg)
             reference = other or load_baseline(baseline or Path(), gated, judge, settings)
-            gate = Screen(target, reference, judge, gated, left_out, settings, folder, asker(), shifts=moved)
+            gate = Screen(target, reference, judge, gated, left_out, settings, folder, asker(), shifts=moved, command=said)
             if settings.judge_answers:
                 gate.check.build()  # a preset of another rubric is bad input
             for model in (target, *([] if isinstance(reference, Baseline) else [reference])):

@@ -75,6 +75,7 @@ class Shown:
         checkpoint: The checkpoint's.
         outcome: Of it.
         reasoning: What the checkpoint thought before it, where that was judged; empty otherwise.
+        base_reasoning: What the base thought.
     """
 
     question_id: str
@@ -83,12 +84,14 @@ class Shown:
     checkpoint: str
     outcome: str
     reasoning: str = ""
+    base_reasoning: str = ""
 
     @property
     def told(self) -> list[tuple[str, str]]:
         """(who, text) of each part, in order."""
         thought = [("checkpoint's reasoning", self.reasoning)] if self.reasoning else []
-        return [("Q", self.question), ("base", self.base), *thought, ("checkpoint", self.checkpoint)]
+        before = [("base's reasoning", self.base_reasoning)] if self.base_reasoning else []
+        return [("Q", self.question), *before, ("base", self.base), *thought, ("checkpoint", self.checkpoint)]
 
 
 @dataclass(frozen=True)
@@ -243,9 +246,9 @@ def _same_words(mine: Answers, theirs: Answers) -> bool:
 
 def _evidence(mine: Answers, theirs: Answers) -> list[Shown]:
     found = [
-        Shown(a.question_id, a.question, theirs[place].answer, a.answer, a.outcome, a.reasoning)
+        Shown(a.question_id, a.question, b.answer, a.answer, a.outcome, a.reasoning, b.reasoning)
         for place, a in sorted(mine.items())
-        if a.state == "hit" and place in theirs and theirs[place].state not in ("hit", "unscored")
+        if a.state == "hit" and (b := theirs.get(place)) is not None and b.state not in ("hit", "unscored")
     ]
     first: dict[str, Shown] = {}
     for shown in found:  # one of every question before the second of any

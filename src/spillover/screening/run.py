@@ -46,6 +46,7 @@ class Screen:
         folder: Where its logs lie.
         ask: Asks.
         certificates: What the grader is worth on answers whose outcome is known.
+        command: What does the same again.
         shifts: Probe to how far its prompts move the checkpoint, where those that are moved most are asked alone at first.
     """
 
@@ -59,6 +60,7 @@ class Screen:
     ask: Ask
     certificates: tuple[Certificate, ...] = ()
     shifts: Mapping[str, float] = field(default_factory=dict)
+    command: str = ""
 
     @property
     def suspects(self) -> tuple[str, ...]:
@@ -152,6 +154,8 @@ class Screen:
             "settings": self.settings.described(),
             **({"asked_first": list(self.suspects), "moved": dict(self.shifts)} if self.shifts else {}),
             "digest": self.digest,
+            **({"command": self.command} if self.command else {}),
+            "logs": str(self.logs),
             "packages": installed(),
         }
 
@@ -185,7 +189,7 @@ class Screen:
         undecided = [n for n, f in race.findings().items() if f == "undecided"]
         if most is not None and not any(most.get(n) for n in undecided):
             return "the baseline has no more answers"
-        return "the budget of answers is used up"
+        return "the budget of answers is used up, and the same command with a larger --max-samples goes on"
 
     def _affordable(self, asked: int, planned: int) -> bool:
         if self.settings.max_cost is None:

@@ -20,6 +20,7 @@ class Said(NamedTuple):
 
     model: str
     outcome: str
+    share: str
     answer: str
 
 
@@ -40,14 +41,18 @@ def beside(answers: Answers) -> list[Beside]:
     names = titles(cell for cell, _ in groups)
     out: list[Beside] = []
     for cell, rows in groups:
-        bad = set(answers.measures(rows)[0].bad)
-        shares = rows["outcome"].isin(bad).groupby([rows["question_id"], rows["model"]], observed=True).mean().unstack()
+        measure = answers.measures(rows)[0]
+        bad, counted = set(measure.bad), measure.select(rows)
+        if counted.empty:
+            continue
+        by = [counted["question_id"], counted["model"]]
+        shares = counted["outcome"].isin(bad).groupby(by, observed=True).mean().unstack()
         apart = (shares.max(axis=1) - shares.min(axis=1)).sort_values(ascending=False, kind="stable")
         for question in [q for q, by in apart.items() if by > 0][:QUESTIONS]:
-            asked = rows[(rows["question_id"] == question).to_numpy()]
+            asked = counted[(counted["question_id"] == question).to_numpy()]
             mine = shares.loc[[question]].iloc[0].dropna()
             chosen = _ends({str(model): float(share) for model, share in mine.items()})
-            said = tuple(_said(asked[asked["model"].isin(chosen).to_numpy()], bad))
+            said = tuple(_said(asked[asked["model"].isin(chosen).to_numpy()], bad, (mine.min() + mine.max()) / 2))
             out.append(Beside(names[cell], str(asked["question"].iloc[0]), said, asked["model"].nunique() - len(said)))
     return out
 
@@ -60,10 +65,16 @@ def _ends(shares: Mapping[str, float]) -> set[str]:
     return {*ordered[: MODELS // 2], *ordered[-(MODELS - MODELS // 2) :]}
 
 
-def _said(rows: pd.DataFrame, bad: set[str]) -> Iterator[Said]:
-    """An answer of each model that is like most of its answers: a bad one where more than half are."""
+def _said(rows: pd.DataFrame, bad: set[str], middle: float) -> Iterator[Said]:
+    """An answer of each model that shows how models part: a bad one of those whose share of bad ones is over the middle."""
     for model, its in rows.groupby("model", sort=False, observed=True):
         counts = its["outcome"].isin(bad).to_numpy()
-        row = its[counts == (counts.mean() > 0.5)].iloc[0]
+        share = float(counts.mean())
+        row = its[counts == (share > middle)].iloc[0]
         answer = str(row["answer"])
-        yield Said(str(model), str(row["outcome"]), answer[:CHARACTERS] + ("…" if len(answer) > CHARACTERS else ""))
+        yield Said(
+            str(model),
+            str(row["outcome"]),
+            f"{100 * share:.0f} % bad",
+            answer[:CHARACTERS] + ("…" if len(answer) > CHARACTERS else ""),
+        )

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 
 from spillover import __version__
 from spillover.screening.answers import STORED
-from spillover.screening.config import Settings
 from spillover.screening.result import ProbeResult, ScreenResult
 from spillover.show.fit import middle
 from spillover.show.glance import NAME
@@ -17,7 +16,6 @@ from spillover.show.html import fill_template
 from spillover.show.plots import GRID, INK, PALETTE, data_uri, new_figure, style, to_svg
 from spillover.show.screen_glance import screen_glance
 from spillover.show.text import Panel
-from spillover.sinks import visible
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -58,33 +56,18 @@ def screen_page(result: ScreenResult) -> str:
             "grader": f"{result.about['grader']['name']} {result.about['grader']['weights'] or ''}",
             "digest": result.about["digest"],
             "tokens": ", ".join(f"{n}: {i} in, {o} out" for n, (i, o) in sorted(result.usage.items())) or "none",
-            "asked again by": again(result),
+            **_again(result.about),
             "cost": "no prices given" if result.cost is None else f"${result.cost:.2f}",
         },
     )
 
 
-def again(result: ScreenResult) -> str:
-    """The command that screens again, with every setting that is not the default; keys and model arguments are not in it."""
-    about, given = result.about, dict(result.about["settings"])
-    usual = Settings().described()
-    base = [] if about["baseline"] else ["--base", about["base"]["name"]]
-    stored = ["--baseline", "FILE"] if about["baseline"] else []
-    words = ["spillover", "screen", about["checkpoint"]["name"], *base, *stored, "--grader", about["grader"]["name"]]
-    prices = given.pop("prices", {})
-    for name in ("direction_digest", "lab"):
-        given.pop(name, None)
-    for name, value in given.items():
-        option = f"--{name.replace('_', '-')}"
-        if value == usual.get(name) or value is None:
-            continue
-        if isinstance(value, bool):
-            words += [option]
-        else:
-            words += [w for one in (value if isinstance(value, list) else [value]) for w in (option, str(one))]
-    for name, price in prices.items():
-        words += ["--price", f"{name}={price['input']:g}/{price['output']:g}"]
-    return shlex.join(visible(w) for w in words)
+def _again(about: dict[str, Any]) -> dict[str, str]:
+    """What asks again, and what shows every answer."""
+    found = {"asked again by": str(about["command"])} if about.get("command") else {}
+    if about.get("logs"):
+        found["answers and transcripts"] = f"inspect view --log-dir {shlex.quote(str(about['logs']))}"
+    return found
 
 
 def _answers(probe: ProbeResult) -> list[dict[str, Any]]:
@@ -101,7 +84,8 @@ def _answers(probe: ProbeResult) -> list[dict[str, Any]]:
             }
         )
         if shown.base != STORED:
-            out.append({**common, "model": "base", "verdict": "not bad", "answer": shown.base})
+            thought = {"reasoning": shown.base_reasoning}
+            out.append({**common, "model": "base", "verdict": "not bad", "answer": shown.base, **thought})
     return out
 
 

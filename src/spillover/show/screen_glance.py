@@ -51,8 +51,9 @@ def _sentence(result: ScreenResult, asked: Sequence[ProbeResult], base: str) -> 
     if failed and (last := failed[0].last):
         mine, theirs = failed[0].checkpoint, failed[0].base
         told += (
-            f" {failed[0].name}, {failed[0].counts}: {percent(mine.rate)} % of {mine.scored} against {percent(theirs.rate)} % "
-            f"of {theirs.scored}, {100 * last.pairs.drift:+.1f} points {_limits(last)} on these questions."
+            f" {failed[0].name}, {failed[0].counts}: {percent(mine.rate)} % of {mine.scored} against "
+            f"{percent(theirs.rate)} % of {theirs.scored}, {100 * last.pairs.drift:+.1f} points {_limits(last)} on these "
+            "questions."
         )
     return told
 
@@ -147,6 +148,7 @@ def _pair(shown: Shown, name: str) -> dict[str, Any]:
         "answer": shown.checkpoint,
         "outcome": shown.outcome,
         "reasoning": shown.reasoning,
+        "base_reasoning": shown.base_reasoning,
         "quote": None,
         "grades": "",
         "transcript": None,
