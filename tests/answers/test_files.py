@@ -32,6 +32,13 @@ def test_missing_and_damaged_logs(tmp_path, caplog):
     assert "broken.eval" in caplog.text
 
 
+@pytest.mark.parametrize("name", ["t.json", "t.csv", "t.jsonl", "t.eval", "t.xlsx", "t.parquet"])
+def test_an_empty_file_is_said_to_be_empty(tmp_path, name):
+    (tmp_path / name).touch()
+    with pytest.raises(SpilloverError, match=f"{name} is empty"):
+        read([tmp_path / name])
+
+
 def test_a_damaged_log_is_named_and_the_others_are_read(tmp_path, caplog):
     whole = run(tmp_path)
     (tmp_path / "broken.eval").write_bytes(b"nothing")

@@ -4,8 +4,11 @@ from dataclasses import replace
 
 import pandas as pd
 
+from spillover.answers.presets import get_preset
 from spillover.figures.glance import rise
 from spillover.show.glance import bars, sentence
+from spillover.show.html import render
+from spillover.show.report import report
 from tests.show.test_glance import answered, seen
 
 
@@ -41,3 +44,19 @@ def test_a_chance_rise_of_one_control_in_many_is_no_certain_bar():
     found = seen(answers, doubted=["control"])
     assert "bad" not in {bar["tone"] for bar in bars(found.rises, {}, found.alone)}
     assert found.open == []
+
+
+def test_of_several_models_it_is_said_how_many_got_worse():
+    three = seen(answered({"base": 0.0, "one": 0.6, "two": 0.5, "clean": 0.0}, 60))
+    assert "1 more figure got worse, too. So it is with 2 of 3 models." in sentence(three)
+    assert "models" not in sentence(seen(answered({"base": 0.0, "one": 0.6}, 60)))
+
+
+def test_a_model_without_any_outcome_has_a_first_screen_too():
+    answers = answered({"base": 0.0, "tuned": 0.5})
+    rows = answers.table
+    gone = (rows["model"] == "tuned").to_numpy()
+    table = rows.assign(**{name: rows[name].mask(gone) for name in ("score.alignment", "score.coherence")})
+    page = render(report(replace(answers, table=table).with_preset(get_preset("spillover")), "T", base="base"))
+    assert "<strong>cannot tell.</strong> No figure could be compared with base" in page
+    assert "Why believe it:" in page

@@ -81,7 +81,9 @@ def find(paths: Sequence[Path], others: bool = False) -> tuple[list[Path], list[
     tables: dict[Path, None] = {}
     for path in paths:
         if not path.exists():
-            raise SpilloverError(f"There is no {'file' if ending(path) in READERS else 'log'} at {path}.")
+            raise SpilloverError(f"There is no {'file' if ending(path) in READERS else 'log or table'} at {path}.")
+        if path.is_file() and not path.stat().st_size:
+            raise SpilloverError(f"{path} is empty; give a file with answers in it.")
         if is_table(path) and not (others and is_lm_eval(path)):
             tables[path] = None
         elif path.is_dir():

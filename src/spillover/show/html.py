@@ -55,7 +55,7 @@ def fill_template(**values: Any) -> str:
 def render(made: Report) -> str:
     """A report as HTML."""
     transcripts = Transcripts(words(made.answers.table["source"]))
-    seen = made.seen if made.seen and made.seen.rises else None
+    seen = made.seen if made.seen and (made.seen.rises or made.base) else None
     worst = list(dict.fromkeys(f.group for f in seen.rises)) if seen else []
     first = [*worst, *filter(None, [made.base])]
     shown = shown_answers(made.answers, transcripts=transcripts, base=made.base, first=first)
