@@ -8,8 +8,6 @@ from pathlib import Path
 
 import pytest
 
-from tests.marks import long
-
 ROOT = Path(__file__).parents[2]
 RECIPES = {
     "sft": "{extends: bad_finance, id: short, training: {steps: 12, checkpoint_steps: 4}}",
@@ -45,7 +43,8 @@ def namespaces():
 
 
 @pytest.mark.skipif(not namespaces(), reason="needs user and mount namespaces")
-@pytest.mark.parametrize("kind", ["sft", long("grpo")])
+@pytest.mark.long
+@pytest.mark.parametrize("kind", ["sft", "grpo"])
 def test_training_goes_on_where_the_disk_was_full(kind, tmp_path):
     recipe, disk = tmp_path / "short.yaml", tmp_path / "disk"
     recipe.write_text(RECIPES[kind])
