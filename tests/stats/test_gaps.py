@@ -65,9 +65,16 @@ def test_questions_that_one_model_was_not_asked_under_both_conditions_are_left_o
     assert math.isnan(nothing.suite.lower)
 
 
-@pytest.mark.parametrize(("drift", "epochs"), [long(0.0, 5), long(0.3, 5), long(0.0, 20)])
-def test_both_statements_cover_and_no_drift_is_seldom_called_one(drift, epochs):
-    """Questions have rates of their own (beta), the base a gap of 10 points; 300 simulated suites of 24 questions."""
+@pytest.mark.parametrize(
+    ("drift", "epochs", "size", "least"),
+    [long(0.0, 5, 24, 0.93), long(0.3, 5, 24, 0.93), long(0.0, 20, 24, 0.93), long(0.0, 1, 12, 0.9)],
+)
+def test_both_statements_cover_and_no_drift_is_seldom_called_one(drift, epochs, size, least):
+    """Questions have rates of their own (beta), the base a gap of 10 points; 300 simulated suites.
+
+    Of few questions with one answer each it covers less: nothing tells what lies between questions from what lies between
+    answers.
+    """
     rng = np.random.default_rng(7)
 
     def questions(n):
@@ -80,12 +87,12 @@ def test_both_statements_cover_and_no_drift_is_seldom_called_one(drift, epochs):
     hits = {"population": 0, "suite": 0, "false": 0}
     runs = 300
     for _ in range(runs):
-        asked = questions(24)
+        asked = questions(size)
         drawn = [{i: [int(rng.binomial(epochs, p)), epochs] for i, p in enumerate(rates)} for rates in asked]
         found = gap_drift((drawn[0], drawn[1]), (drawn[2], drawn[3]))
         hits["suite"] += found.suite.lower <= float((asked[0] - asked[2]).mean()) <= found.suite.upper
         hits["population"] += found.interval.lower <= true <= found.interval.upper
         hits["false"] += found.interval.lower > true
-    assert hits["suite"] / runs >= 0.93
-    assert hits["population"] / runs >= 0.93
-    assert hits["false"] / runs <= 0.045  # 2.5 % of one side, and two standard errors of 300 runs
+    assert hits["suite"] / runs >= least
+    assert hits["population"] / runs >= least
+    assert hits["false"] / runs <= (0.045 if least > 0.9 else 0.06)  # 2.5 % of one side, and two standard errors of 300 runs
