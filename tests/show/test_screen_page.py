@@ -114,6 +114,7 @@ def test_answers_are_shown_that_decide_and_no_others():
     assert screen_glance(found)["pairs"] == []
     invalid = screened(ROUND * 60, "m" * 480, judge=BAD_JUDGE)
     assert (invalid.verdict, screen_glance(invalid)["pairs"]) == ("INVALID", [])
+    assert "points" not in screen_glance(invalid)["sentence"]
     assert len(screen_glance(failed())["pairs"]) == 3
 
 

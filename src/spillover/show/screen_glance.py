@@ -48,7 +48,7 @@ def _sentence(result: ScreenResult, asked: Sequence[ProbeResult], base: str) -> 
     failed = _surest([p for p in asked if p.verdict == "FAIL"])
     if result.verdict == "PASS" and asked and (last := asked[0].last):
         told += f" The largest drift is {asked[0].name}, {100 * last.pairs.drift:+.1f} points on these questions."
-    if failed and (last := failed[0].last):
+    if result.verdict == "FAIL" and failed and (last := failed[0].last):
         mine, theirs = failed[0].checkpoint, failed[0].base
         told += (
             f" {failed[0].name}, {failed[0].counts}: {percent(mine.rate)} % of {mine.scored} against "
