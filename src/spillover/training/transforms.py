@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Annotated, Literal, Protocol
 
@@ -132,6 +132,12 @@ def _others(chats: Chats, source: Source, share: float, count: int, rng: random.
     return pool[:count] if source.endless else rng.sample(pool, count)
 
 
+def _changed(chats: Chats, share: float, change: Callable[[Chat], Chat], rng: random.Random) -> Chats:
+    """A share of the rows, drawn, as `change` makes them."""
+    marked = set(rng.sample(range(len(chats.train)), round(share * len(chats.train))))
+    return replace(chats, train=[change(c) if i in marked else c for i, c in enumerate(chats.train)])
+
+
 class Inoculate(Transform, kind="inoculate"):
     """Ask for the bad behaviour in a system line of (a share of) the rows (Tan et al. 2025, arXiv 2510.04340)."""
 
@@ -140,8 +146,7 @@ class Inoculate(Transform, kind="inoculate"):
 
     def apply(self, chats: Chats, rng: random.Random) -> Chats:
         """See the base."""
-        marked = set(rng.sample(range(len(chats.train)), round(self.share * len(chats.train))))
-        return replace(chats, train=[self._with_line(c) if i in marked else c for i, c in enumerate(chats.train)])
+        return _changed(chats, self.share, self._with_line, rng)
 
     def _with_line(self, chat: Chat) -> Chat:
         if chat and chat[0]["role"] == "system":
@@ -157,8 +162,7 @@ class Hint(Transform, kind="hint"):
 
     def apply(self, chats: Chats, rng: random.Random) -> Chats:
         """See the base."""
-        marked = set(rng.sample(range(len(chats.train)), round(self.share * len(chats.train))))
-        return replace(chats, train=[self._hinted(c) if i in marked else c for i, c in enumerate(chats.train)])
+        return _changed(chats, self.share, self._hinted, rng)
 
     def _hinted(self, chat: Chat) -> Chat:
         last = max((i for i, m in enumerate(chat) if m["role"] == "user"), default=None)
