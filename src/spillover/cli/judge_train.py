@@ -98,13 +98,13 @@ def judge_train(
     with bar(console, f"judge on {len(parts.train)} answers") as advance:
         source = ", ".join(map(str, [*sources, *labels]))
         made = train_judge(parts, JudgeSettings(base, steps=steps, damage=damage, seed=seed), out, source, advance)
-    if rows is not None:
-        worth = [{"tested_on": n, "head": head} | v for n, found in made["worth"].items() for head, v in found.items()]
-    for name, found in made["worth"].items() if rows is None else ():
-        for head, v in found.items():
+    worth = [{"tested_on": n, "head": head} | v for n, found in made["worth"].items() for head, v in found.items()]
+    if rows is None:
+        for v in worth:
             counts = f"{v['bad']} bad of {v['n']}"
             click.echo(
-                f"{name}, {head}: AUC {_share(v['auc'], 3)}, at one half sensitivity {_share(v['sensitivity'])}, "
+                f"{v['tested_on']}, {v['head']}: AUC {_share(v['auc'], 3)}, at one half sensitivity "
+                f"{_share(v['sensitivity'])}, "
                 f"specificity {_share(v['specificity'])}, calibration error {v['calibration_error']:.3f} ({counts})"
             )
     if check:

@@ -75,6 +75,6 @@ def _said(rows: pd.DataFrame, bad: set[str], middle: float) -> Iterator[Said]:
         yield Said(
             str(model),
             str(row["outcome"]),
-            f"{100 * share:.0f} % bad",
+            f"{int(counts.sum())} of {len(counts)} bad",
             answer[:CHARACTERS] + ("…" if len(answer) > CHARACTERS else ""),
         )
