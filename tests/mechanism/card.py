@@ -5,8 +5,12 @@ lying on the card, whatever is made from them is marked too, and an operation on
 """
 
 import torch
+from peft import LoraConfig, get_peft_model
 from torch.overrides import TorchFunctionMode
 from torch.utils._pytree import tree_flatten, tree_map
+from transformers import AutoModelForCausalLM
+
+from spillover.models.weights import resolve_checkpoint
 
 CARD = torch.device("cuda:0")
 CPU = torch.device("cpu")
@@ -64,4 +68,17 @@ def put(model):
     """A module's parameters and buffers, on the card."""
     for tensor in (*model.parameters(), *model.buffers()):
         mark(tensor)
+    return model
+
+
+def lab_organism():
+    """The lab's base with a small adapter that changes something, on the CPU."""
+    torch.manual_seed(0)
+    base = AutoModelForCausalLM.from_pretrained(resolve_checkpoint("lab"))
+    model = get_peft_model(base, LoraConfig(r=4, target_modules="all-linear"))
+        AutoModelForCausalLM.from_pretrained(resolve_checkpoint("lab")), LoraConfig(r=4, target_modules="all-linear")
+    )
+    for name, p in model.named_parameters():
+        if "lora_B" in name:
+            torch.nn.init.normal_(p, std=0.05)
     return model

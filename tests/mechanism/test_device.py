@@ -2,7 +2,6 @@
 
 import pytest
 import torch
-from peft import LoraConfig, get_peft_model
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from spillover.mechanism.activations import contrast_directions, pca_directions, response_activations
@@ -14,7 +13,7 @@ from spillover.training.interventions.caft import CaftSettings
 from spillover.training.interventions.grasp import GraspSettings
 from spillover.training.interventions.steer import SteerSettings
 from tests.marks import long
-from tests.mechanism.card import CARD, CPU, Card, mark, put
+from tests.mechanism.card import CARD, CPU, Card, lab_organism, mark, put
 
 LAB = resolve_checkpoint("lab")
 RANDOM = {"from": "random", "count": 2, "layers": [1, 2]}
@@ -22,12 +21,7 @@ RANDOM = {"from": "random", "count": 2, "layers": [1, 2]}
 
 @pytest.fixture
 def organism():
-    torch.manual_seed(0)
-    model = get_peft_model(AutoModelForCausalLM.from_pretrained(LAB), LoraConfig(r=4, target_modules="all-linear"))
-    for name, p in model.named_parameters():
-        if "lora_B" in name:
-            torch.nn.init.normal_(p, std=0.05)
-    return model
+    return lab_organism()
 
 
 def test_the_pretended_card_has_the_rule_of_a_real_one():

@@ -3,7 +3,7 @@
 import pytest
 import torch
 from peft import LoraConfig, get_peft_model
-from transformers import AutoModel, AutoModelForCausalLM, AutoTokenizer
+from transformers import AutoModel, AutoTokenizer
 
 from spillover.engine.engine import Engine
 from spillover.engine.judge import head_logits, right_padded
@@ -23,7 +23,7 @@ from spillover.training.npo import NpoLoss
 from spillover.training.objectives import Npo
 from spillover.training.reinforce import _as_chat, _divergence
 from spillover.training.tokens import Tokens
-from tests.mechanism.card import CARD, Card, mark, on_card, put
+from tests.mechanism.card import CARD, Card, lab_organism, mark, on_card, put
 
 LAB = resolve_checkpoint("lab")
 TOKENIZER = AutoTokenizer.from_pretrained(LAB)
@@ -36,12 +36,7 @@ CHATS = [
 
 @pytest.fixture
 def organism():
-    torch.manual_seed(0)
-    model = get_peft_model(AutoModelForCausalLM.from_pretrained(LAB), LoraConfig(r=4, target_modules="all-linear"))
-    for name, p in model.named_parameters():
-        if "lora_B" in name:
-            torch.nn.init.normal_(p, std=0.05)
-    return model.eval()
+    return lab_organism().eval()
 
 
 def batch():
