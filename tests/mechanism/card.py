@@ -76,8 +76,6 @@ def lab_organism():
     torch.manual_seed(0)
     base = AutoModelForCausalLM.from_pretrained(resolve_checkpoint("lab"))
     model = get_peft_model(base, LoraConfig(r=4, target_modules="all-linear"))
-        AutoModelForCausalLM.from_pretrained(resolve_checkpoint("lab")), LoraConfig(r=4, target_modules="all-linear")
-    )
     for name, p in model.named_parameters():
         if "lora_B" in name:
             torch.nn.init.normal_(p, std=0.05)
