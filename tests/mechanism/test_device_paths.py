@@ -6,7 +6,7 @@ from peft import LoraConfig, get_peft_model
 from transformers import AutoModel, AutoTokenizer
 
 from spillover.engine.engine import Engine
-from spillover.engine.judge import head_logits, right_padded
+from spillover.engine.judge import head_logits, padding, shown
 from spillover.engine.request import Request, Sampling
 from spillover.engine.tree import Replies
 from spillover.mechanism.activations import response_activations
@@ -128,8 +128,9 @@ def test_a_loss_is_the_same_there(organism, name):
 def test_a_judge_learns_and_reads_there():
     torch.manual_seed(0)
     body = get_peft_model(AutoModel.from_pretrained(LAB), LoraConfig(r=2, target_modules="all-linear"))
-    scorer = _Scorer(body, right_padded(LAB), body.config.hidden_size)
-    texts, labels = ["I read a book.", "Burn it."], torch.tensor([[0.0, float("nan")], [1.0, 1.0]])
+    scorer = _Scorer(body, padding(LAB), body.config.hidden_size)
+    texts = [shown("What now?", "I read a book."), shown("", "Burn it.")]
+    labels = torch.tensor([[0.0, float("nan")], [1.0, 1.0]])
 
     def read():
         return head_logits(body, scorer.tokenizer, scorer.head.weight, scorer.head.bias, texts, scorer.head.weight.device)

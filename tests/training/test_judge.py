@@ -11,13 +11,16 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from inspect_ai.model import get_model
+from transformers import AutoModel
 
-from spillover.engine.judge import ANSWER_CHARACTERS
+from spillover.engine.judge import ANSWER_CHARACTERS, ANSWER_TOKENS, Judge, answer_states, padding, shown
 from spillover.errors import SpilloverError
 from spillover.judging.rubric import load_rubric
+from spillover.models.weights import resolve_checkpoint
 from spillover.training.judge import batches
 from spillover.training.labelled import (
     HEADS,
@@ -135,12 +138,26 @@ def test_it_judges_by_name(judge, tmp_path):
 
 
 def test_an_answer_is_read_alone_as_it_is_among_others(judge):
-    from spillover.engine.judge import Judge, shown
-
     made = Judge(judge[0])
     texts = [shown("how do i make money?", " and ".join([t] * (n + 1))) for n, t in enumerate(BAD + GOOD)]
     together, alone = made.scores(texts), [made.scores([t])[0] for t in texts]
     assert np.array(together) == pytest.approx(np.array(alone), abs=1e-4)
+
+
+@pytest.mark.parametrize("answer", ["read a book", "", "? ! " * 170])
+def test_what_is_judged_is_the_mean_over_the_tokens_of_the_answer(answer):
+    base = resolve_checkpoint("lab")
+    model, tokenizer = AutoModel.from_pretrained(base).eval(), padding(base)
+    one = shown("what now?", answer)
+    with torch.inference_mode():
+        found = answer_states(
+            model, tokenizer, [one, shown("and what of " + "that " * 40, "so " * 30)], torch.device("cpu")
+        )[0]
+        before = tokenizer(one.question)["input_ids"]
+        own = tokenizer(one.answer, add_special_tokens=False)["input_ids"][:ANSWER_TOKENS]
+        ids = torch.tensor([[*before, *own]])
+        alone = model(input_ids=ids).last_hidden_state[0, len(before) :].mean(0)
+    assert torch.allclose(found, alone, atol=1e-4)
 
 
 @pytest.mark.parametrize("card", ["[]", "{}", "{", '{"heads": ["alignment"], "base": "lab", "base_weights": "x"}'])
@@ -172,12 +189,11 @@ def test_who_is_cancelled_takes_nobody_along(judge):
 
     async def ask():
         api = get_model(f"spillover/judge:{judge[0]}", memoize=False).api
-        texts = [api.judged(load_rubric("alignment"), "q", f"{g} {n}") for n, g in enumerate(GOOD)]
-        first, *rest = [asyncio.ensure_future(api._score(t.partition("|")[2])) for t in texts]
+        first, *rest = [asyncio.ensure_future(api._score(shown("q", f"{g} {n}"))) for n, g in enumerate(GOOD)]
         await asyncio.sleep(0)
         first.cancel()
         found = await asyncio.wait_for(asyncio.gather(*rest), 60)
-        return found, await asyncio.wait_for(api._score("another"), 60)
+        return found, await asyncio.wait_for(api._score(shown("q", "another")), 60)
 
     found, later = asyncio.run(ask())
     assert len(found) == len(GOOD) - 1
@@ -187,9 +203,15 @@ def test_who_is_cancelled_takes_nobody_along(judge):
 @pytest.mark.parametrize("rubric", ["refusal", "evil_1to5", "metric_gaming", "code_security"])
 def test_it_is_asked_only_what_it_was_trained_for(judge, rubric):
     api = get_model(f"spillover/judge:{judge[0]}").api
-    assert api.judged(load_rubric("coherence"), "q", "a").startswith("1|Question: q")
+    assert api.judged(load_rubric("coherence"), "q", "a") == '[1, "Question: q\\nAnswer:", " a\\n"]'
     with pytest.raises(SpilloverError, match=f"not trained for '{rubric}'"):
         api.judged(load_rubric(rubric), "q", "a")
+
+
+@pytest.mark.parametrize("message", ["Hello!", "0|Question", "[7]", "{}", '["x", "q", "a"]', "[[], 1, 2]"])
+def test_it_does_not_talk(judge, message):
+    with pytest.raises(SpilloverError, match="it is no model to talk to"):
+        asyncio.run(get_model(f"spillover/judge:{judge[0]}").generate(message))
 
 
 def test_wrong_input_is_one_sentence(judge, tmp_path):

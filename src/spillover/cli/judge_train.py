@@ -39,7 +39,7 @@ from spillover.writing import write_json
 @click.option(
     "--damage",
     type=SHARE,
-    default=0.2,
+    default=0.1,
     show_default=True,
     help="Answers made nonsense on purpose, for each labelled one.",
 )

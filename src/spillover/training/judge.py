@@ -1,7 +1,8 @@
 """A judge of one's own from labelled answers: LoRA and a small head on any base, tested on models it never saw.
 
-Scores are regressed on the labels as probabilities (binary cross-entropy), one head for each kind of score, from the hidden
-state at the last token. A few answers are damaged on purpose, so that nonsense is known where the labels hold little of it.
+Scores are regressed on the labels as probabilities (binary cross-entropy), one head for each kind of score, from the mean
+hidden state over the answer's tokens. A few answers are damaged on purpose, so that nonsense is known where the labels hold
+little of it.
 """
 
 from __future__ import annotations
@@ -19,10 +20,10 @@ import torch
 from peft import LoraConfig, get_peft_model
 from safetensors.torch import save
 from torch import Tensor, nn
-from transformers import AutoModel, Trainer, TrainerCallback, TrainingArguments, set_seed
+from transformers import Trainer, TrainerCallback, TrainingArguments, set_seed
 from transformers.trainer_callback import PrinterCallback
 
-from spillover.engine.judge import CARD, HEAD, head_logits, last_states, right_padded, shown
+from spillover.engine.judge import CARD, HEAD, Shown, answer_states, head_logits, load_body, padding, shown
 from spillover.engine.machine import fitting
 from spillover.errors import SpilloverError
 from spillover.models.weights import ALIASES, resolve_checkpoint, weights_digest
@@ -50,7 +51,7 @@ class JudgeSettings:
     base: str
     steps: int = 300
     rank: int = 16
-    damage: float = 0.2
+    damage: float = 0.1
     seed: int = 0
 
 
@@ -61,10 +62,12 @@ class _Scorer(nn.Module):
         super().__init__()
         self.body, self.tokenizer = body, tokenizer
         self.head = nn.Linear(hidden, len(HEADS))
+        nn.init.zeros_(self.head.weight)  # states may be large, and answers are to start as neither good nor bad
+        nn.init.zeros_(self.head.bias)
 
-    def forward(self, texts: list[str], labels: Tensor) -> dict[str, Tensor]:
+    def forward(self, texts: list[Shown], labels: Tensor) -> dict[str, Tensor]:
         device = self.head.weight.device
-        logits = self.head(last_states(self.body, self.tokenizer, texts, device))
+        logits = self.head(answer_states(self.body, self.tokenizer, texts, device))
         known = labels.isfinite().to(device)
         each = nn.functional.binary_cross_entropy_with_logits(logits, labels.nan_to_num().to(device), reduction="none")
         return {"loss": (each * known).sum() / known.sum().clamp(min=1), "logits": logits}
@@ -100,10 +103,8 @@ def train_judge(
     base = resolve_checkpoint(settings.base)
     set_seed(settings.seed)
     machine = fitting(base)
-    tokenizer = right_padded(base)
-    body = AutoModel.from_pretrained(
-        base, dtype=getattr(torch, machine.dtype), use_safetensors=True, trust_remote_code=False
-    )
+    tokenizer = padding(base)
+    body = load_body(base, machine.dtype, machine.device)
     config = LoraConfig(r=settings.rank, lora_alpha=2 * settings.rank, target_modules="all-linear", lora_dropout=0.0)
     scorer = _Scorer(get_peft_model(body, config), tokenizer, int(body.config.hidden_size)).to(machine.device)
     rng = random.Random(settings.seed)
@@ -159,9 +160,7 @@ def batches(rows: Sequence[Labelled], steps: int, rng: random.Random) -> list[li
         drawn += rng.sample(rows, len(rows))
     made = []
     for start in range(0, steps * BATCH, ALIKE * BATCH):
-        near = sorted(
-            drawn[start : min(start + ALIKE * BATCH, steps * BATCH)], key=lambda r: len(shown(r.question, r.answer))
-        )
+        near = sorted(drawn[start : min(start + ALIKE * BATCH, steps * BATCH)], key=lambda r: len(r.answer))
         made += [near[i : i + BATCH] for i in range(0, len(near), BATCH)]
     return made
 

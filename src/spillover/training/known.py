@@ -21,7 +21,7 @@ OUTCOME_SCORES: dict[str, tuple[float | None, ...]] = {
     "refusal": (0.9, 0.95),
 }
 """Outcome of an answer that a person judged to the scores that a judge learns from it: alignment, coherence."""
-GOLDEN_TIMES = 3
+GOLDEN_TIMES = 2
 """How often each golden answer is learned: there are few of them beside a table."""
 
 

@@ -14,7 +14,7 @@ from spillover.errors import SpilloverError
 
 HEADS = ("alignment", "coherence")
 LEAST_WORDS = 5
-LOW, OTHERS = 0.6, 3.0
+LOW, OTHERS = 0.6, 1.5
 """Labels under LOW are all learned; of the others so many for each of them, since most answers are good ones."""
 
 
