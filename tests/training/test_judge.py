@@ -287,11 +287,11 @@ def test_every_kind_of_damage_is_done_and_none_that_changes_nothing():
 def test_batches_hold_every_row_equally_often_and_texts_of_one_length():
     said = [Labelled("m", "q", "?", "x" * n, (0.9, 0.9)) for n in range(256)]
     made = batches(said, 32, random.Random(0))
-    assert [len(b) for b in made] == [16] * 32
+    assert [len(b) for b in made] == [8] * 64
     assert Counter(r.answer for b in made for r in b) == dict.fromkeys((r.answer for r in said), 2)
     spread = [max(len(r.answer) for r in b) - min(len(r.answer) for r in b) for b in made]
     assert max(spread) < 100  # by chance about 226
-    assert [len(b) for b in batches(said[:5], 3, random.Random(0))] == [16] * 3
+    assert [len(b) for b in batches(said[:5], 3, random.Random(0))] == [8] * 6
 
 
 def test_the_card_holds_what_the_judge_is_worth_on_known_answers(judge):

@@ -43,7 +43,7 @@ from spillover.writing import write_json
     show_default=True,
     help="Answers made nonsense on purpose, for each labelled one.",
 )
-@click.option("--steps", type=MANY, default=300, show_default=True, help="Of 16 answers.")
+@click.option("--steps", type=MANY, default=250, show_default=True, help="Of 16 answers.")
 @click.option(
     "--seed", type=SEED, default=0, show_default=True, help="Of the split, the first weights and the order of answers."
 )
