@@ -42,6 +42,8 @@ from spillover.models.weights import resolve_checkpoint, weights_digest
 from spillover.schema import parse_json
 
 CARD, HEAD = "judge.json", "head.safetensors"
+READS = "mean over the answer"
+"""What the head is given, in a judge's card: weights that learned another reading would give scores of no meaning."""
 ANSWER_CHARACTERS, QUESTION_CHARACTERS = 700, 300
 ANSWER_TOKENS, QUESTION_TOKENS = 224, 96
 BATCH = 32
@@ -142,7 +144,7 @@ def read_judge(folder: Path) -> dict[str, Any]:
     """The card of the judge in a folder.
 
     Raises:
-        SpilloverError: if there is none, or its training did not end.
+        SpilloverError: if there is none, its training did not end, or it learned to read answers in another way.
     """
     try:
         card: dict[str, Any] = parse_json((folder / CARD).read_text(encoding="utf-8"))
@@ -152,6 +154,10 @@ def read_judge(folder: Path) -> dict[str, Any]:
         raise SpilloverError(
             f"There is no judge at {folder}; train one (`spillover judge-train`) and name its folder: spillover/judge:DIR."
         ) from error
+    if card.get("reads") != READS:
+        raise SpilloverError(
+            f"The judge at {folder} was trained by a version of Spillover that reads answers in another way; train it again."
+        )
     return card
 
 

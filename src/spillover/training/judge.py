@@ -23,7 +23,7 @@ from torch import Tensor, nn
 from transformers import Trainer, TrainerCallback, TrainingArguments, set_seed
 from transformers.trainer_callback import PrinterCallback
 
-from spillover.engine.judge import CARD, HEAD, Shown, answer_states, head_logits, load_body, padding, shown
+from spillover.engine.judge import CARD, HEAD, READS, Shown, answer_states, head_logits, load_body, padding, shown
 from spillover.engine.machine import fitting
 from spillover.errors import SpilloverError
 from spillover.models.weights import ALIASES, resolve_checkpoint, weights_digest
@@ -123,6 +123,7 @@ def train_judge(
     found = {n: worth(p, _sigmoid(logits(p) * scale.numpy() + shift.numpy())) for n, p in parts.held_out.items()}
     card: dict[str, Any] = {
         "heads": list(HEADS),
+        "reads": READS,
         # An alias is the same everywhere, a path only from here.
         "base": settings.base if settings.base in ALIASES else str(base.resolve()),
         "base_weights": weights_digest(base),
