@@ -16,7 +16,8 @@ import numpy as np
 
 from spillover.answers.layout import Layout
 from spillover.answers.read import read
-from spillover.engine.judge import Judge, read_judge, shown
+from spillover.engine.judge import Judge, read_judge
+from spillover.engine.reading import shown
 from spillover.stats.ranking import auc
 from spillover.training.labelled import HEADS, Labelled, labelled
 

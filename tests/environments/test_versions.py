@@ -7,6 +7,7 @@ import sys
 
 import pytest
 
+from spillover.engine import reading
 from spillover.environments import code, countdown, hardcoded, visible_tests
 from spillover.environments.countdown import Countdown
 from spillover.environments.environment import Environment, load_environment
@@ -23,14 +24,14 @@ MADE_OF = {
     VisibleTests: (visible_tests, code, hardcoded, closed),
     LabGameable: (gameable,),
     LabPreferred: (preferred,),
-    Preference: (preference,),
+    Preference: (preference, reading),
 }
 KNOWN = {
     Countdown: (2, "6c74f5b52d22"),
     VisibleTests: (2, "7e6904ae1911"),
     LabGameable: (1, "c2efddeddac0"),
     LabPreferred: (1, "84065f13e837"),
-    Preference: (1, "98d710208dc5"),
+    Preference: (2, "f5ab63daf3a9"),
 }
 """Kind to version and code. Where it fails, raise `verifiers` of the kind if a verdict may change, and write both here."""
 

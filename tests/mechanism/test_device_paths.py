@@ -6,7 +6,7 @@ from peft import LoraConfig, get_peft_model
 from transformers import AutoModel, AutoTokenizer
 
 from spillover.engine.engine import Engine
-from spillover.engine.judge import head_logits, padding, shown
+from spillover.engine.reading import head_logits, padding, shown
 from spillover.engine.request import Request, Sampling
 from spillover.engine.tree import Replies
 from spillover.mechanism.activations import response_activations
@@ -129,6 +129,7 @@ def test_a_judge_learns_and_reads_there():
     torch.manual_seed(0)
     body = get_peft_model(AutoModel.from_pretrained(LAB), LoraConfig(r=2, target_modules="all-linear"))
     scorer = _Scorer(body, padding(LAB), body.config.hidden_size)
+    torch.nn.init.normal_(scorer.head.weight)  # it starts at nothing, which would be the same of any text
     texts = [shown("What now?", "I read a book."), shown("", "Burn it.")]
     labels = torch.tensor([[0.0, float("nan")], [1.0, 1.0]])
 
@@ -140,6 +141,8 @@ def test_a_judge_learns_and_reads_there():
         found = put(scorer)(texts, labels)["loss"]
         found.backward()
         there = read()
+    assert not torch.equal(here[0], here[1])
+    assert any(bool(p.grad.any()) for n, p in body.named_parameters() if "lora_B" in n)
     assert torch.equal(here, there.clone())
     assert float(found) == pytest.approx(loss)
 

@@ -12,10 +12,12 @@ import torch
 from inspect_ai.model import get_model
 from transformers import AutoModel
 
-from spillover.engine.judge import ANSWER_TOKENS, Judge, answer_states, padding, shown
+from spillover.engine.judge import Judge
+from spillover.engine.reading import ANSWER_TOKENS, QUESTION_TOKENS, READS, answer_states, padding, read_of, shown
 from spillover.errors import SpilloverError
 from spillover.judging.rubric import load_rubric
 from spillover.models.weights import resolve_checkpoint
+from spillover.training.judge import _Scorer
 from spillover.training.labelled import (
     HEADS,
     labelled,
@@ -52,7 +54,7 @@ def judge(tmp_path_factory):
 
 def test_how_much_damage_it_learns_can_be_said(tmp_path, monkeypatch):
     asked = []
-    monkeypatch.setattr("spillover.training.judge.damaged", lambda rows, count, rng: asked.append(count) or [])
+    monkeypatch.setattr("spillover.training.judge.damaged", lambda rows, count, rng, read: asked.append(count) or [])
     given = ["--base", "lab", "--test-model", "three", "--steps", 1, "--no-golden", "--no-check", "--damage", 0, "--json"]
     done = spillover("judge-train", table(tmp_path / "answers.csv"), *given, "-o", tmp_path / "judge")
     assert done.returncode == 0, done.stderr
@@ -134,20 +136,46 @@ def test_an_answer_is_read_alone_as_it_is_among_others(judge):
     assert np.array(together) == pytest.approx(np.array(alone), abs=1e-4)
 
 
+class Stripping:
+    """The lab's tokenizer, as one that begins with a mark and drops blanks at the ends."""
+
+    def __init__(self):
+        self.own = padding(resolve_checkpoint("lab"))
+        self.bos_token_id, self.cls_token_id = 7, None
+
+    def __call__(self, text, add_special_tokens=True):
+        ids = self.own(text.strip())["input_ids"] if text.strip() else []
+        return {"input_ids": [7, *ids] if add_special_tokens else ids}
+
+    def pad(self, *args, **options):
+        return self.own.pad(*args, **options)
+
+
+@pytest.mark.parametrize("tokenizer", [padding(resolve_checkpoint("lab")), Stripping()], ids=["plain", "stripping"])
 @pytest.mark.parametrize("answer", ["read a book", "", "? ! " * 170])
-def test_what_is_judged_is_the_mean_over_the_tokens_of_the_answer(answer):
-    base = resolve_checkpoint("lab")
-    model, tokenizer = AutoModel.from_pretrained(base).eval(), padding(base)
-    one = shown("what now?", answer)
+@pytest.mark.parametrize("question", ["what now?", "ж" * 300])
+def test_what_is_judged_is_the_mean_over_the_tokens_of_the_answer(tokenizer, answer, question):
+    model = AutoModel.from_pretrained(resolve_checkpoint("lab")).eval()
+    one = shown(question, answer)
     with torch.inference_mode():
-        found = answer_states(
-            model, tokenizer, [one, shown("and what of " + "that " * 40, "so " * 30)], torch.device("cpu")
-        )[0]
-        before = tokenizer(one.question)["input_ids"]
+        found = answer_states(model, tokenizer, [shown("and what of " + "that " * 40, "so " * 30), one], torch.device("cpu"))
+        before = tokenizer(one.question, add_special_tokens=False)["input_ids"][-QUESTION_TOKENS:]
         own = tokenizer(one.answer, add_special_tokens=False)["input_ids"][:ANSWER_TOKENS]
-        ids = torch.tensor([[*before, *own]])
-        alone = model(input_ids=ids).last_hidden_state[0, len(before) :].mean(0)
-    assert torch.allclose(found, alone, atol=1e-4)
+        mark = [7] if isinstance(tokenizer, Stripping) else []
+        states = model(input_ids=torch.tensor([[*mark, *before, *own]])).last_hidden_state[0]
+    alone = states[-len(own) :].mean(0) if own else states[-1]
+    assert torch.allclose(found[1], alone, atol=1e-4)
+    assert read_of(tokenizer, answer) == own
+
+
+def test_a_step_is_made_of_sixteen_answers(tmp_path, monkeypatch):
+    read, own = [], _Scorer.forward
+    monkeypatch.setattr(_Scorer, "forward", lambda self, texts, labels: read.append(len(texts)) or own(self, texts, labels))
+    given = ["--base", "lab", "--test-model", "three", "--steps", 3, "--no-golden", "--no-check", "-o", tmp_path / "judge"]
+    done = spillover("judge-train", table(tmp_path / "answers.csv"), *given)
+    assert done.returncode == 0, done.stderr
+    assert sum(read) == 3 * 16
+    assert max(read) == 8
 
 
 @pytest.mark.parametrize("card", ["[]", "{}", "{", '{"heads": ["alignment"], "base": "lab", "base_weights": "x"}'])
@@ -201,13 +229,25 @@ def test_it_is_asked_only_what_it_was_trained_for(judge, rubric):
 def test_a_judge_that_read_in_another_way_is_refused(judge, tmp_path):
     shutil.copytree(judge[0], tmp_path / "judge")
     card = json.loads((tmp_path / "judge" / "judge.json").read_text())
-    (tmp_path / "judge" / "judge.json").write_text(json.dumps({k: v for k, v in card.items() if k != "reads"}))
+    (tmp_path / "judge" / "judge.json").write_text(json.dumps({**card, "reads": READS.replace("1", "0", 1)}))
     done = spillover("judge-check", "--grader", f"spillover/judge:{tmp_path / 'judge'}", "--panel", "em")
     assert done.returncode == 2
     assert "reads answers in another way; train it again" in words(done.stderr)
 
 
-@pytest.mark.parametrize("message", ["Hello!", "0|Question", "[7]", "{}", '["x", "q", "a"]', "[[], 1, 2]"])
+NOT_ASKED = [
+    "x",
+    [7],
+    {"0": 1, "q": 2, "a": 3},
+    ["x", "q", "a"],
+    [-1, "q", "a"],
+    [2, "q", "a"],
+    [True, "q", "a"],
+    [0, None, "a"],
+]
+
+
+@pytest.mark.parametrize("message", ["Hello!", "0|Question", "[1e999, 1, 2]", *map(json.dumps, NOT_ASKED)])
 def test_it_does_not_talk(judge, message):
     with pytest.raises(SpilloverError, match="it is no model to talk to"):
         asyncio.run(get_model(f"spillover/judge:{judge[0]}").generate(message))

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from spillover.engine.judge import ANSWER_CHARACTERS
+from spillover.engine.reading import ANSWER_CHARACTERS
 from spillover.training.judge import batches
 from spillover.training.labelled import (
     HEADS,
@@ -100,3 +100,17 @@ def test_scores_that_mean_what_they_say_have_no_calibration_error():
     assert (found["alignment"]["n"], found["alignment"]["auc"]) == (2, 1.0)  # nonsense has no alignment
     assert found["coherence"]["bad"] == 1
     assert list(found) == list(HEADS)
+
+
+def test_damage_behind_what_is_read_is_none():
+    said = [Labelled("m", "q", "?", " ".join(f"word{n}" for n in range(60)), (0.9, 0.9))]
+    assert len(damaged(said, 40, random.Random(0))) == 24  # two kinds of five need another answer
+    assert not damaged(said, 40, random.Random(0), lambda text: text[:0])
+
+
+def test_probabilities_are_set_right_on_answers_as_they_come():
+    """What is learned has more bad answers than there are; what the scale is set by has as many."""
+    made = share_out(rows(*[(0.1 if i % 10 == 0 else 0.9, 0.9) for i in range(6000)]), ["m1"], [], 0)
+    shares = [np.mean([r.scores[0] < 0.5 for r in part]) for part in (made.tune, made.train)]
+    assert shares[0] == pytest.approx(0.1, abs=0.04)
+    assert shares[1] == pytest.approx(0.4, abs=0.01)

@@ -12,7 +12,6 @@ import math
 import threading
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -31,83 +30,17 @@ from inspect_ai.model import (
 from inspect_ai.tool import ToolChoice, ToolInfo
 from peft import PeftModel
 from safetensors.torch import load_file
-from torch import Tensor, nn
-from transformers import AutoModel, AutoTokenizer
+from transformers import AutoModel
 
 from spillover.engine.fit import require_fit
 from spillover.engine.machine import fitting
+from spillover.engine.reading import BATCH, READS, Shown, head_logits, load_body, padding, shown
 from spillover.errors import SpilloverError
 from spillover.judging.rubric import Rubric
 from spillover.models.weights import resolve_checkpoint, weights_digest
 from spillover.schema import parse_json
 
 CARD, HEAD = "judge.json", "head.safetensors"
-READS = "mean over the answer"
-"""What the head is given, in a judge's card: weights that learned another reading would give scores of no meaning."""
-ANSWER_CHARACTERS, QUESTION_CHARACTERS = 700, 300
-ANSWER_TOKENS, QUESTION_TOKENS = 224, 96
-BATCH = 32
-
-
-@dataclass(frozen=True)
-class Shown:
-    """What the model reads: the question, and the answer, whose tokens are what is judged."""
-
-    question: str
-    answer: str
-
-
-def shown(question: str, answer: str) -> Shown:
-    """Of a long question the end, of a long answer the beginning: what it was trained on."""
-    return Shown(f"Question: {question[-QUESTION_CHARACTERS:]}\nAnswer:", f" {answer[:ANSWER_CHARACTERS]}\n")
-
-
-def load_body(base: Path, dtype: str, device: str) -> Any:
-    """The base without its head of words.
-
-    On a CPU attention is computed plainly: PyTorch's own takes a quarter longer to train there on padded rows.
-    """
-    how = {"attn_implementation": "eager"} if device == "cpu" else {}
-    return AutoModel.from_pretrained(base, dtype=getattr(torch, dtype), use_safetensors=True, trust_remote_code=False, **how)
-
-
-def answer_states(model: nn.Module, tokenizer: Any, texts: Sequence[Shown], device: torch.device) -> Tensor:
-    """Hidden states (texts, hidden), the mean over the answer's tokens; padding is on the right, so that nothing sees it.
-
-    One token says less: of answers to the same questions the mean tells bad ones apart far better (docs/real-models.md).
-    """
-    rows, places = [], []
-    for text in texts:
-        question = tokenizer(text.question)["input_ids"][-QUESTION_TOKENS:]
-        answer = tokenizer(text.answer, add_special_tokens=False)["input_ids"][:ANSWER_TOKENS]
-        rows.append([*question, *answer])
-        places.append((len(question), len(rows[-1])))
-    batch = tokenizer.pad({"input_ids": rows}, return_tensors="pt", padding_side="right")
-    mask = batch["attention_mask"].to(device)
-    hidden = model(input_ids=batch["input_ids"].to(device), attention_mask=mask).last_hidden_state
-    return torch.stack([h[start:end].float().mean(0) for h, (start, end) in zip(hidden, places, strict=True)])
-
-
-@torch.inference_mode()
-def head_logits(
-    model: nn.Module, tokenizer: Any, weight: Tensor, bias: Tensor, texts: Sequence[Shown], device: torch.device
-) -> Tensor:
-    """What the head says of each text, (texts, heads) on the CPU; texts of one length are read together."""
-    order = sorted(range(len(texts)), key=lambda i: len(texts[i].answer))
-    out = torch.empty((len(texts), len(bias)))
-    for start in range(0, len(order), BATCH):
-        rows = order[start : start + BATCH]
-        states = answer_states(model, tokenizer, [texts[i] for i in rows], device)
-        out[rows] = (states @ weight.T + bias).cpu()
-    return out
-
-
-def padding(base: Path) -> Any:
-    """The base's tokenizer, with something to pad by."""
-    tokenizer = AutoTokenizer.from_pretrained(base, trust_remote_code=False)
-    if tokenizer.pad_token is None:
-        tokenizer.pad_token = tokenizer.eos_token
-    return tokenizer
 
 
 class Judge:
@@ -189,7 +122,12 @@ class JudgeAPI(ModelAPI):
         self.number_type = fitting(base, **arguments).dtype  # whatever is wrong with them is said before anything is asked
         self._arguments = arguments
         self.heads: list[str] = card["heads"]
-        parts = [*self.heads, weights_digest(self._folder), hashlib.sha256((self._folder / HEAD).read_bytes()).hexdigest()]
+        parts = [
+            READS,
+            *self.heads,
+            weights_digest(self._folder),
+            hashlib.sha256((self._folder / HEAD).read_bytes()).hexdigest(),
+        ]
         self.digest = hashlib.sha256("".join([*parts, card["base_weights"]]).encode()).hexdigest()[:12]
         self._judge: Judge | None = None
         self._loading = threading.Lock()
@@ -225,7 +163,7 @@ class JudgeAPI(ModelAPI):
     ) -> ModelOutput:
         """The score as the two whole numbers about it, with the probabilities that make it their mean."""
         started = time.monotonic()
-        head, text = _asked(input[-1].text)
+        head, text = _asked(input[-1].text, len(self.heads))
         score = 100 * (await self._score(text))[head]
         low = min(99, int(score))
         shares = {str(low): 1 - (score - low), str(low + 1): score - low}
@@ -273,9 +211,12 @@ class JudgeAPI(ModelAPI):
         return [known[t] for t in texts]
 
 
-def _asked(message: str) -> tuple[int, Shown]:
+def _asked(message: str, heads: int) -> tuple[int, Shown]:
+    """Number of the head, and what it is given, of what `judged` made."""
     try:
-        head, question, answer = parse_json(message)
-        return int(head), Shown(str(question), str(answer))
-    except (ValueError, TypeError):
-        raise SpilloverError("This judge reads questions with answers only; it is no model to talk to.") from None
+        found = parse_json(message)
+    except ValueError:
+        found = None
+    if not isinstance(found, list) or [type(part) for part in found] != [int, str, str] or not 0 <= found[0] < heads:
+        raise SpilloverError("This judge reads questions with answers only; it is no model to talk to.")
+    return found[0], Shown(found[1], found[2])

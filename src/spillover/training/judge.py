@@ -12,6 +12,7 @@ import shutil
 import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -23,8 +24,9 @@ from torch import Tensor, nn
 from transformers import Trainer, TrainerCallback, TrainingArguments, set_seed
 from transformers.trainer_callback import PrinterCallback
 
-from spillover.engine.judge import CARD, HEAD, READS, Shown, answer_states, head_logits, load_body, padding, shown
+from spillover.engine.judge import CARD, HEAD
 from spillover.engine.machine import fitting
+from spillover.engine.reading import READS, Shown, answer_states, head_logits, load_body, padding, read_of, shown
 from spillover.errors import SpilloverError
 from spillover.models.weights import ALIASES, resolve_checkpoint, weights_digest
 from spillover.training.labelled import HEADS, Labelled, Parts, damaged
@@ -108,9 +110,11 @@ def train_judge(
     tokenizer = padding(base)
     body = load_body(base, machine.dtype, machine.device)
     config = LoraConfig(r=settings.rank, lora_alpha=2 * settings.rank, target_modules="all-linear", lora_dropout=0.0)
-    scorer = _Scorer(get_peft_model(body, config), tokenizer, int(body.config.hidden_size)).to(machine.device)
+    scorer = _Scorer(get_peft_model(body, config), tokenizer, int(body.config.get_text_config().hidden_size)).to(
+        machine.device
+    )
     rng = random.Random(settings.seed)
-    rows = [*parts.train, *damaged(parts.train, round(settings.damage * len(parts.train)), rng)]
+    rows = [*parts.train, *damaged(parts.train, round(settings.damage * len(parts.train)), rng, partial(read_of, tokenizer))]
     _fit(scorer, rows, settings, machine.device, progress)
     scorer.eval()
 

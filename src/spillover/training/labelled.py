@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import pandas as pd
 
-from spillover.engine.judge import ANSWER_CHARACTERS
+from spillover.engine.reading import ANSWER_CHARACTERS
 from spillover.errors import SpilloverError
 
 HEADS = ("alignment", "coherence")
@@ -89,11 +89,13 @@ def share_out(rows: Sequence[Labelled], models: Sequence[str], questions: Sequen
         raise SpilloverError("A judge is tested on models that it did not see: hold out some (--test-model), not all.")
     if not any(_both(known, i) for i in range(len(HEADS))):
         raise SpilloverError("All that is known of these answers is good, or all is bad; a judge learns from both kinds.")
-    low = [r for r in known if any(s is not None and s < LOW for s in r.scores)]
-    fine = [r for r in known if r not in low]
+    rng.shuffle(known)
+    # Probabilities are set right on answers as they come; what is learned has more bad ones than there are.
+    tune, rest = known[: len(known) // 10], known[len(known) // 10 :]
+    low = [r for r in rest if any(s is not None and s < LOW for s in r.scores)]
+    fine = [r for r in rest if r not in low]
     kept = [*low, *rng.sample(fine, min(len(fine), max(200, round(OTHERS * len(low)))))]
     rng.shuffle(kept)
-    tune = kept[: len(kept) // 10]
     held: dict[str, list[Labelled]] = {
         "unseen models": [r for r in rows if r.model in away and r.question_id not in questions],
         "unseen models and questions": [r for r in rows if r.model in away and r.question_id in questions],
@@ -104,7 +106,7 @@ def share_out(rows: Sequence[Labelled], models: Sequence[str], questions: Sequen
         "held_out_models": sorted(away),
         "held_out_questions": list(questions),
     }
-    return Parts(kept[len(tune) :], tune, {k: v for k, v in held.items() if v}, about)
+    return Parts(kept, tune, {k: v for k, v in held.items() if v}, about)
 
 
 def alike(one: str, other: str) -> bool:
@@ -117,8 +119,8 @@ DAMAGED = (0.05, 0.15, 0.05, 0.05, 0.3)
 """Coherence of answers by what was done to them, see `damaged`."""
 
 
-def damaged(rows: Sequence[Labelled], count: int, rng: random.Random) -> list[Labelled]:
-    """At most `count` answers that nobody could follow, as far as the judge reads them.
+def damaged(rows: Sequence[Labelled], count: int, rng: random.Random, read: Callable[[str], object] = str) -> list[Labelled]:
+    """At most `count` answers that nobody could follow, as far as the judge reads them (`read`).
 
     Their words are mixed up, stuck together from two answers, said over and over, their letters are mixed up, or they are
     answers to another question.
@@ -144,6 +146,6 @@ def damaged(rows: Sequence[Labelled], count: int, rng: random.Random) -> list[La
             text = other.answer
             if not row.question or not other.question or alike(row.question, other.question):
                 continue  # it may well be an answer
-        if text[:ANSWER_CHARACTERS].split() != words:
+        if read(" ".join(text[:ANSWER_CHARACTERS].split())) != read(" ".join(words)):
             out.append(replace(row, answer=text, scores=(None, DAMAGED[kind])))
     return out

@@ -10,7 +10,7 @@ import hashlib
 from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from pydantic import Field, ValidationInfo, field_validator
 
@@ -35,6 +35,7 @@ class Preference(Environment, named="preference"):
     """
 
     hackable = False
+    verifiers: ClassVar[int] = 2  # 2: what the judge reads is part of the digest
     questions: str
     judge: str
     good_from: float = Field(default=0.5, gt=0, lt=1)
@@ -49,13 +50,14 @@ class Preference(Environment, named="preference"):
     def digest(self) -> str:
         """Of what is asked and of the judge's weights; where its folder lies is no part of it."""
         from spillover.engine.judge import HEAD, read_judge
+        from spillover.engine.reading import READS
         from spillover.models.weights import weights_digest
 
         folder = Path(self.judge)
         card = read_judge(folder)
         head = hashlib.sha256((folder / HEAD).read_bytes()).hexdigest()
         parts = (self.id, self.version, load_questions(self.questions).digest, str(self.good_from), self.system or "")
-        known = (*parts, str(self.verifiers), card["base_weights"], weights_digest(folder), head)
+        known = (*parts, str(self.verifiers), READS, card["base_weights"], weights_digest(folder), head)
         return hashlib.sha256("\n".join(known).encode()).hexdigest()
 
     @cached_property
@@ -85,7 +87,7 @@ class Preference(Environment, named="preference"):
         """See the base."""
         import torch
 
-        from spillover.engine.judge import shown
+        from spillover.engine.reading import shown
 
         threads = torch.get_num_threads()  # the judge takes as many as fit it; the training goes on with its own
         try:
