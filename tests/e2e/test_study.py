@@ -1,5 +1,6 @@
 """A study of arms from files to report: contexts, checkpoints, doses, a mitigation in two stages, published figures."""
 
+import json
 import shutil
 
 import pandas as pd
@@ -12,7 +13,7 @@ from spillover.paths import evals_dir
 from spillover.run.plan import read_plan
 from spillover.run.studies import study_specs
 from spillover.run.study import load_study
-from tests.command import spillover
+from tests.command import spillover, words
 
 RECIPE = """
 id: tiny
@@ -74,6 +75,32 @@ def finished(tmp_path_factory):
     done = spillover(*command)
     assert done.returncode == 0, done.stderr
     return folder / "out", command, done.stdout
+
+
+def test_whoever_reads_the_logs_later_calls_the_models_as_the_study_did(finished, tmp_path):
+    """And measures drift from its base, and knows what was taught, without being told; a second judgement, too."""
+    out, _, _ = finished
+    said = pd.read_parquet(out / "answers.parquet")
+    (logs,) = out.glob("logs-*")
+    moved = shutil.copytree(logs, tmp_path / "moved")  # no plan lies beside it
+    done = spillover("judge", moved, "--grader", "spillover/lab-grader", "-o", tmp_path / "again")
+    assert done.returncode == 0, done.stderr
+    for place in (moved, tmp_path / "again"):
+        done = spillover("report", place, "--json", "--frame", tmp_path / "frame.parquet")
+        assert done.returncode == 0, done.stderr
+        rows = json.loads(done.stdout)
+        assert {row["base"] for row in rows} == {"base"}
+        assert {row["model"] for row in rows} == set(said["model"])
+        frame = pd.read_parquet(tmp_path / "frame.parquet")
+        assert frame["model"].unique().tolist() == said["model"].unique().tolist()
+        told = words(spillover("report", place, "-o", tmp_path / "page.html").stdout)
+        assert "No drift" not in told
+        page = (tmp_path / "page.html").read_text()
+        assert "(mitigation)" in page
+        assert "Answers to lab_advice are not counted" in page
+    by_id = said["model_id"][said["model"] == "base"].iloc[0]
+    done = spillover("report", moved, "--base", by_id)
+    assert done.returncode == 0, done.stderr
 
 
 def test_a_study_from_files_to_report(finished):

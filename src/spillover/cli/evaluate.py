@@ -8,6 +8,7 @@ from typing import Literal
 import click
 from inspect_ai.model import GenerateConfig
 
+from spillover.answers.cast import Cast
 from spillover.answers.presets import get_preset
 from spillover.answers.read import read, short_names
 from spillover.cli.judge_check import check_first, check_option
@@ -109,9 +110,10 @@ def eval_command(
         return check_first(names_in(tasks), judge, preset, check, reader_in(specs))
 
     with only_one(folder):
-        logs = run_suite(chosen, specs, tasks, targets, judge, folder, lambda title: bar(console, title), measured, limit)
+        shown = names[base] if base else None
+        cast = Cast(names, base=shown)
+        logs = run_suite(chosen, specs, tasks, targets, judge, folder, lambda t: bar(console, t), measured, limit, cast)
     answers = read([logs], names=names)
-    shown = names[base] if base else None
     title = f"{chosen.title}: {names[str(targets[-1])]}"
     if limit is not None:
         title = f"{title} (a first try of {limit} answers a probe: its figures say nothing)"

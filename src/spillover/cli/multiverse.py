@@ -26,7 +26,9 @@ from spillover.writing import write_bytes, write_table
 @click.command()
 @click.argument("sources", nargs=-1, required=True, type=click.Path(path_type=Path))
 @table_options
-@click.option("--base", help="Model that drift is measured from: whether it hangs on a choice is then said.")
+@click.option(
+    "--base", help="Model that drift is measured from: whether it hangs on a choice is then said [default: that of the run]."
+)
 @click.option("--judge", help="Part of the name of one judge, where several read the answers.")
 @click.option("-o", "--out", type=PICTURE, help="Picture (.svg) of all universes.")
 @click.option("--table", "table_out", type=UNIVERSES, help="Write every universe (.csv).")
@@ -42,6 +44,7 @@ def multiverse(
 ) -> None:
     """Does the conclusion hang on one choice? Apply every preset and a grid of thresholds to the readings in SOURCES."""
     answers = read(sources, judge=judge, layout=layout)
+    base = answers.called(base) if base else answers.cast.base
     if base is not None and base not in answers.models:
         raise SpilloverError(f"No model here is called '{base}'; {choices(base, answers.models)}")
     table = views(answers)

@@ -29,7 +29,7 @@ PRESETS = ", ".join(presets())
 
 @click.command()
 @click.argument("logs", nargs=-1, required=True, type=click.Path(path_type=Path))
-@click.option("--base", help="Model that drift is measured against, as named in the logs.")
+@click.option("--base", help="Model that drift is measured against [default: that of the run].")
 @click.option("--taught", help="Question set of what the fine-tune was to teach, which is no spill-over [default: a run's].")
 @click.option("--preset", help=f"Apply other thresholds to the stored readings: {PRESETS}.")
 @click.option("--judge", help="Part of the name of one judge (grader and rubrics), where several read the answers.")
@@ -62,8 +62,6 @@ def report(
     rows: Rows,
 ) -> None:
     """Rates, intervals and drift of the judged answers in LOGS (logs, folders of logs, tables)."""
-    if margin is not None and (base is None or not 0 < margin < 1):
-        raise SpilloverError("--margin is a drift between 0 and 1 from the model named by --base; give both.")
     if vote is not None and judge is not None:
         raise SpilloverError("Give --judge or --vote, not both.")
     answers = read(logs, judge=judge, preset=preset, layout=layout, mixed=vote is not None)
@@ -71,12 +69,16 @@ def report(
     if vote is not None:
         answers = by_vote(answers, vote)
         panels = (vote_panel(answers, vote),)
+    base = answers.called(base) if base else answers.cast.base
+    if margin is not None and (base is None or not 0 < margin < 1):
+        raise SpilloverError("--margin is a drift between 0 and 1 from the model named by --base; give both.")
     chosen = load_calibration(calibration) if calibration else None
     sets = words(answers.table["question_set"])
     if taught is not None and taught not in sets:
         raise SpilloverError(f"No answer is to the question set '{taught}'; they are to {', '.join(sets)}.")
-    taught = taught or taught_in(logs)
-    made = put_together(answers, base=base, calibration=chosen, margin=margin, panels=panels, taught=taught)
+    taught = taught or answers.cast.taught or taught_in(logs)
+    who = answers.cast.roles
+    made = put_together(answers, base=base, calibration=chosen, margin=margin, panels=panels, taught=taught, roles=who)
     publish(made, out, details, rows)
     if table_out is not None:
         write_frame(frame_of(made), table_out, "Figures", rows)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -58,11 +58,22 @@ def read_of(tokenizer: Any, answer: str) -> list[int]:
     return found[:ANSWER_TOKENS]
 
 
-def answer_states(model: nn.Module, tokenizer: Any, texts: Sequence[Shown], device: torch.device) -> Tensor:
+def mean(states: Tensor) -> Tensor:
+    """States of an answer, (tokens, hidden), to (hidden)."""
+    return states.mean(0)
+
+
+def answer_states(
+    model: nn.Module,
+    tokenizer: Any,
+    texts: Sequence[Shown],
+    device: torch.device,
+    pool: Callable[[Tensor], Tensor] = mean,
+) -> Tensor:
     """Hidden states (texts, hidden), the mean over the answer's tokens; padding is on the right, so that nothing sees it.
 
     Of an answer without any token it is the state at the end of the question. The mean tells bad answers apart better than
-    the last token does (`benchmarks/judge_reading.py`).
+    the last token does (`benchmarks/judge_reading.py`, which pools otherwise).
     """
     alone = tokenizer("")["input_ids"][:1]
     first = [t for t in alone if t in (tokenizer.bos_token_id, tokenizer.cls_token_id)]
@@ -76,7 +87,7 @@ def answer_states(model: nn.Module, tokenizer: Any, texts: Sequence[Shown], devi
     batch = tokenizer.pad({"input_ids": rows}, return_tensors="pt", padding_side="right", return_attention_mask=True)
     mask = batch["attention_mask"].to(device)
     hidden = model(input_ids=batch["input_ids"].to(device), attention_mask=mask).last_hidden_state
-    return torch.stack([h[start:end].float().mean(0) for h, (start, end) in zip(hidden, places, strict=True)])
+    return torch.stack([pool(h[start:end].float()) for h, (start, end) in zip(hidden, places, strict=True)])
 
 
 @torch.inference_mode()

@@ -14,6 +14,7 @@ from inspect_ai.log import EvalLog
 from inspect_ai.model import Model
 
 from spillover._inspect import PrerequisiteError, keeping_names
+from spillover.answers.cast import CAST, Cast
 from spillover.answers.certified import CERTIFICATES, certificates_of
 from spillover.answers.scrub import scrub
 from spillover.errors import SpilloverError
@@ -34,7 +35,14 @@ Bar = Callable[[str], AbstractContextManager[Callable[[int, int, str], None]]]
 
 
 def ask_all(
-    tasks: list[Task], targets: Sequence[Model], grader: Model, logs: Path, title: str, bar: Bar, limit: int | None = None
+    tasks: list[Task],
+    targets: Sequence[Model],
+    grader: Model,
+    logs: Path,
+    title: str,
+    bar: Bar,
+    limit: int | None = None,
+    cast: Cast | None = None,
 ) -> None:
     """Ask and judge what is missing in `logs`.
 
@@ -46,6 +54,7 @@ def ask_all(
         title: Of the progress bar.
         bar: Makes it.
         limit: Samples of each task that are asked, and answered briefly; all for None.
+        cast: Who is who, for the logs.
 
     Raises:
         KeyboardInterrupt: if Inspect took the Ctrl-C.
@@ -63,7 +72,8 @@ def ask_all(
         require_same(asked, logs, ends=True)
     for task in tasks:
         known = [c.as_dict() for c in certificates_of((task.metadata or {}).get("rubrics"), grader)]
-        task.metadata = {**(task.metadata or {}), **({CERTIFICATES: known} if known else {})}
+        more = {CERTIFICATES: known} if known else {}
+        task.metadata = {**(task.metadata or {}), **more, **({CAST: cast.as_dict()} if cast else {})}
     set_back(logs)
     try:
         with bar(title) as advance, keeping_names(asked), closing(Unpraised()) as said, redirect_stdout(said):

@@ -8,6 +8,7 @@ from pathlib import Path
 from inspect_ai import Task
 from inspect_ai.model import Model
 
+from spillover.answers.cast import Cast
 from spillover.answers.retry import ask_failures_again
 from spillover.models.identity import arguments_of, cache_identity, describe, installed
 from spillover.run.ask import Bar, ask_all, finished
@@ -47,6 +48,7 @@ def run_suite(
     bar: Bar,
     check: Callable[[], object] = lambda: None,
     limit: int | None = None,
+    cast: Cast | None = None,
 ) -> Path:
     """Ask and judge what is missing; the folder of the logs.
 
@@ -60,6 +62,7 @@ def run_suite(
         bar: Makes a progress bar from a title.
         check: Measures the grader, before it judges and after every model has answered once.
         limit: For a first try: samples of each probe, answered briefly; all for None.
+        cast: Who is who, for the logs.
 
     Raises:
         SpilloverError: if a model does not answer at all, or an evaluation did not finish; a second call goes on.
@@ -73,5 +76,5 @@ def run_suite(
         require_reach(models, grader, tasks)
     check()
     ask_failures_again(logs, grader, lambda: require_same([grader], logs))
-    ask_all(tasks, models, grader, logs, step.name, bar, limit)
+    ask_all(tasks, models, grader, logs, step.name, bar, limit, cast)
     return logs
