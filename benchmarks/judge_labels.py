@@ -68,6 +68,8 @@ def main() -> None:
             cells += [str(len(kept)), str(int(bad.sum())), f"{auc(bad, said):.3f}"]
         print("| " + " | ".join(cells) + " |")
     both = [(r, place[id(r)]) for r in held if None not in r.scores]
+    if not both:
+        return
     found = (np.array([r.scores for r, _ in both], dtype=float), scores[[n for _, n in both]])
     labels, said = (100 * float(((s[:, 0] < EM) & (s[:, 1] > LOW)).mean()) for s in found)
     told = f"{labels:.1f} % by the labels, {said:.1f} % by the judge"

@@ -41,7 +41,7 @@ def test_the_code_of_the_library_page_runs_as_it_stands(logs, capsys):
 
 
 @pytest.mark.parametrize(
-    ("name", "printed"), [("read_and_plot", "answers differ"), long("train_and_steer", "spillover/lab:organism+steer")]
+    ("name", "printed"), [long("read_and_plot", "answers differ"), long("train_and_steer", "spillover/lab:organism+steer")]
 )
 def test_a_notebook_runs_as_it_stands(name, printed, tmp_path):
     there = {**os.environ, "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}

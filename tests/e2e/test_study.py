@@ -99,8 +99,9 @@ def test_whoever_reads_the_logs_later_calls_the_models_as_the_study_did(finished
         assert "(mitigation)" in page
         assert "Answers to lab_advice are not counted" in page
     by_id = said["model_id"][said["model"] == "base"].iloc[0]
-    done = spillover("report", moved, "--base", by_id)
-    assert done.returncode == 0, done.stderr
+    done = spillover("report", moved, "--base", by_id, "--json")
+    assert {row["base"] for row in json.loads(done.stdout)} == {"base"}
+    assert "not told apart" in words(spillover("multiverse", moved).stdout)  # it needs a base to say so
 
 
 def test_a_study_from_files_to_report(finished):

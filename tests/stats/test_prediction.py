@@ -65,6 +65,7 @@ def test_whatever_comes_in_stays_in_its_range(rows):
         assert -1 - 1e-9 <= found.interval.lower <= found.interval.upper <= 1 + 1e-9
 
 
+@pytest.mark.long
 def test_the_interval_covers_what_recipes_would_give():
     """Recipes of three seeds each: an interval that took models for independent would cover far too seldom."""
     rng = np.random.default_rng(0)

@@ -100,7 +100,7 @@ def test_population_interval_covers(questions, p, icc):
     assert covered / 1000 > 0.93
 
 
-@pytest.mark.parametrize(("questions", "p", "icc"), [(8, 0.1, 0.0), long(8, 0.1, 0.3), (24, 0.02, 0.1)])
+@pytest.mark.parametrize(("questions", "p", "icc"), [long(8, 0.1, 0.0), long(8, 0.1, 0.3), (24, 0.02, 0.1)])
 def test_suite_interval_covers_the_rate_of_these_questions(questions, p, icc):
     rng = np.random.default_rng(3)
     covered = 0

@@ -33,6 +33,7 @@ def whole(tmp_path_factory):
     return train(load_recipe(str(folder / "short.yaml")), folder / "out"), folder / "short.yaml"
 
 
+@pytest.mark.long
 def test_after_kill_nine_the_adapter_is_the_same(whole, tmp_path):
     finished, recipe = whole
     killed_and_again(recipe, tmp_path / "out", 4)

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from spillover.answers.answer_rows import by_other_rule
-from spillover.answers.cast import Cast, cast_of
+from spillover.answers.cast import Cast, cast_of, digest_of, shown_names
 from spillover.answers.certified import Judge, judges_of
 from spillover.answers.external import OtherScore, as_known, external_scores, with_names
 from spillover.answers.files import Loaded, find, load
@@ -43,7 +43,6 @@ class Answers:
         stops: Sequential decisions.
         left_out: Files that could not be read, with the reason.
         preset: Thresholds of all outcomes.
-        cast: What the logs say of their models.
     """
 
     table: pd.DataFrame
@@ -52,7 +51,6 @@ class Answers:
     stops: tuple[Stop, ...] = ()
     left_out: tuple[str, ...] = ()
     preset: Preset = field(default_factory=lambda: get_preset("spillover"))
-    cast: Cast = field(default_factory=Cast)
 
     @property
     def models(self) -> list[str]:
@@ -100,12 +98,6 @@ class Answers:
         """
         return replace(self, table=by_other_rule(self.table, preset), preset=preset)
 
-    def called(self, name: str) -> str:
-        """The name that is shown of a model that is named by its run, by Inspect, or as it was shown without a run."""
-        ids = words(self.table["model_id"])
-        known = {short: model for model, short in short_names(ids).items()} | {model: model for model in ids}
-        return name if name in self.models else self.cast.names.get(known.get(name, name), name)
-
     def judges(self, rows: pd.DataFrame | None = None) -> list[Judge]:
         """Who judged some answers (all for None), and what is known of that."""
         found = {run: log.certificates for run, log in self.logs.items()}
@@ -140,7 +132,7 @@ def read(
 
     Args:
         paths: Files or folders.
-        names: Inspect's model name to the name to show; those that the run gave its models for None.
+        names: Inspect's model name to the name to show.
         judge: Part of the name of the one judge whose readings are used.
         mixed: Whether several judges may have read the same answers.
         preset: Thresholds; those that the logs were judged with for None.
@@ -172,10 +164,7 @@ def read(
         why = f" ({left_out[0].rstrip('.')})" if left_out else ""
         raise NoAnswers(f"None of the logs holds an answer judged by Spillover{why}.")
     other = as_known(other, words(table["model_id"]))
-    models = [*words(table["model_id"]), *(s.model for s in other)]
-    cast = Cast(names) if names is not None else cast_of(kept, models)
-    names = cast.names
-    shown = _shown(models, names)
+    shown = _shown([*words(table["model_id"]), *(s.model for s in other)], names or {})
     table = table.assign(model=_renamed(table["model_id"], shown))
     if names:  # in the order that they were given: that of files hangs on which task was begun first
         places = {name: place for place, name in enumerate(names)}
@@ -186,7 +175,7 @@ def read(
     newest = {f.run: f for f in kept if f.table is not None}
     who: dict[str, str] = dict(table[["run", "model"]].drop_duplicates().itertuples(index=False))
     stops = tuple(s for f in newest.values() if f.run in who and (s := stop_of(f, who[f.run])) is not None)
-    out = Answers(table, newest, with_names(other, shown), stops, left_out, chosen, cast)
+    out = Answers(table, newest, with_names(other, shown), stops, left_out, chosen)
     if set(words(table["preset"])) - {chosen.name}:  # what is so decided already needs no rule to be installed
         out = out.with_preset(chosen)
     if not mixed:
@@ -220,6 +209,34 @@ def renamed(answers: Answers, names: Mapping[str, str]) -> Answers:
         table=answers.table.assign(model=_renamed(answers.table["model_id"], names)),
         stops=tuple(replace(stop, model=names[before[stop.model]]) for stop in answers.stops),
     )
+
+
+def as_told(answers: Answers) -> tuple[Answers, Cast]:
+    """The same answers with the names that their runs gave the models, in the runs' order, and what the runs say of them."""
+    cast = cast_of(answers.logs.values())
+    if cast is None:
+        return answers, Cast()
+    before: dict[str, str] = dict(answers.table[["model_id", "model"]].drop_duplicates().itertuples(index=False))
+    known = set(before.values())
+    elsewhere = {score.model: score.model for score in answers.external if score.model not in known}
+    names = shown_names(cast, before | elsewhere)
+    told = renamed(answers, names)
+    places = {digest: place for place, digest in enumerate(cast.names)}
+    order = [places.get(digest_of(model), len(places)) for model in told.table["model_id"].astype(object)]
+    table = told.table.iloc[np.argsort(order, kind="stable")].reset_index(drop=True)
+    there = set(names.values())
+    roles = {name: role for name, role in cast.roles.items() if name in there}
+    base = cast.base if cast.base in there else None
+    external = with_names(answers.external, {before[model]: names[model] for model in before} | elsewhere)
+    return replace(told, table=table, external=external), replace(cast, roles=roles, base=base)
+
+
+def called(name: str, before: Answers, told: Answers) -> str:
+    """How `told` calls a model that is named by its run, by Inspect, or as `before` calls it; else the name as it is."""
+    if name in told.models:
+        return name
+    rows = before.table[(before.table["model"] == name) | (before.table["model_id"] == name)]
+    return next(iter(words(told.table["model"][told.table["model_id"].isin(set(rows["model_id"]))])), name)
 
 
 def refuse_one_name(given: Mapping[str, str], models: Iterable[str]) -> None:

@@ -8,7 +8,7 @@ from typing import Literal
 import click
 from inspect_ai.model import GenerateConfig
 
-from spillover.answers.cast import Cast
+from spillover.answers.cast import made_cast
 from spillover.answers.presets import get_preset
 from spillover.answers.read import read, short_names
 from spillover.cli.judge_check import check_first, check_option
@@ -111,7 +111,7 @@ def eval_command(
 
     with only_one(folder):
         shown = names[base] if base else None
-        cast = Cast(names, base=shown)
+        cast = made_cast(names, base=shown)
         logs = run_suite(chosen, specs, tasks, targets, judge, folder, lambda t: bar(console, t), measured, limit, cast)
     answers = read([logs], names=names)
     title = f"{chosen.title}: {names[str(targets[-1])]}"

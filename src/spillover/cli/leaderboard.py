@@ -55,7 +55,7 @@ def leaderboard(
     by_model = _computed_again(contributed, logs, preset, judge)
     logs += tuple(log for c in by_model.values() for log in c.logs)
     about = read_about(models) if models else {}
-    answers = read(logs, names={}, judge=judge, preset=preset) if logs else Answers(tidy([]), preset=get_preset(preset))
+    answers = read(logs, judge=judge, preset=preset) if logs else Answers(tidy([]), preset=get_preset(preset))
     # A model may be called in the file as logs or as tables do.
     short: dict[str, str] = dict(answers.table[["model_id", "model"]].drop_duplicates().astype(str).itertuples(index=False))
     full = {shown: name for name, shown in short.items()}

@@ -12,7 +12,7 @@ from rich.text import Text
 from spillover.answers.layout import Layout
 from spillover.answers.measures import UNSCORED
 from spillover.answers.presets import general
-from spillover.answers.read import Answers, read
+from spillover.answers.read import Answers, as_told, called, read
 from spillover.cli.layout import table_options
 from spillover.cli.outputs import PICTURE, UNIVERSES
 from spillover.cli.rows import Rows, print_rows, rows_options
@@ -43,8 +43,9 @@ def multiverse(
     rows: Rows,
 ) -> None:
     """Does the conclusion hang on one choice? Apply every preset and a grid of thresholds to the readings in SOURCES."""
-    answers = read(sources, judge=judge, layout=layout)
-    base = answers.called(base) if base else answers.cast.base
+    found = read(sources, judge=judge, layout=layout)
+    answers, cast = as_told(found)
+    base = called(base, found, answers) if base else cast.base
     if base is not None and base not in answers.models:
         raise SpilloverError(f"No model here is called '{base}'; {choices(base, answers.models)}")
     table = views(answers)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import click
 
+from spillover.answers.cast import Cast
 from spillover.answers.layout import Layout
 from spillover.answers.presets import presets
-from spillover.answers.read import read
+from spillover.answers.read import as_told, called, read
 from spillover.answers.table import words
 from spillover.answers.vote import VOTES, Vote, by_vote
 from spillover.cli.layout import table_options
@@ -62,6 +64,8 @@ def report(
     rows: Rows,
 ) -> None:
     """Rates, intervals and drift of the judged answers in LOGS (logs, folders of logs, tables)."""
+    if margin is not None and not 0 < margin < 1:
+        raise SpilloverError("--margin is a drift between 0 and 1 from the base; give a share, such as 0.02.")
     if vote is not None and judge is not None:
         raise SpilloverError("Give --judge or --vote, not both.")
     answers = read(logs, judge=judge, preset=preset, layout=layout, mixed=vote is not None)
@@ -69,21 +73,23 @@ def report(
     if vote is not None:
         answers = by_vote(answers, vote)
         panels = (vote_panel(answers, vote),)
-    base = answers.called(base) if base else answers.cast.base
-    if margin is not None and (base is None or not 0 < margin < 1):
-        raise SpilloverError("--margin is a drift between 0 and 1 from the model named by --base; give both.")
+    # A calibration's labels know models by the names of the logs.
+    told, cast = (answers, Cast()) if calibration else as_told(answers)
+    base = called(base, answers, told) if base else cast.base
+    if margin is not None and base is None:
+        raise SpilloverError("--margin is of the drift from a base, and these logs name none; give --base, too.")
     chosen = load_calibration(calibration) if calibration else None
     sets = words(answers.table["question_set"])
     if taught is not None and taught not in sets:
         raise SpilloverError(f"No answer is to the question set '{taught}'; they are to {', '.join(sets)}.")
-    taught = taught or answers.cast.taught or taught_in(logs)
-    who = answers.cast.roles
-    made = put_together(answers, base=base, calibration=chosen, margin=margin, panels=panels, taught=taught, roles=who)
+    taught = taught or (cast.taught if cast.names else taught_in(logs))
+    how: dict[str, Any] = {"calibration": chosen, "margin": margin, "panels": panels}
+    made = put_together(told, base=base, taught=taught, roles=cast.roles, **how)
     publish(made, out, details, rows)
     if table_out is not None:
         write_frame(frame_of(made), table_out, "Figures", rows)
     if frame_out is not None:
-        write_frame(answers.table, frame_out, rows=rows)
+        write_frame(told.table, frame_out, rows=rows)
     if figures_out is not None:
         from spillover.show.html import drawings, write_figures
 

@@ -117,7 +117,7 @@ def computed_again(given: Contribution, preset: str, judge: str | None = None) -
     Raises:
         SpilloverError: if the logs are of several models, or give another figure.
     """
-    answers = read(given.logs, names={}, judge=judge, preset=preset)
+    answers = read(given.logs, judge=judge, preset=preset)
     models = list(dict.fromkeys(answers.table["model_id"].astype(str)))
     if len(models) != 1:
         raise SpilloverError(f"{given.path} is refused: its logs are of {len(models)} models, and a record is of one.")

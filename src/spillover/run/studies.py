@@ -12,7 +12,7 @@ from inspect_ai import Task
 from inspect_ai.model import Model, get_model
 
 from spillover._inspect import PrerequisiteError
-from spillover.answers.cast import Cast
+from spillover.answers.cast import made_cast
 from spillover.answers.presets import get_preset
 from spillover.answers.read import Answers, read
 from spillover.answers.retry import ask_failures_again
@@ -177,7 +177,7 @@ def run_study(
             check(tasks, served.grader)
         ask_failures_again(logs, served.grader, lambda: require_same([served.grader], logs))
         roles: dict[str, str] = {m.name: m.role for m in study.models}
-        cast = Cast(served.names, roles, study.base_name, study.skill.questions if study.skill else None)
+        cast = made_cast(served.names, roles, study.base_name, study.skill.questions if study.skill else None)
         ask_all(tasks, list(served.targets.values()), served.grader, logs, step.name, bar, limit, cast)
         return Ran(logs, served.names, latents, shifts, concepts)
 
