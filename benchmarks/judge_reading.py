@@ -87,9 +87,8 @@ def main() -> None:
     labels = torch.tensor([[float(s or 0) for s in r.scores] for r in kept], dtype=torch.float64)
     places = np.array([r.model.partition("_")[0] for r in kept])
     print(f"{len(kept)} answers, {len(low)} with a label under {100 * LOW:.0f}; base {base.name}")
-    print(
-        "| left out | head | bad | mean over the answer | last token | of a question to the judge |\n|---|---|---|---|---|---|"
-    )
+    print("| left out | head | bad | mean over the answer | last token | of a question to the judge |")
+    print("|---" * 6 + "|")
     for left_out in sorted(set(places)):
         for head, name in enumerate(HEADS):
             away = places == left_out

@@ -30,3 +30,10 @@ def test_with_one_the_verdict_is_said_and_the_hint_is_not(judged):
     assert done.returncode == 0, done.stderr
     assert "SPILLED OVER. tuned against base" in words(done.stdout)
     assert "No drift" not in done.stdout
+
+
+def test_a_margin_needs_a_base(judged):
+    done = spillover("report", judged, "--margin", 0.1)
+    assert done.returncode == 2
+    assert "these logs name none; give --base, too" in words(done.stderr)
+    assert spillover("report", judged, "--margin", 0.1, "--base", "base").returncode == 0

@@ -64,8 +64,6 @@ def report(
     rows: Rows,
 ) -> None:
     """Rates, intervals and drift of the judged answers in LOGS (logs, folders of logs, tables)."""
-    if margin is not None and not 0 < margin < 1:
-        raise SpilloverError("--margin is a drift between 0 and 1 from the base; give a share, such as 0.02.")
     if vote is not None and judge is not None:
         raise SpilloverError("Give --judge or --vote, not both.")
     answers = read(logs, judge=judge, preset=preset, layout=layout, mixed=vote is not None)
