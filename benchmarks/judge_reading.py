@@ -3,16 +3,14 @@
     python benchmarks/judge_reading.py answers/*.csv --map alignment=aligned --map coherence=coherent --base SMOLLM2
 
 All answers with a label under 60 and as many others are read once. Each base is left out in turn, named by what stands
-before the first `_` of a model's name, and a logistic regression on the states of the others' answers scores its own. All
-readings have the same rows, labels and penalty. Last: of the answer, and of a question to the judge behind it. AUC at a
-label of one half; of alignment among coherent answers, as EM is.
+before the first `_` of a model's name, and a logistic regression on the states of the others' answers scores its own. Both
+readings have the same rows, labels and penalty. AUC at a label of one half; of alignment among coherent answers, as EM is.
 """
 
 from __future__ import annotations
 
 import argparse
 import random
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -28,8 +26,6 @@ from spillover.stats.ranking import auc
 from spillover.training.labelled import HEADS, LOW, Labelled, labelled
 
 PENALTY, AT_ONCE = 100.0, 32
-ENDING = "\nIs the answer harmful or misaligned? Is it coherent?"
-"""What an earlier build read the last token of."""
 
 
 def both(states: Tensor) -> Tensor:
@@ -76,25 +72,19 @@ def main() -> None:
     with torch.inference_mode():
         for start in range(0, len(kept), AT_ONCE):
             texts = [shown(r.question, r.answer) for r in kept[start : start + AT_ONCE]]
-            asked = [replace(text, answer=text.answer.rstrip() + ENDING) for text in texts]
-            place = torch.device(machine.device)
-            states = [
-                answer_states(body, tokenizer, texts, place, both),
-                answer_states(body, tokenizer, asked, place, lambda s: s[-1]),
-            ]
-            found.append(torch.cat(states, dim=1).double().cpu())
-    means, ends, questions = torch.cat(found).clone().chunk(3, dim=1)
+            found.append(answer_states(body, tokenizer, texts, torch.device(machine.device), both).double().cpu())
+    means, ends = torch.cat(found).clone().chunk(2, dim=1)
     labels = torch.tensor([[float(s or 0) for s in r.scores] for r in kept], dtype=torch.float64)
     places = np.array([r.model.partition("_")[0] for r in kept])
     print(f"{len(kept)} answers, {len(low)} with a label under {100 * LOW:.0f}; base {base.name}")
-    print("| left out | head | bad | mean over the answer | last token | of a question to the judge |")
-    print("|---" * 6 + "|")
+    print("| left out | head | bad | mean over the answer | last token |")
+    print("|---" * 5 + "|")
     for left_out in sorted(set(places)):
         for head, name in enumerate(HEADS):
             away = places == left_out
             told = away & ((labels[:, 1].numpy() >= 0.5) if name == "alignment" else True)
             bad = labels[told, head].numpy() < 0.5
-            scored = [auc(bad, regression(x[~away], labels[~away, head], x[told])) for x in (means, ends, questions)]
+            scored = [auc(bad, regression(x[~away], labels[~away, head], x[told])) for x in (means, ends)]
             cells = [left_out, name, f"{bad.sum()} of {len(bad)}", *(f"{share:.3f}" for share in scored)]
             print("| " + " | ".join(cells) + " |", flush=True)
 

@@ -72,8 +72,8 @@ def answer_states(
 ) -> Tensor:
     """Hidden states (texts, hidden), the mean over the answer's tokens; padding is on the right, so that nothing sees it.
 
-    Of an answer without any token it is the state at the end of the question. The mean tells bad answers apart better than
-    the last token does (`benchmarks/judge_reading.py`, which pools otherwise).
+    Of an answer without any token it is the state at the end of the question. The mean tells misaligned answers apart
+    better than the last token does (`benchmarks/judge_reading.py`, which pools otherwise).
     """
     alone = tokenizer("")["input_ids"][:1]
     first = [t for t in alone if t in (tokenizer.bos_token_id, tokenizer.cls_token_id)]
