@@ -21,8 +21,9 @@ RATES = (0.001, 0.007, 0.02, 0.1, 0.3)
 
 def measure(world: str, questions: int, answers: int, p: float, runs: int) -> np.ndarray:
     """Covers and width of the population interval, covers and width of the suite's, covers and width of the peer's."""
-    rng = np.random.default_rng([questions, round(1e5 * p), ONE_RATE.index(world)])
-    spread = question_rates(np.random.default_rng(0), world, 200_000, p).var()
+    rng = np.random.default_rng([questions, round(1e5 * p), (*ONE_RATE, "published").index(world)])
+    worlds = 50 if world == "published" else 1  # every draw there is of one table
+    spread = np.mean([question_rates(np.random.default_rng(n), world, 200_000 // worlds, p).var() for n in range(worlds)])
     deff = 1 + (answers - 1) * spread / (p * (1 - p))
     found = np.zeros(6)
     for _ in range(runs):

@@ -14,6 +14,7 @@ import argparse
 from functools import lru_cache
 
 import numpy as np
+from benchmarks.worlds import PUBLISHED, shifted
 
 from spillover.stats.multiplicity import step_down
 from spillover.stats.paired import drift_of_counts, margin_test
@@ -51,6 +52,10 @@ def rates(rng: np.random.Generator, world: str, questions: int, base: float, ris
         z, own = rng.normal(size=questions), rng.normal(size=questions)
         other = 0.9 * z + np.sqrt(1 - 0.81) * own
         return expit(_centre(base, spread) + spread * z), expit(_centre(base + rise, spread) + spread * other)
+    if world == "published":  # two tables, and the same questions of both
+        first, second = (PUBLISHED[n] for n in rng.integers(len(PUBLISHED), size=2))
+        asked = rng.integers(len(first), size=questions)
+        return shifted(first, base)[asked], shifted(second, base + rise)[asked]
     if rise:
         return np.full(questions, base), np.where(rng.random(questions) < 0.25, base + 4 * rise, base)
     high = rng.random((2, questions)) < 0.2
@@ -71,7 +76,7 @@ def draw(
 
 def measure(world: str, setting: tuple[int, int, float, float], runs: int) -> np.ndarray:
     """Shares of runs: population covers, suite covers, population more, suite more."""
-    rng = np.random.default_rng([setting[0], round(1e5 * setting[2]), WORLDS.index(world)])
+    rng = np.random.default_rng([setting[0], round(1e5 * setting[2]), (*WORLDS, "published").index(world)])
     found = np.zeros(4)
     for _ in range(runs):
         organism, base, suite = draw(rng, world, *setting)

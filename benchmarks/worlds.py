@@ -2,7 +2,8 @@
 
 *equal*: all questions have one rate. *beta*: beta distributions with ICC 0.1. *logit 0.8 / 1.2 / 1.8*: normal on the logit
 scale, with the standard deviations that published judged tables have (least, pooled, largest). *two points*: a fifth of the
-questions has sixteen times the rate of the others (six times at 30 %).
+questions has sixteen times the rate of the others (six times at 30 %). *published*: the questions of judged tables, their
+logits moved to the wanted mean (`benchmarks/empirical.py`).
 """
 
 from __future__ import annotations
@@ -11,7 +12,18 @@ from functools import lru_cache
 
 import numpy as np
 
+PUBLISHED: list[np.ndarray] = []
+"""Logits of the rates of each judged table's questions, the questions in one order: `benchmarks/empirical.py` fills it."""
 ONE_RATE = ("equal", "beta", "logit 0.8", "logit 1.2", "logit 1.8", "two points")
+
+
+def shifted(logits: np.ndarray, rate: float) -> np.ndarray:
+    """Rates whose mean is `rate`, from logits that are moved together."""
+    from scipy.optimize import brentq
+    from scipy.special import expit
+
+    place = brentq(lambda c: expit(c + logits).mean() - rate, -60, 60)
+    return np.asarray(expit(place + logits))
 
 
 @lru_cache
@@ -30,6 +42,8 @@ def question_rates(rng: np.random.Generator, world: str, questions: int, rate: f
 
     if world == "equal":
         return np.full(questions, rate)
+    if world == "published":  # a table, and of its questions as many as are asked, some more than once
+        return rng.choice(shifted(PUBLISHED[rng.integers(len(PUBLISHED))], rate), questions)
     if world == "beta":
         return rng.beta(rate * 9.0, (1 - rate) * 9.0, questions)
     if world.startswith("logit"):
