@@ -98,6 +98,17 @@ def test_whoever_reads_the_logs_later_calls_the_models_as_the_study_did(finished
         page = (tmp_path / "page.html").read_text()
         assert "(mitigation)" in page
         assert "Answers to lab_advice are not counted" in page
+        done = spillover("report", tmp_path / "frame.parquet", "--base", "base", "--json")
+        assert [row["model"] for row in json.loads(done.stdout)] == [row["model"] for row in rows]
+    sheet, calibration = tmp_path / "sheet.csv", tmp_path / "calibration.json"
+    assert spillover("calibrate", moved, "--sheet", sheet).returncode == 0
+    filled = pd.read_csv(sheet)
+    filled.assign(label=["yes" if n % 2 else "no" for n in range(len(filled))]).to_csv(sheet, index=False)
+    done = spillover("calibrate", tmp_path / "frame.parquet", "--labels", sheet, "-o", calibration)
+    assert done.returncode == 0, done.stderr
+    done = spillover("report", moved, "--calibration", calibration, "--json")
+    (base,) = {row["base"] for row in json.loads(done.stdout)}
+    assert base == said["model_id"][said["model"] == "base"].iloc[0]  # labels know models by these names
     by_id = said["model_id"][said["model"] == "base"].iloc[0]
     done = spillover("report", moved, "--base", by_id, "--json")
     assert {row["base"] for row in json.loads(done.stdout)} == {"base"}

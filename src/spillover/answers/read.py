@@ -132,7 +132,7 @@ def read(
 
     Args:
         paths: Files or folders.
-        names: Inspect's model name to the name to show.
+        names: Inspect's model name to the name to show; those of a frame, where it has other ones, for None.
         judge: Part of the name of the one judge whose readings are used.
         mixed: Whether several judges may have read the same answers.
         preset: Thresholds; those that the logs were judged with for None.
@@ -164,7 +164,8 @@ def read(
         why = f" ({left_out[0].rstrip('.')})" if left_out else ""
         raise NoAnswers(f"None of the logs holds an answer judged by Spillover{why}.")
     other = as_known(other, words(table["model_id"]))
-    shown = _shown([*words(table["model_id"]), *(s.model for s in other)], names or {})
+    models = [*words(table["model_id"]), *(s.model for s in other)]
+    shown = _shown(models, _own_names(frames, models) if names is None else names)
     table = table.assign(model=_renamed(table["model_id"], shown))
     if names:  # in the order that they were given: that of files hangs on which task was begun first
         places = {name: place for place, name in enumerate(names)}
@@ -192,6 +193,15 @@ def _preset(table: pd.DataFrame, name: str | None, tables: bool) -> Preset:
     if name is None and len(stored) > 1:
         raise SpilloverError(f"The logs were judged with different presets ({', '.join(stored)}); choose one with --preset.")
     return get_preset(name or (stored[0] if stored else "betley2025" if tables else "spillover"))
+
+
+def _own_names(frames: Sequence[pd.DataFrame], models: Collection[str]) -> dict[str, str]:
+    """Model to the name that frames show for it; none where two models would be called alike."""
+    names: dict[str, str] = {}
+    for frame in frames:
+        names |= dict(frame[["model_id", "model"]].astype(str).drop_duplicates().itertuples(index=False))
+    wanted = short_names(set(models) - set(names)) | names
+    return names if len(set(wanted.values())) == len(wanted) else {}
 
 
 def _shown(names: Sequence[str], given: Mapping[str, str]) -> dict[str, str]:
@@ -232,7 +242,7 @@ def as_told(answers: Answers) -> tuple[Answers, Cast]:
 
 
 def called(name: str, before: Answers, told: Answers) -> str:
-    """How `told` calls a model that is named by its run, by Inspect, or as `before` calls it; else the name as it is."""
+    """How `told` calls a model that is named as it calls it, as `before` does, or by Inspect; else the name as it is."""
     if name in told.models:
         return name
     rows = before.table[(before.table["model"] == name) | (before.table["model_id"] == name)]

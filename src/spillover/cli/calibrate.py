@@ -50,7 +50,7 @@ def calibrate(
     rows: Rows,
 ) -> None:
     """Compare a judge's outcomes in LOGS with labels: sensitivity, specificity, reliability, thresholds."""
-    answers = read(logs, judge=judge, preset=preset)
+    answers = read(logs, names={}, judge=judge, preset=preset)
     known = words(answers.table["probe"])
     if probe is None and len(known) > 1:
         raise SpilloverError(f"A calibration is of one probe; choose one with --probe ({', '.join(known)}).")

@@ -85,7 +85,7 @@ def judge_train(
 
     if out.exists() and any(out.iterdir()):
         raise SpilloverError(f"{out} is not empty; choose another --out or delete it.")
-    answers = read(sources, layout=layout)
+    answers = read(sources, names={}, layout=layout)
     table = with_labels(answers, labels, partial(click.echo, err=True)) if labels else answers.table
     parts = without_tested(share_out(labelled(table), models, questions, seed))
     if near := parts.about["not_learned"]:

@@ -66,13 +66,17 @@ def report(
     """Rates, intervals and drift of the judged answers in LOGS (logs, folders of logs, tables)."""
     if vote is not None and judge is not None:
         raise SpilloverError("Give --judge or --vote, not both.")
-    answers = read(logs, judge=judge, preset=preset, layout=layout, mixed=vote is not None)
+    # A calibration's labels know models by the names of the logs.
+    plain: dict[str, str] | None = {} if calibration else None
+    answers = read(logs, names=plain, judge=judge, preset=preset, layout=layout, mixed=vote is not None)
     panels: tuple[Panel, ...] = ()
     if vote is not None:
         answers = by_vote(answers, vote)
         panels = (vote_panel(answers, vote),)
-    # A calibration's labels know models by the names of the logs.
-    told, cast = (answers, Cast()) if calibration else as_told(answers)
+    told, cast = as_told(answers)
+    unsaid = not cast.names
+    if calibration:
+        told, cast = answers, Cast(base=called(cast.base, told, answers) if cast.base else None, taught=cast.taught)
     base = called(base, answers, told) if base else cast.base
     if margin is not None and base is None:
         raise SpilloverError("--margin is of the drift from a base, and these logs name none; give --base, too.")
@@ -80,7 +84,7 @@ def report(
     sets = words(answers.table["question_set"])
     if taught is not None and taught not in sets:
         raise SpilloverError(f"No answer is to the question set '{taught}'; they are to {', '.join(sets)}.")
-    taught = taught or (cast.taught if cast.names else taught_in(logs))
+    taught = taught or cast.taught or (taught_in(logs) if unsaid else None)
     how: dict[str, Any] = {"calibration": chosen, "margin": margin, "panels": panels}
     made = put_together(told, base=base, taught=taught, roles=cast.roles, **how)
     publish(made, out, details, rows)
