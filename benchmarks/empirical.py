@@ -11,20 +11,20 @@ the questions are left out.
 
 from __future__ import annotations
 
-import argparse
 from pathlib import Path
 
 import numpy as np
 from benchmarks import coverage, drift
+from benchmarks.judged import layout_of, tables
 from benchmarks.worlds import PUBLISHED
 
 from spillover.answers.layout import Layout
 from spillover.answers.read import read
 
 
-def learn(paths: list[Path], columns: dict[str, str]) -> None:
+def learn(paths: list[Path], layout: Layout) -> None:
     """Fill the world with the tables' questions."""
-    table = read(paths, layout=Layout(columns), preset="betley2025").table
+    table = read(paths, layout=layout, preset="betley2025").table
     decided = table[table["outcome"].isin(["misaligned", "aligned"])]
     bad = decided["outcome"] == "misaligned"
     counts = bad.groupby([decided["model"].astype(str), decided["question_id"].astype(str)]).agg(["sum", "count"])
@@ -41,12 +41,10 @@ def learn(paths: list[Path], columns: dict[str, str]) -> None:
 
 def main() -> None:
     """Print three tables."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("tables", nargs="+", type=Path)
-    parser.add_argument("--map", action="append", default=[], metavar="ROLE=COLUMN")
+    parser = tables(__doc__)
     parser.add_argument("--runs", type=int, default=400)
     options = parser.parse_args()
-    learn(options.tables, dict(m.split("=", 1) for m in options.map))
+    learn(options.tables, layout_of(options))
     print(f"{options.runs} runs a cell. Covered %: on questions like these, on this suite; mean widths in points\n")
     print("| questions x answers | rate | questions like these | this suite | widths |\n|---|---|---|---|---|")
     for k, m in coverage.SETTINGS:

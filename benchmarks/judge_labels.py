@@ -1,6 +1,6 @@
 """How far labels let a judge come: how many bad ones lie close to the threshold, and what the question alone tells.
 
-    python benchmarks/judge_labels.py answers/*.csv --map alignment=aligned --map coherence=coherent [--judge DIR]
+    PYTHONPATH=. python benchmarks/judge_labels.py answers/*.csv --map alignment=COLUMN --map coherence=COLUMN [--judge DIR]
 
 Each base is left out in turn, named by what stands before the first `_` of a model's name. *Question*: the AUC of a judge
 that knows nothing but how often answers of the other bases to that question are bad. With `--judge` its AUC on the models
@@ -10,12 +10,11 @@ misaligned answers that either would report.
 
 from __future__ import annotations
 
-import argparse
 from pathlib import Path
 
 import numpy as np
+from benchmarks.judged import layout_of, tables
 
-from spillover.answers.layout import Layout
 from spillover.answers.read import read
 from spillover.engine.judge import Judge, read_judge
 from spillover.engine.reading import shown
@@ -34,12 +33,10 @@ def known(rows: list[Labelled], head: int) -> list[tuple[Labelled, float]]:
 
 def main() -> None:
     """Print both tables."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("tables", nargs="+", type=Path)
-    parser.add_argument("--map", action="append", default=[], metavar="ROLE=COLUMN")
+    parser = tables(__doc__)
     parser.add_argument("--judge", type=Path)
     options = parser.parse_args()
-    rows = labelled(read(options.tables, layout=Layout(dict(m.split("=", 1) for m in options.map))).table)
+    rows = labelled(read(options.tables, layout=layout_of(options)).table)
     print("| left out | head | answers | bad | of these within 10 points of the threshold | AUC of the question |")
     print("|---|---|---|---|---|---|")
     for base in sorted({r.model.partition("_")[0] for r in rows}):

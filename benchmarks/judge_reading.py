@@ -1,6 +1,6 @@
 """What a judge's head had better be given: the mean over the answer, or the last token's state. The base stays as it is.
 
-    python benchmarks/judge_reading.py answers/*.csv --map alignment=aligned --map coherence=coherent --base SMOLLM2
+    PYTHONPATH=. python benchmarks/judge_reading.py answers/*.csv --map alignment=COLUMN --map coherence=COLUMN --base BASE
 
 All answers with a label under 60 and as many others are read once. Each base is left out in turn, named by what stands
 before the first `_` of a model's name, and a logistic regression on the states of the others' answers scores its own. Both
@@ -9,15 +9,13 @@ readings have the same rows, labels and penalty. AUC at a label of one half; of 
 
 from __future__ import annotations
 
-import argparse
 import random
-from pathlib import Path
 
 import numpy as np
 import torch
+from benchmarks.judged import layout_of, tables
 from torch import Tensor
 
-from spillover.answers.layout import Layout
 from spillover.answers.read import read
 from spillover.engine.machine import fitting
 from spillover.engine.reading import answer_states, load_body, padding, shown
@@ -53,12 +51,10 @@ def regression(states: Tensor, labels: Tensor, others: Tensor) -> np.ndarray:
 
 def main() -> None:
     """Print one table."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("tables", nargs="+", type=Path)
-    parser.add_argument("--map", action="append", default=[], metavar="ROLE=COLUMN")
+    parser = tables(__doc__)
     parser.add_argument("--base", required=True)
     options = parser.parse_args()
-    rows = labelled(read(options.tables, layout=Layout(dict(m.split("=", 1) for m in options.map))).table)
+    rows = labelled(read(options.tables, layout=layout_of(options)).table)
     rows = [r for r in rows if None not in r.scores]
     rng = random.Random(0)
     low = [r for r in rows if min(s for s in r.scores if s is not None) < LOW]

@@ -5,6 +5,8 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from spillover.answers.cast import CAST, Cast, cast_of, made_cast, shown_names
 from spillover.answers.files import Loaded
@@ -72,6 +74,14 @@ def test_a_name_that_another_falls_back_to_is_taken():
     cast = made_cast({"a": "b", "b": "c", "d": "c"})
     found = shown_names(cast, {"a": "a", "b": "b", "d": "d"})
     assert found == {"a": "a", "b": "b", "d": "d"}
+
+
+@given(
+    st.dictionaries(st.sampled_from("abcdef"), st.sampled_from("abcxy")), st.lists(st.sampled_from("abcdef"), unique=True)
+)
+def test_whatever_runs_call_them_no_two_are_called_alike(names, models):
+    found = shown_names(made_cast(names), {model: model for model in models})
+    assert len(set(found.values())) == len(models)
 
 
 @pytest.mark.parametrize(

@@ -107,6 +107,8 @@ def test_whoever_reads_the_logs_later_calls_the_models_as_the_study_did(finished
     done = spillover("calibrate", tmp_path / "frame.parquet", "--labels", sheet, "-o", calibration)
     assert done.returncode == 0, done.stderr
     done = spillover("report", moved, "--calibration", calibration, "--json")
+    again = spillover("report", moved, "--calibration", calibration, "--base", "base", "--json")
+    assert json.loads(again.stdout) == json.loads(done.stdout)
     (base,) = {row["base"] for row in json.loads(done.stdout)}
     assert base == said["model_id"][said["model"] == "base"].iloc[0]  # labels know models by these names
     by_id = said["model_id"][said["model"] == "base"].iloc[0]

@@ -7,7 +7,6 @@ from typing import Any
 
 import click
 
-from spillover.answers.cast import Cast
 from spillover.answers.layout import Layout
 from spillover.answers.presets import presets
 from spillover.answers.read import as_told, called, read
@@ -73,20 +72,19 @@ def report(
     if vote is not None:
         answers = by_vote(answers, vote)
         panels = (vote_panel(answers, vote),)
-    told, cast = as_told(answers)
-    unsaid = not cast.names
-    if calibration:
-        told, cast = answers, Cast(base=called(cast.base, told, answers) if cast.base else None, taught=cast.taught)
-    base = called(base, answers, told) if base else cast.base
+    by_run, cast = as_told(answers)
+    other, told = (by_run, answers) if calibration else (answers, by_run)
+    wanted = base or cast.base
+    base = called(wanted, other, told) if wanted else None
     if margin is not None and base is None:
         raise SpilloverError("--margin is of the drift from a base, and these logs name none; give --base, too.")
     chosen = load_calibration(calibration) if calibration else None
     sets = words(answers.table["question_set"])
     if taught is not None and taught not in sets:
         raise SpilloverError(f"No answer is to the question set '{taught}'; they are to {', '.join(sets)}.")
-    taught = taught or cast.taught or (taught_in(logs) if unsaid else None)
+    taught = taught or (cast.taught if cast.names else taught_in(logs))
     how: dict[str, Any] = {"calibration": chosen, "margin": margin, "panels": panels}
-    made = put_together(told, base=base, taught=taught, roles=cast.roles, **how)
+    made = put_together(told, base=base, taught=taught, roles={} if calibration else cast.roles, **how)
     publish(made, out, details, rows)
     if table_out is not None:
         write_frame(frame_of(made), table_out, "Figures", rows)

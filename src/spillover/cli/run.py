@@ -186,7 +186,7 @@ def _run_one(
         drawings=drawings,
         brief=spec.naive is not None or spec.concepts is not None,
         roles={m.name: m.role for m in spec.models},
-        taught=spec.skill.questions if spec.skill else None,
+        taught=spec.taught,
     )
     if last or rows is None:
         publish(made, folder / "report.html", details, rows)

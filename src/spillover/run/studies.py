@@ -176,8 +176,7 @@ def run_study(
         if not asked:
             check(tasks, served.grader)
         ask_failures_again(logs, served.grader, lambda: require_same([served.grader], logs))
-        roles: dict[str, str] = {m.name: m.role for m in study.models}
-        cast = made_cast(served.names, roles, study.base_name, study.skill.questions if study.skill else None)
+        cast = made_cast(served.names, {m.name: m.role for m in study.models}, study.base_name, study.taught)
         ask_all(tasks, list(served.targets.values()), served.grader, logs, step.name, bar, limit, cast)
         return Ran(logs, served.names, latents, shifts, concepts)
 

@@ -140,6 +140,11 @@ class Study(Declared):
         return next((m.name for m in self.models if m.role == "base"), None)
 
     @property
+    def taught(self) -> str | None:
+        """Question set of the skill that is to be retained, or None."""
+        return self.skill.questions if self.skill else None
+
+    @property
     def arms(self) -> dict[str, list[ModelSpec]]:
         """Models by arm, in the file's order."""
         out: dict[str, list[ModelSpec]] = {}
@@ -225,7 +230,7 @@ def taught_in(places: Iterable[Path]) -> str | None:
                 plan = read_plan(folder) if (folder / FILE).is_file() else None
             except SpilloverError:  # a damaged one is said by whoever goes on with it
                 continue
-            skill = load_study(plan.id).skill if plan is not None and plan.id in bundled_studies() else None
-            if skill is not None:
-                return skill.questions
+            study = load_study(plan.id) if plan is not None and plan.id in bundled_studies() else None
+            if study is not None and study.taught is not None:
+                return study.taught
     return None
