@@ -137,6 +137,7 @@ def test_a_study_from_files_to_report(finished):
 @pytest.mark.parametrize(("width", "scheme"), [(1280, "light"), (390, "dark")])
 def test_its_page_as_it_is_seen_with_all_that_is_folded_open(browser, finished, width, scheme):
     from axe_playwright_python.sync_playwright import Axe
+    from playwright.sync_api import expect
 
     page = browser.new_page(viewport={"width": width, "height": 844}, color_scheme=scheme)
     page.goto((finished[0] / "report.html").as_uri())
@@ -144,7 +145,7 @@ def test_its_page_as_it_is_seen_with_all_that_is_folded_open(browser, finished, 
     for i in range(contents.count()):  # by keyboard alone
         contents.nth(i).focus()
         page.keyboard.press("Enter")
-        assert page.locator(f"{contents.nth(i).get_attribute('href')}:visible").count() == 1
+        expect(page.locator(f"{contents.nth(i).get_attribute('href')}:visible")).to_have_count(1)
     page.evaluate("document.querySelectorAll('details').forEach(d => { d.open = true })")
     assert page.evaluate("document.documentElement.scrollWidth") <= width
     sizes = page.evaluate("[...document.querySelectorAll('figure img')].map(i => i.complete && i.naturalWidth)")

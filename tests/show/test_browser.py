@@ -3,6 +3,7 @@
 import re
 
 import pytest
+from playwright.sync_api import expect
 
 from spillover.answers.presets import get_preset
 from spillover.show.html import drawings, render, write_figures
@@ -123,20 +124,21 @@ def test_worse_than_the_base_is_a_filter(page):
 
 
 def test_a_question_in_the_heat_map_leads_to_its_answers(page):
+    """A browser tells the page of a new hash in its own time, so each statement is waited for."""
     page.locator("summary", has_text="By question").click()
     link = page.locator("table.heat tbody tr").first.locator("th a")
     name = link.text_content()
-    link.click()
-    assert page.locator("select[data-field=question]").input_value() == name
+    question, model = page.locator("select[data-field=question]"), page.locator("select[data-field=model]")
     shown = page.locator(".answers li:not([hidden])")
+    link.click()
+    expect(question).to_have_value(name)
     assert {shown.nth(i).get_attribute("data-question") for i in range(shown.count())} == {name}
     page.locator("#reset").click()
-    assert page.locator("#reset").is_hidden()
-    assert page.locator("select[data-field=question]").input_value() == ""
-    cell = page.locator("table.heat tbody tr").first.locator("td a").last
-    cell.click()
-    chosen = page.locator("select[data-field=model]").input_value()
-    assert chosen == page.locator("table.heat thead th").last.text_content()
+    expect(page.locator("#reset")).to_be_hidden()
+    expect(question).to_have_value("")
+    chosen = page.locator("table.heat thead th").last.text_content()
+    page.locator("table.heat tbody tr").first.locator("td a").last.click()
+    expect(model).to_have_value(chosen)
     assert {shown.nth(i).get_attribute("data-model") for i in range(shown.count())} == {chosen}
     assert {shown.nth(i).get_attribute("data-question") for i in range(shown.count())} == {name}
     page.goto(page.url.partition("#")[0] + "#question=nothing")

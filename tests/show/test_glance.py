@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pandas as pd
 import pytest
+from playwright.sync_api import expect
 
 from spillover.answers.presets import get_preset
 from spillover.answers.table import join, tidy
@@ -223,12 +224,11 @@ def test_answers_come_in_pages_and_links_open_what_they_lead_to(browser, path):
     page.click("#more")
     assert shown.count() == 40
     page.goto(path.as_uri() + f"#a{total}")
-    assert page.locator(f"#a{total}").is_visible()
+    expect(page.locator(f"#a{total}")).to_be_visible()
     last = page.locator("main details").last
     assert last.get_attribute("open") is None
     page.get_by_role("link", name="Side by side").click()
-    page.wait_for_timeout(100)
-    assert last.get_attribute("open") is not None
+    expect(last).to_have_attribute("open", "")
     page.close()
 
 
