@@ -169,9 +169,17 @@ def test_a_first_use_measures_the_judge_and_its_certificate_goes_into_the_log(tm
     assert made["reader"] == "number"  # as the suite asks for it
 
 
-def test_one_that_was_never_measured_is_said_to_be_so(logs):
-    place, _ = logs
-    assert any("was never measured on answers whose outcome is known" in line for line in report(read([place])).findings)
+def test_one_without_a_certificate_is_said_to_be_so_and_a_frame_finds_the_kept_one(logs, tmp_path):
+    place, certified = logs
+    read([place]).table.to_parquet(tmp_path / "answers.parquet")
+    frame = [tmp_path / "answers.parquet"]
+    for paths in ([place], frame):
+        assert any("has no certificate here" in line for line in report(read(paths)).findings)
+    keep(certified(perfect, identity="f" * 16))
+    assert read(frame).judges()[0].certificates == ()  # of another judge
+    keep(made := certified(blind))
+    assert read(frame).judges()[0].certificates == (made,)
+    assert any("cannot tell misaligned answers" in line for line in report(read(frame)).findings)
 
 
 def test_the_gate_asks_nobody_under_a_blind_judge(tmp_path, monkeypatch):

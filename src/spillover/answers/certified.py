@@ -84,13 +84,14 @@ def judges_of(rows: pd.DataFrame, found: Mapping[str, Sequence[Certificate]], pr
 
     Args:
         rows: Answers.
-        found: Run to the certificates of its log.
+        found: Run to the certificates of its log; answers of a frame have none, and the kept ones of their judge count.
         preset: Thresholds of the outcomes; a certificate under other ones says nothing of them.
     """
-    known = {c.name for cs in found.values() for c in cs if _is_current(c.known) and _same(c.preset, preset)}
     several = rows.assign(**{} if JUDGED_BY in rows else {JUDGED_BY: None})
     several = several[["grader", "rubrics", "probe", "model_id", "run", JUDGED_BY]].drop_duplicates()
     several = several.dropna(subset=["grader", "rubrics"]).astype(object)
+    alone = [] if several["run"].isin(list(found)).all() else kept()
+    known = {c.name for cs in [*found.values(), alone] for c in cs if _is_current(c.known) and _same(c.preset, preset)}
     out: dict[tuple[str, str, bool], dict[str, Certificate]] = {}
     for graders, rubrics, probe, model, run, who in several.itertuples(index=False):
         if probe in META:
@@ -99,7 +100,7 @@ def judges_of(rows: pd.DataFrame, found: Mapping[str, Sequence[Certificate]], pr
         for place, grader in enumerate(str(graders).split(BETWEEN)):
             mine = out.setdefault((grader, str(probe), of_the_lab(str(model))), {})
             digests = _DIGEST.findall(str(rubrics))
-            for made in fitting(found.get(str(run), ()), ids[place : place + 1], digests, lambda c: c.name in known):
+            for made in fitting(found.get(str(run), alone), ids[place : place + 1], digests, lambda c: c.name in known):
                 mine[made.name] = made
     return [Judge(grader, probe, tuple(its.values()), lab) for (grader, probe, lab), its in out.items()]
 

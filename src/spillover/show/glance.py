@@ -193,7 +193,7 @@ def trust(judges: Sequence[Judge], answers: Answers) -> str:
     """
     told: dict[str, str] = {}
     for judge in judges:
-        line = judge.certificates[0].line if judge.certificates else "never measured on known answers"
+        line = judge.certificates[0].line if judge.certificates else "no certificate here, so nothing says whether it can tell"
         told.setdefault(judge.grader, line)
     panels = {(c.grader, c.panel) for judge in judges for c in judge.certificates}
     n, lost, cut = shares_line(answers.table)

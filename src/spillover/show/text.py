@@ -180,7 +180,7 @@ def _headline(found: Sequence[Figure], of: Figure) -> object:
 
 
 def judged_text(judges: Sequence[Judge]) -> list[str]:
-    """What has to be said of the judges before any figure: who cannot tell, and who was never measured."""
+    """What has to be said of the judges before any figure: who cannot tell, and of whom that is not known."""
     out = []
     blind: dict[str, dict[str, None]] = {}
     unknown: dict[str, dict[str, None]] = {}
@@ -194,8 +194,8 @@ def judged_text(judges: Sequence[Judge]) -> list[str]:
     for grader, probes in unknown.items():
         name = grader.partition(" ")[0]
         out.append(
-            f"{grader} was never measured on answers whose outcome is known ({', '.join(probes)}): "
-            f"`spillover judge-check --grader {name}` does."
+            f"{grader} has no certificate here ({', '.join(probes)}), so nothing says whether it can tell: "
+            f"`spillover judge-check --grader {name}` measures it."
         )
     return out
 
