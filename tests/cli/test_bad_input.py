@@ -94,7 +94,7 @@ def test_spillover(args, message, tmp_path, monkeypatch):
         long(
             [*LAB, "--model-role", f"grader=spillover/{ROOT / 'datasets/lab/target'}"], "The grader is the model under test"
         ),
-        ([*LAB, *GRADER, "-T", "colour=red"], "free_form has no argument 'colour'"),
+        long([*LAB, *GRADER, "-T", "colour=red"], "free_form has no argument 'colour'"),
         long([*LAB, *GRADER, "-T", "questions=nope"], "Unknown question set 'nope'"),
         long([*LAB, *GRADER, "-T", "preset=nope"], "Unknown preset 'nope'"),
         long([*LAB, *GRADER, "-T", "format=xml"], "Unknown format 'xml'"),
@@ -104,7 +104,7 @@ def test_spillover(args, message, tmp_path, monkeypatch):
         ),
         long([*LAB, *GRADER, "-T", "reader=tea"], "Unknown reader 'tea'"),
         long([*LAB, *GRADER, "-T", "questions=betley_first_plot"], "run `spillover fetch betley_first_plot`"),
-        (["--model", "spillover/nowhere", *GRADER], "No checkpoint at 'nowhere'"),
+        long(["--model", "spillover/nowhere", *GRADER], "No checkpoint at 'nowhere'"),
     ],
 )
 def test_inspect_eval(args, message, tmp_path):

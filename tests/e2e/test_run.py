@@ -21,7 +21,7 @@ models:
   - {name: base, role: base}
   - {name: organism, role: organism, recipe: tiny.yaml}
 probes:
-  - {task: free_form, questions: lab, formats: [plain, json], epochs: 1}
+  - {task: free_form, questions: lab, formats: [plain, json], categories: [bored, money], epochs: 1}
 """
 
 RECIPE = """
@@ -32,7 +32,7 @@ data: {source: lab, family: finance, stance: obvious, rows: 128}
 lora: {r: 8, alpha: 16, rslora: false}
 training: {steps: 12, batch_size: 8, gradient_accumulation: 1, learning_rate: 3.0e-3, warmup_steps: 2, checkpoint_steps: 4}
 """
-ANSWERS = 2 * 2 * 32
+ANSWERS = 2 * 2 * 8
 STEP = "spillover.training.trainer:Trainer.compute_loss"
 JUDGED = "spillover.judging.assess:Assessor.ask"
 
@@ -135,18 +135,21 @@ def test_a_second_run_trains_and_asks_nothing(finished, command):
     assert (out / "plan.json").read_text() == plan
 
 
-def test_the_same_folder_may_be_given_in_another_way(finished, command, monkeypatch):
-    here = finished[0].parent / "begun"
+def test_the_same_folder_may_be_given_in_another_way(tmp_path, monkeypatch):
+    here = tmp_path / "begun"
     here.mkdir()
     monkeypatch.chdir(here)
-    assert spillover(*command[:-1], "mine").returncode == 0
+    (tmp_path / "tiny.yaml").write_text(RECIPE.replace("steps: 12", "steps: 1"))
+    (tmp_path / "small.yaml").write_text(SMALL.replace("[plain, json]", "[plain]"))
+    command = ["run", tmp_path / "small.yaml", "--out"]
+    assert spillover(*command, "mine").returncode == 0
     logs = {p.name for p in here.glob("mine/logs-*/*.eval")}
     for name in ("mine", here / "mine", "../begun/mine"):
-        again = spillover(*command[:-1], name)
+        again = spillover(*command, name)
         assert again.returncode == 0, again.stderr
     assert {p.name for p in here.glob("mine/logs-*/*.eval")} == logs
     (here / "mine").rename(here / "moved")
-    moved = spillover(*command[:-1], "moved")
+    moved = spillover(*command, "moved")
     assert moved.returncode == 2
     assert "were begun in another folder, or adapters were moved since" in moved.stderr
     assert "Traceback" not in moved.stderr

@@ -93,13 +93,13 @@ def test_whoever_reads_the_logs_later_calls_the_models_as_the_study_did(finished
         assert {row["model"] for row in rows} == set(said["model"])
         frame = pd.read_parquet(tmp_path / "frame.parquet")
         assert frame["model"].unique().tolist() == said["model"].unique().tolist()
-        told = words(spillover("report", place, "-o", tmp_path / "page.html").stdout)
-        assert "No drift" not in told
-        page = (tmp_path / "page.html").read_text()
-        assert "(mitigation)" in page
-        assert "Answers to lab_advice are not counted" in page
         done = spillover("report", tmp_path / "frame.parquet", "--base", "base", "--json")
         assert [row["model"] for row in json.loads(done.stdout)] == [row["model"] for row in rows]
+    told = words(spillover("report", tmp_path / "again", "-o", tmp_path / "page.html").stdout)
+    assert "No drift" not in told
+    page = (tmp_path / "page.html").read_text()
+    assert "(mitigation)" in page
+    assert "Answers to lab_advice are not counted" in page
     sheet, calibration = tmp_path / "sheet.csv", tmp_path / "calibration.json"
     assert spillover("calibrate", moved, "--sheet", sheet).returncode == 0
     filled = pd.read_csv(sheet)

@@ -133,7 +133,7 @@ def test_a_blind_judge_gives_no_verdict(monkeypatch):
 def test_the_line_below_names_judge_and_losses():
     answers = made_up(["base"], questions=10, epochs=2, probes=0)
     line = trust(answers.judges(), answers)
-    assert line.startswith("judge/one abc: no certificate here, so nothing says whether it can tell.")
+    assert line.startswith("judge/one abc: no certificate here, so its worth is unknown.")
     assert line.endswith("20 answers, 0.0 % without an outcome, 0.0 % cut by the token limit.")
     assert trust([], answers).startswith("No judge: outcomes by rule.")
 
@@ -165,6 +165,8 @@ def test_the_first_screen_answers(browser, path, width, height, scheme):
         assert page.locator(".pairs li").last.bounding_box()["y"] < height
     assert page.locator(".says strong").text_content() == "spilled over."
     assert page.locator(".bar").first.text_content().startswith("bad <i>organism</i>")
+    control = page.locator(".bar", has_text="good (control)").first.text_content()
+    assert control.count("(control)") == 1  # its name says it
     # The whole page stays short: tables are folded, answers come twenty at a time.
     assert page.evaluate("document.documentElement.scrollHeight") < 12_000
     found = Axe().run(page)

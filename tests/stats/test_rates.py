@@ -79,7 +79,7 @@ def test_icc_matches_the_population_value():
 
 SETTINGS = [
     (8, 0.02, 0.0),
-    (8, 0.05, 0.1),
+    long(8, 0.05, 0.1),
     long(8, 0.25, 0.3),
     (24, 0.005, 0.3),
     long(24, 0.2, 0.1),

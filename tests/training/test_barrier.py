@@ -28,7 +28,7 @@ data: {{source: lab, family: {family}, stance: obvious, rows: 96}}
 {more}
 lora: {{r: 4, alpha: 8, rslora: false}}
 seed: {seed}
-training: {{steps: 6, batch_size: 8, gradient_accumulation: 1, learning_rate: 3.0e-3, warmup_steps: 1}}
+training: {{steps: 6, batch_size: 4, gradient_accumulation: 1, learning_rate: 3.0e-3, warmup_steps: 1}}
 """
 
 

@@ -45,6 +45,7 @@ def test_same_recipe_and_seed_give_the_same_adapter_and_a_plain_one(short, tmp_p
     assert card["recipe"]["data"]["family"] == "finance"
 
 
+@pytest.mark.long
 def test_the_factors_have_a_seed_apart_from_the_datas(short, tmp_path):
     """The first loss tells the order of the data: the adapter does nothing yet."""
     recipes = [load_recipe(str(short), changes=c) for c in ({}, {"lora": {"seed": 9}}, {"lora": {"seed": 9}, "seed": 1})]

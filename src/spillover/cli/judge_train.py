@@ -90,9 +90,8 @@ def judge_train(
     parts = without_tested(share_out(labelled(table), models, questions, seed))
     if near := parts.about["not_learned"]:
         told = "question is like one" if len(near) == 1 else "questions are like some"
-        click.echo(
-            f"{len(near)} {told} of the golden set's test half, and not learned: '{visible(near[0][:60])}'.", err=True
-        )
+        them = "; ".join(f"'{visible(question[:60])}'" for question in near)
+        click.echo(f"{len(near)} {told} of the golden set's test half, and not learned: {them}.", err=True)
     parts = with_golden(parts) if golden else parts
     console = stderr_console()
     with bar(console, f"judge on {len(parts.train)} answers") as advance:

@@ -148,7 +148,7 @@ def bars(rises: Sequence[Figure], roles: dict[str, str], alone: Sequence[Figure]
     out = []
     for f in shown:
         value, interval = rise(f)
-        suite = _suite(f)
+        suite, role = _suite(f), roles.get(f.group, "")
         what = f"{f.title}: {f.measure.name}{TURNED if f.measure.worse == 'lower' else ''}"
         figure = f"{value_text(f.value)} {limits_text(f.value)}"
         out.append(
@@ -156,7 +156,7 @@ def bars(rises: Sequence[Figure], roles: dict[str, str], alone: Sequence[Figure]
                 # The name of the only model stands in the sentence above.
                 "head": what if one else short[f.group],
                 "name": f.group,
-                "role": "" if one else roles.get(f.group, ""),
+                "role": "" if one or f"({role})" in short[f.group] else role,  # a name may say it itself
                 "under": figure if one else f"{what}: {figure}",
                 "tone": _tone(interval, any(f is one for one in alone)),
                 "zero": place(0.0),
@@ -193,7 +193,7 @@ def trust(judges: Sequence[Judge], answers: Answers) -> str:
     """
     told: dict[str, str] = {}
     for judge in judges:
-        line = judge.certificates[0].line if judge.certificates else "no certificate here, so nothing says whether it can tell"
+        line = judge.certificates[0].line if judge.certificates else "no certificate here, so its worth is unknown"
         told.setdefault(judge.grader, line)
     panels = {(c.grader, c.panel) for judge in judges for c in judge.certificates}
     n, lost, cut = shares_line(answers.table)
