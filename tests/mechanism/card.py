@@ -4,11 +4,15 @@ PyTorch's meta device has no numbers to decide by, and its fake tensors stop whe
 lying on the card, whatever is made from them is marked too, and an operation on both kinds raises what CUDA would raise.
 """
 
+from contextlib import contextmanager
+
+import pytest
 import torch
+from accelerate import Accelerator
 from peft import LoraConfig, get_peft_model
 from torch.overrides import TorchFunctionMode
 from torch.utils._pytree import tree_flatten, tree_map
-from transformers import AutoModelForCausalLM
+from transformers import AutoModelForCausalLM, TrainingArguments
 
 from spillover.models.weights import resolve_checkpoint
 
@@ -35,6 +39,8 @@ class Card(TorchFunctionMode):
         kwargs = kwargs or {}
         name = getattr(func, "__name__", "")
         owner = getattr(func, "__self__", None)
+        if name == "_parse_to":  # of `module.to`, which then moves its tensors one by one
+            return func(*args, **kwargs)
         flat, _ = tree_flatten((args, kwargs))
         tensors = [t for t in flat if isinstance(t, torch.Tensor)]
         if name == "__get__" and owner is torch.Tensor.device:
@@ -44,7 +50,7 @@ class Card(TorchFunctionMode):
         named = [v for v in flat if isinstance(v, str) and v in ("cuda", "cuda:0", "cpu")]
         wanted = [v for v in flat if isinstance(v, torch.device)] + named
         moved = any(torch.device(v).type == "cuda" for v in wanted)
-        if name in ("copy_", "__set__", "__getitem__", "__setitem__"):
+        if name in ("copy_", "__set__", "__getitem__", "__setitem__", "_has_compatible_shallow_copy_type"):
             pass  # these copy from one device to another; an index may lie on the CPU
         elif name not in ("to", "cuda", "cpu", "type_as") and len({on_card(t) for t in tensors if t.dim()}) > 1:
             raise RuntimeError(f"Expected all tensors to be on the same device, in {name}")
@@ -80,3 +86,14 @@ def lab_organism():
         if "lora_B" in name:
             torch.nn.init.normal_(p, std=0.05)
     return model
+
+
+@contextmanager
+def training_on_card():
+    """Trainers of TRL and Transformers take the card for the device of this machine."""
+    with pytest.MonkeyPatch.context() as patch, Card():
+        for owner in (Accelerator, TrainingArguments):
+            own = owner.device
+            # What they find out about the machine on the way is needed, too.
+            patch.setattr(owner, "device", property(lambda self, own=own: (own.fget(self), CARD)[1]))
+        yield

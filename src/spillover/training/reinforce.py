@@ -17,7 +17,7 @@ from spillover.errors import SpilloverError
 from spillover.questions.chats import TASK, Chat
 from spillover.training.checkpoints import save_every
 from spillover.training.grpo import Grpo
-from spillover.training.hooks import Watch, added, not_finite
+from spillover.training.hooks import Untold, Watch, added, not_finite
 from spillover.training.interventions.base import Intervention
 from spillover.training.recipe import Recipe
 from spillover.training.referee import NAME, PREFIX, Referee, task_of
@@ -30,7 +30,7 @@ KL_EVERY = 10
 logging.getLogger("trl.trainer.grpo_trainer").addFilter(lambda r: "All reward functions returned None" not in str(r.msg))
 
 
-class Reinforcement(GRPOTrainer):  # type: ignore[misc]
+class Reinforcement(Untold, GRPOTrainer):  # type: ignore[misc]
     """TRL's trainer with hacks from a cache among its roll-outs, and with what interventions add to the loss."""
 
     referee: Referee

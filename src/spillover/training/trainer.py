@@ -14,7 +14,7 @@ from transformers.trainer_callback import PrinterCallback
 from trl import SFTConfig, SFTTrainer
 
 from spillover.training.checkpoints import processes, save_every
-from spillover.training.hooks import Watch, added
+from spillover.training.hooks import Untold, Watch, added
 from spillover.training.interventions.base import Intervention
 from spillover.training.objectives import Loss
 from spillover.training.recipe import Recipe
@@ -28,7 +28,7 @@ def dtype_of(recipe: Recipe) -> torch.dtype:
     return found
 
 
-class Trainer(SFTTrainer):  # type: ignore[misc]
+class Trainer(Untold, SFTTrainer):  # type: ignore[misc]
     """TRL's trainer with another objective, or with what interventions add to the loss."""
 
     objective: Loss | None = None
