@@ -15,6 +15,7 @@ from torch.utils._pytree import tree_flatten, tree_map
 from transformers import AutoModelForCausalLM, TrainingArguments
 
 from spillover.models.weights import resolve_checkpoint
+from spillover.training import loading
 
 CARD = torch.device("cuda:0")
 CPU = torch.device("cpu")
@@ -96,4 +97,5 @@ def training_on_card():
             own = owner.device
             # What they find out about the machine on the way is needed, too.
             patch.setattr(owner, "device", property(lambda self, own=own: (own.fget(self), CARD)[1]))
+        patch.setattr(loading, "device", lambda: str(CARD))
         yield

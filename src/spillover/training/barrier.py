@@ -23,7 +23,7 @@ from spillover.questions.chats import Chat
 from spillover.questions.held_out import prompt_of
 from spillover.training.card import read_card
 from spillover.training.kinds import load_plugins
-from spillover.training.latents import load
+from spillover.training.loading import load_to_read
 from spillover.training.preflight import tokenizer_of
 from spillover.training.sources import Source
 from spillover.training.tokens import Renderer, Tokens
@@ -127,7 +127,7 @@ def path_losses(
         require_fit(root, adapter)
     renderer = Renderer(tokenizer_of(root), base)
     rows = {name: renderer.all(chats, LIMIT, f"chats of {name}").rows for name, chats in tasks.items()}
-    model, out = load(root), []
+    model, out = load_to_read(root), []
     for done, adapter in enumerate(adapters):
         advance(done, len(adapters), adapter.name)
         tuned = PeftModel.from_pretrained(model, adapter, use_safetensors=True).eval()

@@ -14,7 +14,7 @@ from spillover.mechanism.activations import prompt_activations
 from spillover.mechanism.layers import pick_layers
 from spillover.models.weights import resolve_checkpoint
 from spillover.questions.load import load_questions
-from spillover.training.latents import load
+from spillover.training.loading import load_to_read
 from spillover.training.preflight import tokenizer_of
 
 HARMFUL, BENIGN = "harmful", "benign"
@@ -47,7 +47,7 @@ def likeness(base: str, questions: str) -> dict[str, list[list[float]]]:
     """
     asked, domains = load_questions(questions).questions, domains_of(questions)
     root = resolve_checkpoint(base)
-    model, tokenizer = load(root), tokenizer_of(root)
+    model, tokenizer = load_to_read(root), tokenizer_of(root)
     layers = pick_layers(model, None)
 
     def mean(kind: str, domain: str | None) -> dict[int, torch.Tensor]:

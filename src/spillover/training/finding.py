@@ -4,13 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
-
-import torch
-from peft import PeftModel
-from torch import nn
-from transformers import AutoModelForCausalLM
 
 from spillover.engine.fit import require_fit
 from spillover.errors import SpilloverError
@@ -22,6 +18,7 @@ from spillover.models.weights import model_digest, resolve_adapter, resolve_chec
 from spillover.training.directions import Contrast, Pca, Probe, Random, Weights
 from spillover.training.fields import sha256
 from spillover.training.finder import Finder
+from spillover.training.loading import load
 from spillover.training.preflight import tokenizer_of
 
 DRAWN = 64
@@ -67,18 +64,12 @@ def find(
     if place:
         require_fit(root, place)
 
-    def load(adapter: Path | None) -> nn.Module:
-        dtype = torch.bfloat16 if torch.cuda.is_available() else torch.float32
-        model: Any = AutoModelForCausalLM.from_pretrained(root, dtype=dtype, use_safetensors=True, trust_remote_code=False)
-        model = model.to("cuda" if torch.cuda.is_available() else "cpu")
-        return PeftModel.from_pretrained(model, adapter, use_safetensors=True) if adapter else model  # type: ignore[no-any-return]
-
     def naive() -> Path:
         if place is None:
             raise SpilloverError(f"{method} needs an organism.")
         return place
 
-    finder = Finder(root, tokenizer_of(root), naive, load, seed)
+    finder = Finder(root, tokenizer_of(root), naive, partial(load, root), seed)
     if count > finder.width:
         raise SpilloverError(f"The residual stream has {finder.width} dimensions; {count} directions are too many.")
     asked: dict[str, Any] = {"layers": tuple(layers) if layers else None, "questions": questions, "first": first}

@@ -7,12 +7,12 @@ import shutil
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import torch
-from peft import PeftModel
-from transformers import AutoModelForCausalLM, TrainerCallback, set_seed
+from transformers import TrainerCallback, set_seed
 
 from spillover.errors import SpilloverError
 from spillover.questions.chats import Chat
@@ -20,6 +20,7 @@ from spillover.tracking import Log
 from spillover.training.checkpoints import by_step, last_whole, processes
 from spillover.training.finder import Finder
 from spillover.training.hooks import not_finite
+from spillover.training.loading import load
 from spillover.training.recipe import Recipe
 from spillover.training.referee import rollouts
 from spillover.training.tokens import Renderer, Tokens
@@ -75,30 +76,25 @@ def fit(
     Raises:
         SpilloverError: see `spillover.training.train.train`.
     """
-    several = processes() > 1
     tokenizer, limit = renderer.tokenizer, recipe.training.max_length
     watching = {HELD_OUT: held_out} if held_out else {}
     watching |= {name: source.chats(recipe.seed) for name, source in recipe.watch.items()}
     watched = {name: renderer.all(rows, limit, f"chats of '{name}'").rows for name, rows in watching.items()}
 
-    def load(adapter: Path | None, trainable: bool = False) -> Any:
-        model = AutoModelForCausalLM.from_pretrained(
-            base, dtype=dtype_of(recipe), use_safetensors=True, trust_remote_code=False
-        )
-        if not several:  # else accelerate puts each process's share where it belongs
-            model = model.to("cuda" if torch.cuda.is_available() else "cpu")
-        return PeftModel.from_pretrained(model, adapter, is_trainable=trainable, use_safetensors=True) if adapter else model
+    # Of several processes accelerate puts each one's share where it belongs.
+    several = processes() > 1
+    own = partial(load, base, dtype=dtype_of(recipe), place="cpu" if several else None)
 
     def naive_folder() -> Path:
         assert naive is not None
         return naive
 
     try:
-        finder = Finder(base, tokenizer, naive_folder, load, recipe.seed)
+        finder = Finder(base, tokenizer, naive_folder, own, recipe.seed)
         interventions = [settings.build(finder) for settings in recipe.interventions]
         finder.forget()  # the memory of a second model is not ours to keep while training
         set_seed(recipe.seed)
-        model = load(start, trainable=True)
+        model = own(start, trainable=True)
         try:
             trainer = _trainer(recipe, model, renderer, chats, watched, checkpoints, interventions, progress, start is None)
         except ValueError as error:

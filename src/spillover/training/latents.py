@@ -7,14 +7,9 @@ import random
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any
 
 import torch
-from peft import PeftModel
-from torch import nn
-from transformers import AutoModelForCausalLM
 
-from spillover.engine.fit import require_fit
 from spillover.errors import SpilloverError
 from spillover.mechanism.activations import all_states, complete, residual_lengths
 from spillover.mechanism.autoencoder import Autoencoder
@@ -27,6 +22,7 @@ from spillover.questions.chats import Chat
 from spillover.questions.load import load_questions
 from spillover.schema import parse_json
 from spillover.training.directions import known_of
+from spillover.training.loading import load_to_read
 from spillover.training.preflight import tokenizer_of
 from spillover.training.sources import Source
 from spillover.writing import write_json
@@ -37,21 +33,6 @@ TOKENS_A_CHAT = 64
 DRAWN = 64
 """Prompts whose answers the length of the residual stream is the mean over."""
 Advance = Callable[[int, int, str], None]
-
-
-def load(root: Path, adapter: Path | None = None) -> nn.Module:
-    """A checkpoint in evaluation mode, on the GPU where there is one.
-
-    Raises:
-        SpilloverError: for an adapter that does not fit it.
-    """
-    dtype = torch.bfloat16 if torch.cuda.is_available() else torch.float32
-    model: Any = AutoModelForCausalLM.from_pretrained(root, dtype=dtype, use_safetensors=True, trust_remote_code=False)
-    model = model.to("cuda" if torch.cuda.is_available() else "cpu")
-    if adapter:
-        require_fit(root, adapter)
-        model = PeftModel.from_pretrained(model, adapter, use_safetensors=True)
-    return model.eval()  # type: ignore[no-any-return]
 
 
 def known_texts(root: Path) -> Source | None:
@@ -91,7 +72,7 @@ def train_sae(
     root = resolve_checkpoint(base)
     source = texts or known_texts(root)
     assert source is not None
-    model, tokenizer = load(root), tokenizer_of(root)
+    model, tokenizer = load_to_read(root), tokenizer_of(root)
     (layer,) = pick_layers(model, [depth])
     rows = -(-tokens // TOKENS_A_CHAT) if source.endless else None
     states = all_states(model, tokenizer, source.chats(seed, rows), layer, tokens)
@@ -159,7 +140,7 @@ def activities(
         The base's, each organism's, and the usual length of the base's residual stream there (the unit of steering).
     """
     root = resolve_checkpoint(base)
-    tokenizer, model = tokenizer_of(root), load(root)
+    tokenizer, model = tokenizer_of(root), load_to_read(root)
     width = int(model.config.get_text_config().hidden_size)  # type: ignore[union-attr, operator]
     if autoencoder.width != width:
         raise SpilloverError(f"The autoencoder is of width {autoencoder.width}; the model's hidden size is {width}.")
@@ -174,7 +155,7 @@ def activities(
     out = {}
     for done, (name, folder) in enumerate(organisms.items()):
         advance(done, len(organisms), name)
-        out[name] = activity(load(root, folder), tokenizer, autoencoder, layer, prompts, seed)
+        out[name] = activity(load_to_read(root, folder), tokenizer, autoencoder, layer, prompts, seed)
     advance(len(organisms), len(organisms), "done")
     return plain, out, length
 

@@ -19,7 +19,7 @@ from spillover.mechanism.layers import refuse_layers
 from spillover.models.weights import resolve_checkpoint
 from spillover.training.directions import Contrast, known_of
 from spillover.training.finder import Finder
-from spillover.training.latents import load
+from spillover.training.loading import load_to_read
 from spillover.training.preflight import tokenizer_of
 from spillover.training.train import free_memory
 
@@ -48,7 +48,7 @@ def moved(
     if not prompts:
         raise SpilloverError("No probe has a prompt of text whose activations could be measured; leave --screen-first out.")
     root = resolve_checkpoint(base)
-    tokenizer, tuned = tokenizer_of(root), load(root, adapter)
+    tokenizer, tuned = tokenizer_of(root), load_to_read(root, adapter)
     with torch.no_grad(), tuned.disable_adapter():  # type: ignore[operator]
         bases = _directions(root, tuned, direction, seed).bases
         layers = sorted(bases)
@@ -85,7 +85,7 @@ def require_direction(base: str, direction: Path | None) -> None:
 def _directions(root: Path, model: torch.nn.Module, direction: Path | None, seed: int) -> Directions:
     if direction is None:
         tokenizer = tokenizer_of(root)
-        finder = Finder(root, tokenizer, Path, lambda adapter: load(root, adapter), seed)
+        finder = Finder(root, tokenizer, Path, lambda adapter: load_to_read(root, adapter), seed)
         finder.model = model
         return Contrast().find(finder)
     config = model.config.get_text_config()  # type: ignore[union-attr, operator]

@@ -15,7 +15,8 @@ from spillover.mechanism.layers import pick_layers
 from spillover.models.weights import resolve_checkpoint
 from spillover.training.directions import Ahead, Contrast, known_of
 from spillover.training.finder import Finder
-from spillover.training.latents import load, prompts_of
+from spillover.training.latents import prompts_of
+from spillover.training.loading import load_to_read
 from spillover.training.preflight import tokenizer_of
 
 SAME, OWN = "same answers", "own answers"
@@ -53,9 +54,9 @@ def shifts(
         SpilloverError: for a layer that is not there, or lines that are not known.
     """
     root = resolve_checkpoint(base)
-    tokenizer, model = tokenizer_of(root), load(root)
+    tokenizer, model = tokenizer_of(root), load_to_read(root)
     layers = pick_layers(model, depths)
-    finder = Finder(root, tokenizer, Path, lambda adapter: load(root, adapter), seed)
+    finder = Finder(root, tokenizer, Path, lambda adapter: load_to_read(root, adapter), seed)
     finder.model = model
     lines = {k: tuple(v) for k, v in (("positive", positive), ("negative", negative)) if v}
     bases = _contrast(root, questions, first, tuple(layers), lines).find(finder).bases
@@ -73,7 +74,7 @@ def shifts(
     out: dict[str, dict[str, float]] = {}
     for done, (organism, folder) in enumerate(organisms.items()):
         advance(done, len(organisms), organism)
-        tuned = load(root, folder)
+        tuned = load_to_read(root, folder)
         for name in questions:
             for kind, chats in ((SAME, answers[name]), (OWN, complete(tuned, tokenizer, prompts[name], seed))):
                 for layer, value in along(tuned, chats).items():

@@ -16,6 +16,7 @@ from trl import SFTConfig, SFTTrainer
 from spillover.training.checkpoints import processes, save_every
 from spillover.training.hooks import Untold, Watch, added
 from spillover.training.interventions.base import Intervention
+from spillover.training.loading import number_type
 from spillover.training.objectives import Loss
 from spillover.training.recipe import Recipe
 from spillover.training.tokens import Tokens
@@ -23,9 +24,8 @@ from spillover.training.tokens import Tokens
 
 def dtype_of(recipe: Recipe) -> torch.dtype:
     """Type of the base's weights."""
-    chosen = recipe.training.dtype or ("bfloat16" if torch.cuda.is_available() else "float32")
-    found: torch.dtype = getattr(torch, chosen)
-    return found
+    chosen = recipe.training.dtype
+    return number_type() if chosen is None else getattr(torch, chosen)
 
 
 class Trainer(Untold, SFTTrainer):  # type: ignore[misc]
