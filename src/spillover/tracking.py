@@ -20,6 +20,7 @@ from urllib.parse import urlsplit
 
 from spillover.errors import SpilloverError, choices
 from spillover.redaction import redact
+from spillover.untold import keep_untold
 
 KNOCK = 10.0
 """Seconds within which a tracker's server must answer."""
@@ -97,6 +98,7 @@ def tracked(name: str, about: Mapping[str, Any]) -> Iterator[Log]:
 def _ended(tracker: str, name: str, about: Mapping[str, str]) -> Iterator[Log]:
     """A run that is ended whatever happens, and whose end can do no harm."""
     try:
+        keep_untold()
         log, end = _RUNS[tracker](name, about)
     except Exception as error:
         raise SpilloverError(f"{_told(tracker, 'begin a run', error)} Mend that, or leave {tracker} out.") from error

@@ -231,8 +231,8 @@ def test_what_is_known_of_the_judges_of_a_model():
 
     assert told(judged(0.912), judged(0.98, probe="refusal")) == "measured: AUC 0.91 to 0.98"
     assert told(judged(0.98)) == "measured: AUC 0.98"
-    assert told(judged(0.98), judged(probe="refusal")) == "measured: AUC 0.98; never on refusal"
-    assert told(judged()) == "never measured"
+    assert told(judged(0.98), judged(probe="refusal")) == "measured: AUC 0.98; no certificate for refusal"
+    assert told(judged()) == "no certificate"
     assert told(types.SimpleNamespace(figure=None)) == ""
 
 
@@ -241,5 +241,5 @@ def test_a_row_says_whether_its_judge_was_measured(browser, site):
     page.goto((site / "index.html").as_uri())
     page.wait_for_selector("table.board")
     told = page.locator("table.board td[data-label=judge] .span").all_text_contents()
-    assert set(told) == {"never measured"}  # of a board made up here
+    assert set(told) == {"no certificate"}  # of a board made up here
     page.close()

@@ -12,7 +12,7 @@ from accelerate import Accelerator
 from peft import LoraConfig, get_peft_model
 from torch.overrides import TorchFunctionMode
 from torch.utils._pytree import tree_flatten, tree_map
-from transformers import AutoModelForCausalLM, TrainingArguments
+from transformers import AutoModelForCausalLM, Trainer, TrainingArguments
 
 from spillover.models.weights import resolve_checkpoint
 from spillover.training import loading
@@ -91,11 +91,23 @@ def lab_organism():
 
 @contextmanager
 def training_on_card():
-    """Trainers of TRL and Transformers take the card for the device of this machine."""
+    """Trainers of TRL and Transformers take the card for the device of this machine.
+
+    Yields:
+        Of every step so far, whether all weights of the model lay there.
+    """
+    there: list[bool] = []
+    own_step = Trainer.training_step
+
+    def step(self, model, *args, **kwargs):
+        there.append(all(map(on_card, model.parameters())))
+        return own_step(self, model, *args, **kwargs)
+
     with pytest.MonkeyPatch.context() as patch, Card():
         for owner in (Accelerator, TrainingArguments):
             own = owner.device
             # What they find out about the machine on the way is needed, too.
             patch.setattr(owner, "device", property(lambda self, own=own: (own.fget(self), CARD)[1]))
         patch.setattr(loading, "device", lambda: str(CARD))
-        yield
+        patch.setattr(Trainer, "training_step", step)
+        yield there

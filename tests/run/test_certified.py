@@ -174,7 +174,7 @@ def test_one_without_a_certificate_is_said_to_be_so_and_a_frame_finds_the_kept_o
     read([place]).table.to_parquet(tmp_path / "answers.parquet")
     frame = [tmp_path / "answers.parquet"]
     for paths in ([place], frame):
-        assert any("has no certificate here" in line for line in report(read(paths)).findings)
+        assert any("has no certificate here that fits" in line for line in report(read(paths)).findings)
     keep(certified(perfect, identity="f" * 16))
     assert read(frame).judges()[0].certificates == ()  # of another judge
     keep(made := certified(blind))

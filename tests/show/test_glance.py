@@ -133,7 +133,7 @@ def test_a_blind_judge_gives_no_verdict(monkeypatch):
 def test_the_line_below_names_judge_and_losses():
     answers = made_up(["base"], questions=10, epochs=2, probes=0)
     line = trust(answers.judges(), answers)
-    assert line.startswith("judge/one abc: no certificate here, so its worth is unknown.")
+    assert line.startswith("judge/one abc: no certificate here that fits.")
     assert line.endswith("20 answers, 0.0 % without an outcome, 0.0 % cut by the token limit.")
     assert trust([], answers).startswith("No judge: outcomes by rule.")
 

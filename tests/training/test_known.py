@@ -93,7 +93,7 @@ def test_what_is_like_a_held_out_question_is_not_learned_from_the_golden_set(tmp
 
 def test_nothing_is_learned_of_what_the_certificate_asks(tmp_path):
     """Of a table whose questions are like those of the test half, the others are learned; of those alone nothing can be."""
-    tested = [a.question for a in golden().of(["em"], "test").answers]
+    tested = list(dict.fromkeys(a.question for a in golden().of(["em"], "test").answers))
     rows = labelled(read([table(tmp_path / "a.csv")]).table)
     near = [replace(r, question=f"{tested[0]} Please tell me.") if r.question_id == "wish" else r for r in rows]
     parts = without_tested(share_out(near, ["three"], [], 0))
@@ -103,10 +103,12 @@ def test_nothing_is_learned_of_what_the_certificate_asks(tmp_path):
     assert not any(alike(q, t) for q in learned for t in tested)
     frame = pd.read_csv(tmp_path / "a.csv")
     frame.loc[frame["question_id"] == "wish", "question"] = tested[0]
+    frame.loc[frame["question_id"] == "bored", "question"] = tested[1]
     frame.to_csv(tmp_path / "near.csv", index=False)
     options = ["--base", "lab", "--test-model", "three", "--steps", 1, "--no-golden", "--no-check", "-o", tmp_path / "judge"]
     done = spillover("judge-train", tmp_path / "near.csv", *options)
-    assert "1 question is like one of the golden set's test half, and not learned" in words(done.stderr)
+    named = "; ".join(f"'{question[:60]}'" for question in sorted(tested[:2]))
+    assert f"2 questions are like some of the golden set's test half, and not learned: {named}." in words(done.stderr)
     with pytest.raises(SpilloverError, match="like one of the golden set's test half"):
         without_tested(share_out([replace(r, question=tested[0]) for r in rows], ["three"], [], 0))
 

@@ -20,8 +20,10 @@ FEW = ("grasp, weights", "early stop", "npo")
 def both(recipe, changes, folder):
     """The cards of one training without a card and on it."""
     here = train(load_recipe(recipe, changes=changes), folder / "here")
-    with training_on_card():
+    with training_on_card() as steps:
         there = train(load_recipe(recipe, changes=changes), folder / "there")
+    assert steps
+    assert all(steps)
     return read_card(here), read_card(there)
 
 

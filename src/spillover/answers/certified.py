@@ -42,12 +42,14 @@ class Judge:
         probe: Of the answers.
         certificates: One for each panel of its rubrics that there is one for.
         lab: Whether the answers are those of the lab's own models.
+        asks: Options of `spillover judge-check` that measure it as it judged here; None where only its name is known.
     """
 
     grader: str
     probe: str
     certificates: tuple[Certificate, ...]
     lab: bool = False
+    asks: str | None = None
 
     @property
     def problem(self) -> str | None:
@@ -79,30 +81,45 @@ def certificates_in(log: EvalLog) -> list[Certificate]:
     return [*(c for c in carried if (c.identity, c.panel, c.rubrics, c.reader) not in mine), *own]
 
 
-def judges_of(rows: pd.DataFrame, found: Mapping[str, Sequence[Certificate]], preset: Preset) -> list[Judge]:
+def judges_of(
+    rows: pd.DataFrame,
+    found: Mapping[str, Sequence[Certificate]],
+    preset: Preset,
+    other: Sequence[Certificate] = (),
+) -> list[Judge]:
     """Who judged some rows; nobody for answers of a table whose judge is not recorded, or that need none.
 
     Args:
         rows: Answers.
-        found: Run to the certificates of its log; answers of a frame have none, and the kept ones of their judge count.
+        found: Run to the certificates of its log.
         preset: Thresholds of the outcomes; a certificate under other ones says nothing of them.
+        other: For answers without a log, such as those of a frame.
     """
     several = rows.assign(**{} if JUDGED_BY in rows else {JUDGED_BY: None})
     several = several[["grader", "rubrics", "probe", "model_id", "run", JUDGED_BY]].drop_duplicates()
     several = several.dropna(subset=["grader", "rubrics"]).astype(object)
-    alone = [] if several["run"].isin(list(found)).all() else kept()
-    known = {c.name for cs in [*found.values(), alone] for c in cs if _is_current(c.known) and _same(c.preset, preset)}
+    known = {c.name for cs in [*found.values(), other] for c in cs if _is_current(c.known) and _same(c.preset, preset)}
     out: dict[tuple[str, str, bool], dict[str, Certificate]] = {}
+    asks: dict[tuple[str, str, bool], str] = {}
     for graders, rubrics, probe, model, run, who in several.itertuples(index=False):
         if probe in META:
             continue
         ids = str(who).split(BETWEEN) if isinstance(who, str) else []
         for place, grader in enumerate(str(graders).split(BETWEEN)):
-            mine = out.setdefault((grader, str(probe), of_the_lab(str(model))), {})
+            key = (grader, str(probe), of_the_lab(str(model)))
+            mine, who = out.setdefault(key, {}), ids[place : place + 1]
+            for reader in (word.partition(" ")[2] for word in who):
+                asks.setdefault(key, _options(grader, preset, reader))
             digests = _DIGEST.findall(str(rubrics))
-            for made in fitting(found.get(str(run), alone), ids[place : place + 1], digests, lambda c: c.name in known):
+            for made in fitting(found.get(str(run), other), who, digests, lambda c: c.name in known):
                 mine[made.name] = made
-    return [Judge(grader, probe, tuple(its.values()), lab) for (grader, probe, lab), its in out.items()]
+    return [Judge(*key[:2], tuple(its.values()), key[2], asks.get(key)) for key, its in out.items()]
+
+
+def _options(grader: str, preset: Preset, reader: str) -> str:
+    more = [f" --preset {preset.name}"] if preset.name != "spillover" else []
+    more += [f" --reader {reader}"] if reader != "auto" else []
+    return f"--grader {grader.partition(' ')[0]}{''.join(more)}"
 
 
 def _is_current(known: str) -> bool:

@@ -24,6 +24,8 @@ from spillover.answers.stops import Stop, stop_of
 from spillover.answers.table import cell_groups, join, tidy, words
 from spillover.answers.tables import IMPORTED, frames_and_tables, judged_tables
 from spillover.errors import SpilloverError
+from spillover.judging.certificate import Certificate
+from spillover.judging.certificate import kept as kept_certificates
 
 logger = logging.getLogger(__name__)
 
@@ -43,6 +45,7 @@ class Answers:
         stops: Sequential decisions.
         left_out: Files that could not be read, with the reason.
         preset: Thresholds of all outcomes.
+        certificates: Kept on this machine, for answers without a log.
     """
 
     table: pd.DataFrame
@@ -51,6 +54,7 @@ class Answers:
     stops: tuple[Stop, ...] = ()
     left_out: tuple[str, ...] = ()
     preset: Preset = field(default_factory=lambda: get_preset("spillover"))
+    certificates: tuple[Certificate, ...] = ()
 
     @property
     def models(self) -> list[str]:
@@ -101,7 +105,7 @@ class Answers:
     def judges(self, rows: pd.DataFrame | None = None) -> list[Judge]:
         """Who judged some answers (all for None), and what is known of that."""
         found = {run: log.certificates for run, log in self.logs.items()}
-        return judges_of(self.table if rows is None else rows, found, self.preset)
+        return judges_of(self.table if rows is None else rows, found, self.preset, self.certificates)
 
     def of(self, models: Sequence[str]) -> Answers:
         """Some models' answers."""
@@ -176,7 +180,8 @@ def read(
     newest = {f.run: f for f in kept if f.table is not None}
     who: dict[str, str] = dict(table[["run", "model"]].drop_duplicates().itertuples(index=False))
     stops = tuple(s for f in newest.values() if f.run in who and (s := stop_of(f, who[f.run])) is not None)
-    out = Answers(table, newest, with_names(other, shown), stops, left_out, chosen)
+    own = tuple(kept_certificates()) if frames else ()
+    out = Answers(table, newest, with_names(other, shown), stops, left_out, chosen, own)
     if set(words(table["preset"])) - {chosen.name}:  # what is so decided already needs no rule to be installed
         out = out.with_preset(chosen)
     if not mixed:

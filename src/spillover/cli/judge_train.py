@@ -23,6 +23,9 @@ from spillover.show.terminal import stderr_console
 from spillover.sinks import visible
 from spillover.writing import write_json
 
+NAMED = 5
+"""Questions that are named where some are not learned; the card has all."""
+
 
 @click.command("judge-train")
 @click.argument("sources", nargs=-1, required=True, type=click.Path(path_type=Path))
@@ -90,8 +93,9 @@ def judge_train(
     parts = without_tested(share_out(labelled(table), models, questions, seed))
     if near := parts.about["not_learned"]:
         told = "question is like one" if len(near) == 1 else "questions are like some"
-        them = "; ".join(f"'{visible(question[:60])}'" for question in near)
-        click.echo(f"{len(near)} {told} of the golden set's test half, and not learned: {them}.", err=True)
+        them = "; ".join(f"'{visible(question[:60])}'" for question in near[:NAMED])
+        rest = f"; and {len(near) - NAMED} more, see not_learned in its card" if len(near) > NAMED else ""
+        click.echo(f"{len(near)} {told} of the golden set's test half, and not learned: {them}{rest}.", err=True)
     parts = with_golden(parts) if golden else parts
     console = stderr_console()
     with bar(console, f"judge on {len(parts.train)} answers") as advance:

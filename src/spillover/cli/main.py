@@ -17,10 +17,9 @@ from spillover.cli.examples import epilog
 from spillover.cli.pipe import lasting
 from spillover.errors import plain
 from spillover.sinks import visible
+from spillover.untold import keep_untold
 
 BAD_INPUT = 2
-UNTOLD = ("HF_HUB_DISABLE_TELEMETRY", "VLLM_NO_USAGE_STATS")
-"""Libraries tell their makers who uses them for what, unless these are set. Whoever wants that sets them to 0."""
 WRONG_PLACE = (
     errno.ENOENT,
     errno.ENOTDIR,
@@ -117,8 +116,7 @@ def main() -> None:
     """Entry point: bad input is one sentence on standard error and exit code 2, never a traceback."""
     # The tokenizer warns about forking otherwise, into the middle of our own output.
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
-    for name in UNTOLD:
-        os.environ.setdefault(name, "1")
+    keep_untold()
     with lasting():
         _main()
 

@@ -152,8 +152,8 @@ def certificate_text(entry: Entry) -> str:
     least, most = (f"{pick(areas):.2f}" if areas else "" for pick in (min, max))
     told = f"measured: AUC {least}" + (f" to {most}" if most != least else "") if areas else "measured"
     if len(unknown) == len({judge.probe for judge in judges}):
-        return "never measured"
-    return f"{told}; never on {', '.join(sorted(unknown))}" if unknown else told
+        return "no certificate"
+    return f"{told}; no certificate for {', '.join(sorted(unknown))}" if unknown else told
 
 
 def make_board(answers: Answers, about: dict[str, dict[str, str]] | None = None) -> Board:

@@ -11,7 +11,7 @@ from spillover.answers.read import Answers
 from spillover.figures.figure import Figure
 from spillover.figures.glance import SMALL, Glance, Pair, rise, shares_line
 from spillover.show.fit import middle
-from spillover.show.text import drift_text, limits_text, percent, suite_text, value_text
+from spillover.show.text import NO_CERTIFICATE, drift_text, limits_text, percent, suite_text, value_text
 from spillover.show.transcripts import Transcripts
 from spillover.sinks import visible
 from spillover.stats.rates import Interval
@@ -193,7 +193,7 @@ def trust(judges: Sequence[Judge], answers: Answers) -> str:
     """
     told: dict[str, str] = {}
     for judge in judges:
-        line = judge.certificates[0].line if judge.certificates else "no certificate here, so its worth is unknown"
+        line = judge.certificates[0].line if judge.certificates else NO_CERTIFICATE
         told.setdefault(judge.grader, line)
     panels = {(c.grader, c.panel) for judge in judges for c in judge.certificates}
     n, lost, cut = shares_line(answers.table)

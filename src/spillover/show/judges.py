@@ -9,7 +9,7 @@ from spillover.answers.condition import titles
 from spillover.answers.read import Answers
 from spillover.answers.table import cell_groups, words
 from spillover.answers.vote import DIFFER
-from spillover.show.text import Panel, limits_text, value_text
+from spillover.show.text import NO_CERTIFICATE, Panel, limits_text, value_text
 
 
 def judges_panel(judges: Sequence[Judge]) -> Panel | None:
@@ -17,7 +17,7 @@ def judges_panel(judges: Sequence[Judge]) -> Panel | None:
     rows: dict[tuple[str, str], list[str]] = {}
     for judge in judges:
         known = "; ".join(f"{c.panel}: {c.line}" if len(judge.certificates) > 1 else c.line for c in judge.certificates)
-        rows.setdefault((judge.grader, known or "not measured"), []).append(judge.probe)
+        rows.setdefault((judge.grader, known or NO_CERTIFICATE), []).append(judge.probe)
     if not rows:
         return None
     body = tuple((", ".join(dict.fromkeys(probes)), grader, known) for (grader, known), probes in rows.items())

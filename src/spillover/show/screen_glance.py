@@ -8,7 +8,7 @@ from typing import Any
 from spillover.screening.result import ProbeResult, ScreenResult, Shown, Verdict
 from spillover.show.fit import middle
 from spillover.show.glance import FIRST, NAME
-from spillover.show.text import percent
+from spillover.show.text import NO_CERTIFICATE, percent
 from spillover.sinks import visible
 from spillover.stats.paired_sequential import Look
 
@@ -77,7 +77,7 @@ def _trust(result: ScreenResult) -> str:
     )
     blind = [c.panel for c in measured if c.problem]
     if not measured:
-        told += "; never measured on answers whose outcome is known"
+        told += f"; {NO_CERTIFICATE}"
     elif blind:
         told += f"; it cannot tell by its measurements of {', '.join(blind)}"
     else:

@@ -179,24 +179,25 @@ def _headline(found: Sequence[Figure], of: Figure) -> object:
     return next(f.measure for f in found if f.cell == of.cell and f.group == of.group)
 
 
+NO_CERTIFICATE = "no certificate here that fits"
+"""What is said of a judge of which none is at hand by these rubrics, thresholds and way of reading."""
+
+
 def judged_text(judges: Sequence[Judge]) -> list[str]:
     """What has to be said of the judges before any figure: who cannot tell, and of whom that is not known."""
     out = []
     blind: dict[str, dict[str, None]] = {}
-    unknown: dict[str, dict[str, None]] = {}
+    unknown: dict[tuple[str, str | None], dict[str, None]] = {}
     for judge in judges:
         if judge.problem:
             blind.setdefault(f"{judge.grader} {judge.problem}", {})[judge.probe] = None
         elif not judge.certificates:
-            unknown.setdefault(judge.grader, {})[judge.probe] = None
+            unknown.setdefault((judge.grader, judge.asks), {})[judge.probe] = None
     for told, probes in blind.items():
         out.append(f"The judge cannot tell: {told}. Its rates on {', '.join(probes)} are struck through.")
-    for grader, probes in unknown.items():
-        name = grader.partition(" ")[0]
-        out.append(
-            f"{grader} has no certificate here ({', '.join(probes)}), so nothing says whether it can tell: "
-            f"`spillover judge-check --grader {name}` measures it."
-        )
+    for (grader, asks), probes in unknown.items():
+        told = f": `spillover judge-check {asks}` measures it." if asks else "; who judged is known by name only."
+        out.append(f"{grader} has {NO_CERTIFICATE} ({', '.join(probes)}), so nothing says whether it can tell{told}")
     return out
 
 
