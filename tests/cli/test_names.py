@@ -2,6 +2,7 @@
 
 import pytest
 
+from spillover.cli.run import placeless
 from spillover.errors import SpilloverError
 from spillover.judging.rubric import load_rubric
 from spillover.models.weights import resolve_adapter, resolve_checkpoint
@@ -37,3 +38,19 @@ def test_on_the_command_line():
     assert done.returncode == 2
     assert "Traceback" not in done.stderr
     assert not is_checkpoint("x" * 5000)
+
+
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        ("spillover/judge:{here}/mine", "spillover/judge:mine"),
+        ("spillover/{here}/mine", "spillover/mine"),
+        ("vllm/{here}/mine", "vllm/mine"),
+        ("{here}/mine", "mine"),
+        ("openai/gpt-4o-2024-08-06", "openai/gpt-4o-2024-08-06"),
+        ("spillover/judge:{here}/gone", "spillover/judge:{here}/gone"),
+    ],
+)
+def test_a_command_that_is_shown_has_no_folder_of_this_machine(given, told, tmp_path):
+    (tmp_path / "mine").mkdir()
+    assert placeless(given.format(here=tmp_path)) == told.format(here=tmp_path)

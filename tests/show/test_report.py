@@ -1,7 +1,7 @@
 """Tables, pages and the command, from logs of two models."""
 
-import dataclasses
 import types
+from dataclasses import replace
 
 import pandas as pd
 import pytest
@@ -22,6 +22,7 @@ from spillover.tasks.free_form import free_form
 from spillover.tasks.refusal import refusal
 from tests.answers.made import answers_of, asked
 from tests.fakes import output
+from tests.figures.test_arms import ARMS, SKILL, given
 from tests.leaderboard.boards import log_of
 
 BASE = "mockllm/base"
@@ -128,13 +129,14 @@ def test_an_arm_that_was_not_asked_for_a_measure_has_no_figure_under_it():
         for i in range(4)
     ]
     logs = {"naive": log_of("naive", [hacked, metric, honest]), "few": log_of("few", [hacked, honest])}
-    answers = dataclasses.replace(answers_of(rows, probe="reward_hacking"), logs=logs)
+    answers = replace(answers_of(rows, probe="reward_hacking"), logs=logs)
     (arms,) = arm_rows(answers, {"few": ["few"], "naive": ["naive"]}, "naive").values()
     panel = _arms_panel(arms, types.SimpleNamespace(naive="naive", skill=None), first=True)
     few, naive = (dict(zip(panel.headers, row, strict=True)) for row in panel.rows)
     assert (few["hacked, metric"], few["honest"][:5]) == ("", "100.0")
     assert (naive["hacked, metric"][:3], naive["honest"][:5]) == ("0.0", "100.0")
-    other = dataclasses.replace(answers, logs={**logs, "few": log_of("few", [honest])})
+    assert few["times lower"] == "–"  # of nothing nothing can be left
+    other = replace(answers, logs={**logs, "few": log_of("few", [honest])})
     (arms,) = arm_rows(other, {"few": ["few"], "naive": ["naive"]}, "naive").values()
     panel = _arms_panel(arms, types.SimpleNamespace(naive="naive", skill=None), first=True)
     assert [row for row in panel.rows if row[0] == "few"] == [("few", *[""] * (len(panel.headers) - 1))]
@@ -161,3 +163,21 @@ def test_answers_without_an_outcome_are_a_finding_with_their_reasons(tmp_path):
     asked(tmp_path, refusal(categories="bias", reader="number"), "Sure.", "hm?")
     told = next(w for w in put_together(read([tmp_path])).warnings if w.startswith("Without an outcome"))
     assert "30 of 30 answers of mockllm/target to refusal (30 outcome: unreadable_reply)" in told
+
+
+def test_what_a_judge_said_that_cannot_tell_is_marked_in_every_column_of_the_arms():
+    """And what is known without it is not: the names, how many seeds and answers, and exact labels."""
+    blind = (types.SimpleNamespace(problem="cannot tell"),)
+    study = types.SimpleNamespace(naive="naive", skill=types.SimpleNamespace(outcome="misaligned"))
+    for truth in (False, True):
+        found = arm_rows(answers_of(given(truth=truth)), ARMS, "naive", SKILL)
+        rows = next(arms for cell, arms in found.items() if cell.question_set == "lab")
+        rows = [replace(r, figures=tuple(replace(f, judges=blind) for f in r.figures)) for r in rows]
+        panel = _arms_panel(rows, study, first=True)
+        for row in panel.rows:
+            marked = {head for head, cell in zip(panel.headers, row, strict=True) if cell.startswith("blind: ")}
+            plain = {head for head, cell in zip(panel.headers, row, strict=True) if cell not in ("", "–")} - marked
+            if truth:
+                assert marked == {"misaligned %, judge"}
+            else:
+                assert plain == {"arm", "seeds", "answers", "unscored %"}

@@ -19,6 +19,7 @@ from spillover.cli.quiet import quiet_libraries
 from spillover.cli.rows import Rows, rows_options
 from spillover.cli.trackers import send_figures, trackers_option
 from spillover.errors import SpilloverError
+from spillover.judging.certificate import OWN
 from spillover.locking import only_one
 from spillover.models.weights import resolve_checkpoint
 from spillover.paths import data_files
@@ -207,14 +208,19 @@ def typed(base: str | None) -> str:
     given = click.get_current_context().params
     words = ["spillover", "run", Path(given["study"]).name]
     words += ["--base", Path(base).name] if base else []
-    words += (
-        ["--grader", Path(given["grader"]).name if Path(given["grader"]).exists() else given["grader"]]
-        if given["grader"]
-        else []
-    )
+    words += ["--grader", placeless(given["grader"])] if given["grader"] else []
     words += [word for name in given["skipped"] for word in ("--skip", name)]
     words += ["--engine", given["engine"]] if given["engine"] != "spillover" else []
     return shlex.join(words)
+
+
+def placeless(model: str) -> str:
+    """A model's name without the folder that it lies in, which is this machine's alone."""
+    for before in (OWN, "spillover/", "vllm/", ""):
+        place = Path(model.removeprefix(before))
+        if model.startswith(before) and place.exists():
+            return f"{before}{place.name}"
+    return model
 
 
 def nearest(folder: Path) -> Path:

@@ -79,15 +79,15 @@ def _arms_panel(rows: Sequence[ArmRow], study: Study, first: bool) -> Panel:
         cells += [percent(row.head.shares.truncated)] if cut else []
         judged = estimate_text(row.head.value) if not truth else percent(row.head.value.value)
         cells += [struck(judged, row.head.blind), *([estimate_text(row.best)] if truth else [])]
-        cells += [percent(row.coherent)]
+        blind = row.head.blind and not truth
+        cells += [struck(percent(row.coherent), blind)]
         if naive is not None:
-            cells += [struck(drift_text(row.head.best_drift), row.head.blind and not truth) if against else ""]
-            cells += [_times(naive.best, row.best) if against and row.head.measure.least == 0 else ""]
-        cells += [estimate_text(row.skill)] if taught else []
-        cells += (
-            [_kept(row.skill, naive.skill) if row.comparable else ""] if taught and naive is not None and not right else []
-        )
-        cells += [estimate_text(figure[other].best) if other in figure else "" for other in others]
+            cells += [struck(drift_text(row.head.best_drift), blind) if against else ""]
+            cells += [struck(_times(naive.best, row.best), blind) if against and row.head.measure.least == 0 else ""]
+        cells += [struck(estimate_text(row.skill), blind)] if taught else []
+        if taught and naive is not None and not right:
+            cells += [struck(_kept(row.skill, naive.skill), blind) if row.comparable else ""]
+        cells += [_told(figure[other]) if other in figure else "" for other in others]
         body.append(tuple(cells))
     name = head.measure.name
     headers = [
@@ -172,8 +172,13 @@ def estimate_text(value: object) -> str:
     return percent(value.value) + (f" {limits}" if limits != "–" else "")
 
 
+def _told(figure: Figure) -> str:
+    assert isinstance(figure.best, Estimate)
+    return struck(estimate_text(figure.best), figure.blind and figure.truth is None)
+
+
 def _times(naive: Estimate, other: Estimate) -> str:
-    if math.isnan(naive.value) or math.isnan(other.value):
+    if not naive.value > 0 or math.isnan(other.value):  # of nothing nothing can be left
         return "–"
     return f"{naive.value / other.value:.1f}" if other.value > 0 else "none left"
 
