@@ -107,11 +107,11 @@ def judges_of(
         ids = str(who).split(BETWEEN) if isinstance(who, str) else []
         for place, grader in enumerate(str(graders).split(BETWEEN)):
             key = (grader, str(probe), of_the_lab(str(model)))
-            mine, who = out.setdefault(key, {}), ids[place : place + 1]
-            for reader in (word.partition(" ")[2] for word in who):
-                asks.setdefault(key, _options(grader, preset, reader))
+            mine, own = out.setdefault(key, {}), ids[place : place + 1]
+            for read_by in own:
+                asks.setdefault(key, _options(grader, preset, read_by.partition(" ")[2]))
             digests = _DIGEST.findall(str(rubrics))
-            for made in fitting(found.get(str(run), other), who, digests, lambda c: c.name in known):
+            for made in fitting(found.get(str(run), other), own, digests, lambda c: c.name in known):
                 mine[made.name] = made
     return [Judge(*key[:2], tuple(its.values()), key[2], asks.get(key)) for key, its in out.items()]
 

@@ -7,6 +7,7 @@ Theirs is at the last token of prompts; this one, as in `shifts`, over the token
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -85,7 +86,7 @@ def require_direction(base: str, direction: Path | None) -> None:
 def _directions(root: Path, model: torch.nn.Module, direction: Path | None, seed: int) -> Directions:
     if direction is None:
         tokenizer = tokenizer_of(root)
-        finder = Finder(root, tokenizer, Path, lambda adapter: load_to_read(root, adapter), seed)
+        finder = Finder(root, tokenizer, Path, partial(load_to_read, root), seed)
         finder.model = model
         return Contrast().find(finder)
     config = model.config.get_text_config()  # type: ignore[union-attr, operator]

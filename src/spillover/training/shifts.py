@@ -7,6 +7,7 @@ theirs is at the last token of evaluation prompts, this one over answers to prom
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -56,7 +57,7 @@ def shifts(
     root = resolve_checkpoint(base)
     tokenizer, model = tokenizer_of(root), load_to_read(root)
     layers = pick_layers(model, depths)
-    finder = Finder(root, tokenizer, Path, lambda adapter: load_to_read(root, adapter), seed)
+    finder = Finder(root, tokenizer, Path, partial(load_to_read, root), seed)
     finder.model = model
     lines = {k: tuple(v) for k, v in (("positive", positive), ("negative", negative)) if v}
     bases = _contrast(root, questions, first, tuple(layers), lines).find(finder).bases
